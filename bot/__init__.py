@@ -1,0 +1,1 @@
+"""lipsync-bot: tells a Slack channel, exactly once, when a Chanjing lip-sync video is ready or has failed."""

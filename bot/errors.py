@@ -1,0 +1,82 @@
+"""Every error of this program, sorted by what the caller does about it.
+
+    LipsyncBotError
+    ├── ConfigError              mend the configuration; exit code 2
+    ├── StateError               the state cannot be read or written; exit code 4
+    │   └── StateHeldError       another copy of the bot holds it; exit code 3
+    ├── ChanjingError            this poll failed, the next one is the retry
+    │   ├── ChanjingUnavailable      transport, 5xx, no JSON, 40001, 50000: tried again before it was raised
+    │   ├── ChanjingRefused          10400: the token is not accepted
+    │   └── ChanjingRejected         any other code: not tried again
+    └── SlackError               what became of one call to Slack
+        ├── RateLimited              not posted: the destination waits
+        ├── PayloadRefused           not posted: the notice goes a step down the ladder
+        ├── DestinationRefused       not posted: the destination waits for somebody to mend it
+        └── OutcomeUnknown           perhaps posted: in doubt, look before posting again
+
+The text of each says what happened, where, and what to do. None ever holds a secret.
+"""
+
+
+class LipsyncBotError(Exception):
+    """Something that the program expects to go wrong, in words for its user."""
+
+
+class ConfigError(LipsyncBotError):
+    """The configuration cannot be used. The text has one line for each problem."""
+
+
+class StateError(LipsyncBotError):
+    """The state file cannot be read or written."""
+
+
+class StateHeldError(StateError):
+    """Another copy of the bot holds the state."""
+
+
+class ChanjingError(LipsyncBotError):
+    """A request to Chanjing got no usable answer. `code` is Chanjing's, or None where there was none."""
+
+    def __init__(self, text: str, *, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class ChanjingUnavailable(ChanjingError):
+    """Chanjing could not answer now. It has been tried again already."""
+
+
+class ChanjingRefused(ChanjingError):
+    """Chanjing does not accept the token (10400)."""
+
+
+class ChanjingRejected(ChanjingError):
+    """Chanjing does not accept the request, for a reason that trying again does not cure."""
+
+
+class SlackError(LipsyncBotError):
+    """A call to Slack did not succeed. `reason` is Slack's own word for it, or a short one of ours."""
+
+    def __init__(self, text: str, *, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class RateLimited(SlackError):
+    """Slack did not post, and asks to wait `retry_after` seconds (at most 300)."""
+
+    def __init__(self, text: str, *, reason: str, retry_after: float) -> None:
+        super().__init__(text, reason=reason)
+        self.retry_after = retry_after
+
+
+class PayloadRefused(SlackError):
+    """Slack did not post because of what the message holds."""
+
+
+class DestinationRefused(SlackError):
+    """Slack did not post because of the token, the channel or a rule of the workspace. The text holds the remedy."""
+
+
+class OutcomeUnknown(SlackError):
+    """Nobody knows whether Slack posted."""
