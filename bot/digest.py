@@ -10,7 +10,7 @@ from bot import wording
 from bot.blocks import TEXT, TEXT_RUNG, Block, Message, Style, context, fits, packed
 from bot.mrkdwn import code, date, link, outside
 from bot.outbox import TaskEnded
-from bot.remedies import reason_for
+from bot.remedies import OTHER_REMEDY, reason_for
 from bot.task import Status, Task
 from bot.wording import Language, duration
 
@@ -110,10 +110,12 @@ def _failure_line(task: Task, language: Language, room: _Room) -> str:
 
 
 def _remedies(contents: Sequence[TaskEnded], language: Language) -> list[str]:
-    """Return what to do about each known reason, once, in the order of the tasks."""
-    known = [reason for reason in (reason_for(content.task.msg) for content in contents) if reason]
-    remedies = list(dict.fromkeys(reason.remedy.say(language) for reason in known))
-    return [wording.WHAT_TO_DO.say(language, remedy=remedy) for remedy in remedies]
+    """Return what to do about each reason, once, in the order of the tasks."""
+    reasons = (reason_for(content.task.msg) for content in contents)
+    remedies = list(dict.fromkeys((reason.remedy if reason else OTHER_REMEDY).say(language) for reason in reasons))
+    if len(remedies) == 1:
+        return [wording.WHAT_TO_DO.say(language, remedy=remedies[0])]
+    return [wording.WHAT_TO_DO.say(language, remedy="").rstrip(), *(f"• {remedy}" for remedy in remedies)]
 
 
 def _row(task: Task, now: float, language: Language) -> str:

@@ -27,12 +27,18 @@ _REASONS = 5  # of a day's summary
 
 
 def render(contents: Sequence[Content], style: Style, *, rung: int = 0) -> Message:
-    """Return the message for *contents*: one of any kind, or several tasks that all succeeded or all failed."""
+    """Return the message for *contents*: one of any kind, or several tasks that all succeeded or all failed.
+
+    Raises ValueError for anything else that is to be told together.
+    """
     match contents:
         case [only]:
             message = _render_one(only, style, rung)
         case _:
-            message = render_digest([content for content in contents if isinstance(content, TaskEnded)], style, rung)
+            tasks = [content for content in contents if isinstance(content, TaskEnded)]
+            if not tasks or len(tasks) != len(contents):
+                raise ValueError("only tasks are told together")
+            message = render_digest(tasks, style, rung)
     return Message(message.text, ()) if rung >= TEXT_RUNG else message
 
 

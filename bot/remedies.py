@@ -1,4 +1,4 @@
-"""Pure: what went wrong, in plain words, and what to do about it: Chanjing's failure reasons and the bot's own trouble."""
+"""Pure: what went wrong and what to do about it: Chanjing's failure reasons, and the bot's own trouble."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class TroubleWords:
-    """One kind of the bot's own trouble. `over` says that it is past; `names_a_task`: its detail is the id of a task."""
+    """One kind of the bot's own trouble. `over` says that it is past. `names_a_task`: the detail is a task's id."""
 
     title: Phrase
     sentence: Phrase
@@ -132,7 +132,7 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
         "chanjing_unreachable": TroubleWords(
             Phrase("Chanjing cannot be reached", "无法连接蝉镜"),
             Phrase(
-                "The bot cannot see at the moment which videos are ready. None is lost: it catches up when Chanjing answers.",
+                "The bot cannot see now which videos are ready. None is lost: it catches up when Chanjing answers.",
                 "机器人暂时无法得知哪些视频已经生成。不会遗漏：蝉镜恢复应答后会补发通知。",
             ),
             Phrase(
@@ -148,10 +148,10 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
                 "在换上有效的凭证之前，机器人无法得知哪些视频已经生成。不会遗漏任何视频。",
             ),
             Phrase(
-                "Give the bot a fresh token. A token ends when another program asks for a new one with the same app_id: "
-                "look for such a program first. Also check that the app is not disabled in Chanjing.",
-                "请为机器人换上新的 access_token。其他程序用同一个 app_id 获取新凭证后，旧凭证就会失效，请先排查这类程序；"
-                "另请确认该应用在蝉镜没有被停用。",
+                "Give the bot a fresh token. A token ends when another program asks for a new one with the same "
+                "app_id: look for such a program first. Also check that the app is not disabled in Chanjing.",
+                "请为机器人换上新的 access_token。其他程序用同一个 app_id 获取新凭证后，旧凭证就会失效，"
+                "请先排查这类程序；另请确认该应用在蝉镜没有被停用。",
             ),
             Phrase("Chanjing accepts the bot's access token again", "蝉镜已重新接受机器人的 access_token"),
         ),
@@ -162,7 +162,7 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
                 "发往某个频道的消息正在等待。不会遗漏：Slack 恢复接收后会依次发出。",
             ),
             Phrase(
-                "Run `lipsync-bot check` where the bot runs: it tests token, scopes and channels and says what to mend.",
+                "Run `lipsync-bot check` where the bot runs: it tests token, scopes and channels, and says what to do.",
                 "请在机器人所在的机器上运行 `lipsync-bot check`：它会检查凭证、权限和频道，并说明如何修复。",
             ),
             Phrase("Slack accepts the bot's messages again", "Slack 已恢复接收机器人的消息"),

@@ -12,7 +12,7 @@ _SHELF = "https://res.chanjing.cc/sample/lip-sync"
 
 
 def _ended(number: int, *, msg: str = "success", away: tuple[float, float] | None = None) -> TaskEnded:
-    name = f"{int(_ID, 16) + number * 0x1F3D5B79 << 4:032x}"[-32:]
+    name = f"{_ID[:-2]}{number:02x}"
     good = msg == "success"
     return TaskEnded(
         Task(

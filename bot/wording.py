@@ -67,7 +67,7 @@ AWAY = Phrase(
 )
 
 # What is being made now
-BOARD = Phrase("{n} lip-sync videos in the making", "{n} 个数字人对口型视频正在制作", "1 lip-sync video in the making")
+BOARD = Phrase("{n} lip-sync videos rendering", "{n} 个数字人对口型视频正在生成", "1 lip-sync video rendering")
 BOARD_EMPTY = Phrase("Nothing is rendering", "当前没有正在生成的视频")
 QUEUED = Phrase("queued", "排队中")
 AND_MORE = Phrase("… and {n} more", "……另有 {n} 个")
@@ -126,7 +126,7 @@ TEST_MEANING = Phrase(
 _UNITS = (
     (86_400, Phrase("{n} d", "{n} 天")),
     (3_600, Phrase("{n} h", "{n} 小时")),
-    (60, Phrase("{n} min", "{n} 分")),
+    (60, Phrase("{n} min", "{n} 分钟")),
     (1, Phrase("{n} s", "{n} 秒")),
 )
 _TENTHS_BELOW = 10  # seconds
