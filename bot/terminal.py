@@ -146,11 +146,11 @@ def _breaks(text: str, width: int) -> list[int]:
 def _may_break(before: str, char: str) -> bool:
     if before.isspace():
         return True
-    # A line starts with no closing mark and ends with no opening one.
-    wide = {before, char} & {one for one in (before, char) if unicodedata.east_asian_width(one) in {"W", "F"}}
-    closes = unicodedata.category(char) in {"Pe", "Pf", "Po"} or char.isspace()
-    opens = unicodedata.category(before) in {"Ps", "Pi"}
-    return bool(wide) and not closes and not opens
+    # A line starts with no closing mark, accent or joiner, and ends with no opening mark or joiner.
+    wide = any(unicodedata.east_asian_width(one) in {"W", "F"} for one in (before, char))
+    stays = unicodedata.category(char) in {"Pe", "Pf", "Po", "Mn", "Cf"} or char.isspace()
+    leads = unicodedata.category(before) in {"Ps", "Pi", "Cf"}
+    return wide and not stays and not leads
 
 
 def _block(block: Block, markup: Mrkdwn, width: int) -> RenderableType:

@@ -9,7 +9,7 @@ from bot.outbox import TaskEnded
 from bot.samples import NOW
 from bot.task import Task
 from tests.limits import check
-from tests.test_message import EN, ZH, everything, tasks
+from tests.test_message import EN, PATIENTLY, ZH, everything, tasks
 
 _HOUR = 3_600
 
@@ -123,6 +123,7 @@ def test_an_empty_board_says_so(style, words):
     assert words in message.blocks[0]["text"]["text"]
 
 
+@PATIENTLY
 @given(st.lists(tasks(10) | tasks(0), max_size=30), st.sampled_from([EN, ZH]))
 def test_slack_takes_every_board(rows, style):
     check(render_board(rows, NOW, style))

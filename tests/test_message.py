@@ -5,7 +5,7 @@ import string
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import outbox
@@ -38,6 +38,8 @@ _ANYTHING = st.text(st.characters(exclude_categories=()), max_size=80)
 OUTSIDE = st.lists(_TRAPS | _ANYTHING, max_size=4).map("".join) | _ANYTHING.map("https://res.example/{}.png".format)
 IDS = st.text(string.ascii_letters + string.digits + "-_.:&<>*~", min_size=1, max_size=200)
 TIMES = st.floats(0, 4e9)
+# Building the hostile messages takes a while on a busy machine, which says nothing about the bot.
+PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 COUNTS = st.integers(0, 10**9)
 
 
@@ -89,6 +91,7 @@ def everything(message: Message) -> str:
     return html.unescape("\n".join(strings([message.text, message.blocks])))
 
 
+@PATIENTLY
 @given(CONTENTS, st.sampled_from([EN, ZH]), st.integers(0, 3))
 def test_slack_takes_every_message_and_nobody_is_called_but_on_a_failure(contents, style, rung):
     message = render(contents, style, rung=rung)
@@ -97,6 +100,7 @@ def test_slack_takes_every_message_and_nobody_is_called_but_on_a_failure(content
     check(message, mentions=style.mentions if failed else (), text_limit=4_000 if message.blocks else 40_000)
 
 
+@PATIENTLY
 @given(endings(20) | endings(30), st.sampled_from([EN, ZH]), st.integers(0, 3))
 def test_a_single_tasks_text_is_never_too_long_and_has_its_id(ended, style, rung):
     message = render([ended], style, rung=rung)
@@ -104,6 +108,7 @@ def test_a_single_tasks_text_is_never_too_long_and_has_its_id(ended, style, rung
     assert ended.task.id in html.unescape(message.text)
 
 
+@PATIENTLY
 @given(CONTENTS, st.sampled_from([EN, ZH]), st.integers(0, 3))
 def test_the_full_id_of_every_task_is_in_the_message(contents, style, rung):
     shown = everything(render(contents, style, rung=rung))

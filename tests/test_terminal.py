@@ -82,7 +82,7 @@ def test_the_board_fits_forty_columns(language):
 
 def test_chinese_lines_are_filled_and_do_not_begin_with_a_full_stop():
     sentence = "请到蝉镜控制台查看该任务，然后重新创建视频。"
-    lines = drawn(Message(sentence, ()), width=14, color=None).splitlines()[1:]
+    lines = drawn(Message(sentence, ()), width=15, color=None).splitlines()[1:]
     assert lines == ["请到蝉镜控制台", "查看该任务，然", "后重新创建视", "频。"]
 
 
@@ -92,7 +92,7 @@ def test_a_word_wider_than_the_terminal_is_folded():
 
 def test_a_picture_is_a_frame_with_its_alternative_text():
     shown = drawn(render(SAMPLES["success"], Style()), color=None)
-    assert "│      Cover picture of the lip-sync video     │" in shown
+    assert "│     Cover picture of the lip-sync video      │" in shown
     assert "╭──────────" in shown
 
 
