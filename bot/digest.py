@@ -5,10 +5,11 @@ The full id of each ended task is in the message, whatever else has to give way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from bot import wording
 from bot.blocks import TEXT, TEXT_RUNG, Block, Message, Style, context, fits, packed
-from bot.mrkdwn import code, date, link, outside
+from bot.mrkdwn import ELLIPSIS, code, date, link, outside
 from bot.outbox import TaskEnded
 from bot.remedies import OTHER_REMEDY, reason_for
 from bot.task import Status, Task
@@ -41,8 +42,9 @@ def render_digest(contents: Sequence[TaskEnded], style: Style, rung: int) -> Mes
     if rung < TEXT_RUNG:
         blocks = next((tuple(found) for found in map(packed, drafts) if fits(found)), ())
     texts = ["\n".join(draft) for draft in drafts]
-    text = next((found for found in texts if len(found) <= TEXT), texts[-1])
-    return Message(_first_lines(drafts[-1], language) if blocks and len(text) > TEXT else text, blocks)
+    # Where there are blocks, they have every id. Where there are none, all ids count more than a short text.
+    last = _first_lines(drafts[-1]) if blocks else texts[-1]
+    return Message(next((text for text in texts if len(text) <= TEXT), last), blocks)
 
 
 def render_board(rows: Sequence[Task], now: float, style: Style) -> Message:
@@ -56,9 +58,8 @@ def render_board(rows: Sequence[Task], now: float, style: Style) -> Message:
         lines = [_row(task, now, language) for task in oldest_first[:_ROWS]]
         if len(rows) > _ROWS:
             lines.append(wording.AND_MORE.say(language, n=len(rows) - _ROWS))
-    updated = [context(wording.UPDATED.say(language, time=when)) for when in [date(now)] if when]
-    blocks = (*packed([title, *lines]), *updated)
-    return Message(_first_lines([title, *lines], language), blocks if fits(blocks) else ())
+    blocks = (*packed([title, *lines]), context(wording.UPDATED.say(language, time=date(now) or "?")))
+    return Message(_first_lines([title, *lines]), blocks if fits(blocks) else ())
 
 
 def _head(contents: Sequence[TaskEnded], style: Style) -> list[str]:
@@ -127,14 +128,8 @@ def _row(task: Task, now: float, language: Language) -> str:
     return f"{'▰' * full}{'▱' * (_BAR - full)} " + " · ".join(part for part in parts if part)
 
 
-def _first_lines(lines: Sequence[str], language: Language) -> str:
-    """Return as many of *lines* as a text may hold, and how many tasks more there are."""
-    rest = len(wording.AND_MORE.say(language, n=len(lines))) + 1
-    taken, used = 0, 0
-    for line in lines:
-        used += len(line) + 1
-        if used > (TEXT if line is lines[-1] else TEXT - rest):
-            break
-        taken += 1
-    left = [wording.AND_MORE.say(language, n=len(lines) - taken)] if taken < len(lines) else []
-    return "\n".join((*lines[:taken], *left))
+def _first_lines(lines: Sequence[str]) -> str:
+    """Return as many of *lines* as a text may hold. The blocks have them all."""
+    ends = accumulate(len(line) + 1 for line in lines)
+    taken = sum(end <= TEXT - len(ELLIPSIS) for end in ends)
+    return "\n".join((*lines[:taken], *([ELLIPSIS] if taken < len(lines) else [])))

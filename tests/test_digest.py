@@ -127,3 +127,9 @@ def test_an_empty_board_says_so(style, words):
 @given(st.lists(tasks(10) | tasks(0), max_size=30), st.sampled_from([EN, ZH]))
 def test_slack_takes_every_board(rows, style):
     check(render_board(rows, NOW, style))
+
+
+def test_a_text_too_long_for_its_ids_is_cut_where_the_blocks_have_them():
+    message = render(ready(20, url="", width=200), EN)
+    assert len(message.text) <= 4_000
+    assert message.text.endswith("\n…")
