@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from bot import values
+from bot.credentials import credential_problems
 from bot.errors import ConfigError
 from bot.secret import read_secret
-from bot.sources import Found, Raw, environment_name, gather
+from bot.sources import Raw, environment_name, gather, place
 
 RUN_SECRETS = Path("/run/secrets")
 
@@ -138,14 +140,6 @@ KEYS = tuple(_keys())
 _NAMES = tuple(key.name for key in KEYS)
 _FILE_NAMES = tuple(name for name in _NAMES if name.endswith("_file"))
 
-# For each of the two credentials the ways to it: the keys that belong together.
-_PAIR = ("chanjing.app_id", "chanjing.secret_key", "chanjing.secret_key_file")
-_WAYS = (
-    (("chanjing.access_token",), ("chanjing.access_token_file",), _PAIR),
-    (("slack.bot_token",), ("slack.bot_token_file",), ("slack.webhook_url",), ("slack.webhook_url_file",)),
-)
-_CHANNELS = ("slack.channel", "slack.failure_channel", "slack.alerts_channel")
-
 
 def load(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
     """Return the configuration that the bot runs with.
@@ -155,8 +149,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = R
     """
     found = gather(_NAMES, path, environ, secrets_dir)
     lines = [problem.text for problem in found.problems]
-    lines += _credential_problems(found)
-    lines += _channel_problems(found)
+    lines += credential_problems(found)
     config, refused = _validated(_with_secret_files(found.values))
     lines += refused.values()
     if lines:
@@ -202,14 +195,16 @@ def _validated(found: Mapping[str, Raw]) -> tuple[Config, dict[str, str]]:
     try:
         config = _built(usable)
     except ValidationError as problem:
-        for error in problem.errors(include_url=False, include_input=False):
-            refused[".".join(map(str, error["loc"][:2]))] = (
-                str(error["ctx"]["error"])
-                if error["type"] == "value_error"
-                else error["msg"].replace("Input should be", "must be").partition(", unable")[0]
-            )
+        errors = problem.errors(include_url=False, include_input=False)
+        refused |= {".".join(map(str, error["loc"][:2])): _sentence(error) for error in errors}
         config = _built({key: raw for key, raw in usable.items() if key not in refused})
-    return config, {key: f"{_place(key, found[key])}: {refused[key]}" for key in _NAMES if key in refused}
+    return config, {key: f"{place(key, found[key])}: {refused[key]}" for key in _NAMES if key in refused}
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return error["msg"].replace("Input should be", "must be").partition(", unable")[0]
 
 
 def _built(found: Mapping[str, Raw]) -> Config:
@@ -235,59 +230,3 @@ def _resolved(config: Config) -> Config:
             "chanjing": chanjing.model_copy(update={"access_token": token}),
         }
     )
-
-
-def _credential_problems(found: Found) -> Iterator[str]:
-    for ways in _WAYS:
-        stood = [[key for key in way if key in found.values] for way in ways]
-        chosen = [keys for keys in stood if keys]
-        if not chosen and _readable(found):
-            yield _missing(ways[0][0], f"needed. Set one of: {_spelled(ways)}", found)
-        elif len(chosen) > 1:
-            places = " and ".join(_place(keys[0], found.values[keys[0]]) for keys in chosen)
-            yield f"{places}: two ways to one credential; keep one of them"
-        elif chosen and chosen[0][0] in _PAIR:
-            yield from _pair_problems(found, chosen[0])
-
-
-def _pair_problems(found: Found, keys: list[str]) -> Iterator[str]:
-    app_id, secret_key, secret_key_file = _PAIR
-    if keys == [app_id]:
-        yield _missing(secret_key, f"needed with {app_id}; or {secret_key_file}", found)
-    if app_id not in keys:
-        yield _missing(app_id, f"needed with {keys[0]}", found)
-    if {secret_key, secret_key_file} <= set(keys):
-        places = " and ".join(_place(key, found.values[key]) for key in (secret_key, secret_key_file))
-        yield f"{places}: two ways to one credential; keep one of them"
-
-
-def _channel_problems(found: Found) -> Iterator[str]:
-    with_webhook = [key for key in ("slack.webhook_url", "slack.webhook_url_file") if key in found.values]
-    with_token = [key for key in ("slack.bot_token", "slack.bot_token_file") if key in found.values]
-    if with_webhook and not with_token:
-        for key in _CHANNELS:
-            if key in found.values:
-                text = f"not with {with_webhook[0]}: a webhook posts to the channel it was made for; remove it"
-                yield f"{_place(key, found.values[key])}: {text}"
-    elif _CHANNELS[0] not in found.values and _readable(found):
-        text = "needed: the id of the channel to tell (C… or G…). It is in Slack: channel name → About → bottom"
-        yield _missing(_CHANNELS[0], text, found)
-
-
-def _spelled(ways: tuple[tuple[str, ...], ...]) -> str:
-    pair = f"{_PAIR[0]} with {_PAIR[1]} (or {_PAIR[2]})"
-    return ", ".join(pair if way is _PAIR else way[0] for way in ways)
-
-
-def _readable(found: Found) -> bool:
-    # What is missing cannot be told while the YAML cannot be read.
-    return all(problem.section for problem in found.problems)
-
-
-def _missing(key: str, text: str, found: Found) -> str:
-    return f"{key} ({environment_name(key)}; not set): {text}{f' ({found.note})' if found.note else ''}"
-
-
-def _place(key: str, raw: Raw) -> str:
-    environment = environment_name(key)
-    return f"{key} ({raw.where if environment in raw.where else f'{environment}; {raw.where}'})"

@@ -52,6 +52,12 @@ def environment_name(key: str) -> str:
     return key.replace(".", "_").upper()
 
 
+def place(key: str, raw: Raw) -> str:
+    """Return a key with its environment's name and where it stands, as each line about it begins."""
+    environment = environment_name(key)
+    return f"{key} ({raw.where if environment in raw.where else f'{environment}; {raw.where}'})"
+
+
 def gather(keys: Collection[str], path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
     """Return, for each of *keys* that is set anywhere, what stands in the first of the three sources."""
     found = _from_yaml(keys, path)
