@@ -107,7 +107,7 @@ def _from_yaml(keys: Collection[str], path: Path | None) -> Found:
     if root is None or root.tag == _NULL_TAG:
         return Found(note=f"{file} is empty")
     if not isinstance(root, yaml.MappingNode):
-        wanted = f"must have sections ({', '.join(_sections(keys))}:), each with indented lines `key: value`"
+        wanted = f"must have sections ({', '.join(_sections(keys))}), each with indented lines `key: value`"
         return Found(problems=[Problem("", f"{file}: {wanted}")])
     return _Reading(str(file), keys).document(root)
 
@@ -179,15 +179,16 @@ class _Reading:
         self.found.problems.append(Problem(section, f"{self.file} line {line}: {text}"))
 
     def nearest(self, name: str, section: str = "") -> str:
-        """Return `; the nearest is …`: a key of the section, else of another one, else a section."""
+        """Return `; the nearest is …`: a key of the section, else anything that is known."""
+        sections = _sections(self.keys)
         own = {key.partition(".")[2]: key for key in self.keys if key.startswith(f"{section}.")}
-        others = {key.partition(".")[2]: key for key in self.keys}
-        everything = {name: name for name in (*_sections(self.keys), *self.keys)}
-        for candidates in (own, others | everything) if section else (everything | others,):
-            close = difflib.get_close_matches(name.lower().replace("-", "_"), candidates, n=1, cutoff=0.4)
+        inside = {key.partition(".")[2]: f"{key} (inside its section)" for key in self.keys}
+        dotted = {key: f"{key} (inside its section)" for key in self.keys}
+        for known in (own, inside | dotted | {section: section for section in sections}):
+            close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.4)
             if close:
-                return f"; the nearest is {candidates[close[0]]}"
-        return f"; there are {', '.join(own or _sections(self.keys))}"
+                return f"; the nearest is {known[close[0]]}"
+        return f"; there are {', '.join(own or sections)}"
 
 
 def _shown(name: str) -> str:
