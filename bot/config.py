@@ -41,8 +41,8 @@ SecretFile = Annotated[Path | None, _from_text(values.path)]
 Channel = Annotated[str | None, _from_text(values.channel)]
 BaseUrl = Annotated[str, _from_text(values.base_url)]
 Seconds = Annotated[float, _from_text(values.seconds)]
-Timeout = Annotated[Seconds, Field(gt=0)]
-Interval = Annotated[Seconds, Field(ge=0.1)]
+Positive = Annotated[float, _from_text(values.positive)]
+Interval = Annotated[float, _from_text(values.interval)]
 
 
 class _Section(BaseModel):
@@ -59,7 +59,7 @@ class Chanjing(_Section):
     secret_key: Secret = None
     secret_key_file: SecretFile = None
     page_size: Annotated[int, Field(ge=1, le=1000)] = _default("50")
-    timeout: Timeout = _default("10s")
+    timeout: Positive = _default("10s")
     max_requests_per_second: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] = _default("5")
 
 
@@ -68,7 +68,7 @@ class Poll(_Section):
     active_interval: Interval = _default("5s")
     first_run: Annotated[Literal["baseline", "announce"], _lower] = _default("baseline")
     full_scan_interval: Interval = _default("1h")
-    stuck_after: Timeout = _default("1h")
+    stuck_after: Positive = _default("1h")
 
 
 class Slack(_Section):
@@ -87,14 +87,14 @@ class Slack(_Section):
     board: bool = _default("false")
     daily_summary: Annotated[str | None, _from_text(values.clock_time)] = None
     pace: Seconds = _default("1s")
-    settle: Timeout = _default("45s")
+    settle: Positive = _default("45s")
     base_url: Annotated[BaseUrl, AfterValidator(lambda url: f"{url}/")] = _default("https://slack.com/api/")
-    timeout: Timeout = _default("10s")
+    timeout: Positive = _default("10s")
 
 
 class State(_Section):
     path: Annotated[Path, _from_text(values.path)] = _default("state.json")
-    retention: Timeout = _default("7d")
+    retention: Positive = _default("7d")
 
 
 class Monitor(_Section):
@@ -204,7 +204,8 @@ def _validated(found: Mapping[str, Raw]) -> tuple[Config, dict[str, str]]:
 def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
-    return error["msg"].replace("Input should be", "must be").partition(", unable")[0]
+    words = error["msg"].replace("Input should be", "must be").replace("a valid boolean", "true or false")
+    return words.partition(", unable")[0]
 
 
 def _built(found: Mapping[str, Raw]) -> Config:

@@ -45,7 +45,7 @@ def _channel_problems(found: Found) -> Iterator[str]:
             text = f"not together with {ways[0]}: a webhook posts to the channel it was made for; remove it"
             yield f"{place(key, found.values[key])}: {text}"
     elif _CHANNEL not in found.values:
-        text = "needed: the id of the channel to tell (C… or G…). It is in Slack: channel name → About → bottom"
+        text = "needed: the id of a channel (C… or G…); in Slack: channel name → About → bottom"
         yield from _missing(_CHANNEL, text, found)
 
 

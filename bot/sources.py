@@ -129,8 +129,10 @@ def _compose(content: bytes) -> yaml.Node | None:
 
 
 def _unquoted(problem: str) -> str:
-    # Single characters and names of tokens (<block end>) help; anything longer may be a secret.
-    return re.sub(r"""(['"])(?!<[a-z ]+>\1).{3,}\1""", "…", problem, flags=re.DOTALL)
+    """Return PyYAML's words without the names it quotes. Single characters and tokens such as <block end> may stay."""
+    quoted = r"""'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)\""""
+    harmless = re.compile(r"\\?.|<[a-z ]+>")
+    return re.sub(quoted, lambda match: match[0] if harmless.fullmatch(match[1] or match[2] or "") else "…", problem)
 
 
 def _sections(keys: Collection[str]) -> list[str]:

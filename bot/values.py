@@ -14,6 +14,7 @@ from bot.secret import visible
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _LONGEST = 3650 * 86400.0
+_SHORTEST_INTERVAL = 0.1
 _PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$", re.IGNORECASE)
 # Slack's ids are random: these are what manuals show.
 _EXAMPLE_CHANNEL = re.compile(r"[CG](0?123456789?0?|0+|X+)")
@@ -37,6 +38,22 @@ def seconds(text: str) -> float:
     duration = float(match[1]) * _UNITS[match[2]]
     if duration > _LONGEST or not math.isfinite(duration):
         raise ValueError("must be at most 3650d")
+    return duration
+
+
+def positive(text: str) -> float:
+    """Return a duration in seconds that is more than nothing."""
+    duration = seconds(text)
+    if duration <= 0:
+        raise ValueError("must be more than 0")
+    return duration
+
+
+def interval(text: str) -> float:
+    """Return the seconds between two polls."""
+    duration = seconds(text)
+    if duration < _SHORTEST_INTERVAL:
+        raise ValueError("must be at least 100ms")
     return duration
 
 

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from bot.errors import ConfigError
@@ -50,3 +52,11 @@ def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
     assert read_small_file(file, 1024) == b"x" * 1024
     with pytest.raises(ConfigError, match="more than"):
         read_small_file(file, 1023)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_of_another_user_is_told_as_such(tmp_path):
+    file = tmp_path / "token"
+    file.touch(mode=0)
+    with pytest.raises(ConfigError, match="may not read it"):
+        read_secret(file)
