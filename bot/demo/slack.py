@@ -533,10 +533,10 @@ def _typed(shapes: Mapping[str, _Shape]) -> _Check:
         if shape.any_of and shape.any_of.isdisjoint(value):
             yield _said(f"missing one of: {', '.join(sorted(shape.any_of))}", at)
         checks = {**shape.required, **shape.optional}
-        for name in value.keys() - {"type"}:
+        for name, part in value.items():
             if name in checks:
-                yield from checks[name](value[name], f"{at}/{name}")
-            else:
+                yield from checks[name](part, f"{at}/{name}")
+            elif name != "type":
                 yield _said(f"invalid additional property: {name}", at)
 
     return check

@@ -1,6 +1,8 @@
 """The Slack on loopback answers the real slack_sdk as Slack does."""
 
+import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -44,9 +46,15 @@ def server():
         yield server
 
 
+@pytest.fixture(scope="session")
+def tls():
+    # Unused on loopback, but slack_sdk would make one for each request, 40 ms each.
+    return ssl.create_default_context()
+
+
 @pytest.fixture
-def client(server):
-    client = WebClient("xoxb-1", base_url=server.base_url, retry_handlers=[], timeout=5)
+def client(server, tls):
+    client = WebClient("xoxb-1", base_url=server.base_url, retry_handlers=[], timeout=5, ssl=tls)
     client.proxy = None
     return client
 
@@ -88,6 +96,13 @@ def test_a_ts_is_unique_and_rising_even_when_the_clock_steps_back(server, client
         server.clock = lambda now=now: now
         stamps.append(client.chat_postMessage(channel=CHANNEL, text="hi")["ts"])
     assert stamps == ["1763800000.000000", "1763800000.000100", "1763800000.000200", "1763800001.000000"]
+
+
+def test_many_may_post_at_once(server, client):
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda n: client.chat_postMessage(channel=CHANNEL, text=str(n))["ts"], range(64))
+        assert sorted(answers) == [message.ts for message in server.messages]
+    assert len({message.ts for message in server.messages}) == 64
 
 
 @pytest.mark.parametrize(
@@ -145,6 +160,11 @@ def test_the_list_of_channels_comes_in_pages(client):
     assert [[channel["id"] for channel in page["channels"]] for page in pages] == [[CHANNEL, OTHER], [PRIVATE]]
 
 
+def test_a_channel_that_is_private_or_archived_cannot_be_joined(client):
+    assert refusal(client.conversations_join, channel=PRIVATE)["error"] == "method_not_supported_for_channel_type"
+    assert refusal(client.conversations_join, channel=ARCHIVED)["error"] == "is_archived"
+
+
 def test_an_unknown_method_is_said_to_be_unknown(client):
     assert refusal(client.api_call, api_method="chat.shout")["error"] == "unknown_method"
 
@@ -178,6 +198,7 @@ def test_history_pages_lead_through_all_messages(client):
         ({"latest": 2}, ["1", "0"]),
         ({"oldest": 0, "latest": 2}, ["1"]),
         ({"oldest": 1, "latest": 1, "inclusive": True}, ["1"]),
+        ({"oldest": 2}, []),
     ],
 )
 def test_history_bounds_are_exclusive_unless_inclusive(client, bounds, expected):
