@@ -41,13 +41,14 @@ class Trouble:
     """The bot's own trouble, or the end of it (`over`).
 
     `code` is one of bot.trouble.CODES; `detail` is the text of the error or the id of the task concerned; `since` is
-    when it began, in Unix seconds.
+    when it began and `until` when it was over (None: not, or not known), in Unix seconds.
     """
 
     code: str
     detail: str
     since: float
     over: bool = False
+    until: float | None = None
     kind: Literal["trouble"] = "trouble"
 
 

@@ -1,0 +1,91 @@
+"""Pure: text from outside, made harmless for Slack's mrkdwn and never longer than there is room.
+
+Whatever a task, an error or a server says may hold a mention, a forged link, formatting marks or characters that turn
+the line around. Each function here returns markup that shows it and does nothing else.
+Source: https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from urllib.parse import quote, urlsplit
+
+ELLIPSIS = "…"
+LONGEST_ID = 200  # characters: far above the 32 that Chanjing uses, and twenty of them still fit one message
+
+# Not to be shown: controls, lone surrogates (they cannot be sent as UTF-8), the marks that turn the writing direction
+# of what follows, and the invisible ones with no meaning of their own. Joiners stay: emoji and Persian need them.
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# Slack has no escape for its formatting marks, so each becomes the sign that looks the same and means nothing.
+_LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
+_INSIDE_A_NAME = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")  # snake_case is not formatted: it can stay as it is
+_ALIVE_COLON = re.compile(r":(?=//|[^\s:]+:)")  # `:name:` becomes an emoji, `http://…` a link
+_IN_A_URL = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '|<>"`')
+
+
+def clean(text: str) -> str:
+    """Return *text* on one line, without the characters that cannot or must not be shown. Nothing is escaped yet."""
+    return " ".join(_UNSHOWABLE.sub("", " ".join(text.split())).split())
+
+
+def outside(text: str, limit: int) -> str:
+    """Return *text* as markup of at most *limit* characters that shows it and does nothing; cut with an ellipsis."""
+    shown = _ALIVE_COLON.sub(":\u200b", clean(text))
+    names = {match.start() for match in _INSIDE_A_NAME.finditer(shown)}
+    return _joined(
+        [char if at in names else _ENTITIES.get(char, _LOOKALIKES.get(char, char)) for at, char in enumerate(shown)],
+        limit,
+    )
+
+
+def code(text: str) -> str:
+    """Return an id as a code span: shown in full and to be copied as it is, cut only beyond LONGEST_ID characters."""
+    shown = clean(text).replace("`", _LOOKALIKES["`"]) or "?"
+    cut = _joined(list(shown), LONGEST_ID)
+    return f"`{''.join(_ENTITIES.get(char, char) for char in cut)}`"
+
+
+def safe_url(url: str) -> str | None:
+    """Return *url* with what could end a link percent-encoded, or None for anything but http and https."""
+    encoded = quote(clean(url), safe=_IN_A_URL)
+    try:
+        parts = urlsplit(encoded)
+    except ValueError:  # e.g. half an IPv6 address
+        return None
+    return encoded if parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+def link(url: str, label: str) -> str | None:
+    """Return a link to *url* under our own *label*, or None where the url is not one to offer."""
+    safe = safe_url(url)
+    return None if safe is None else f"<{safe.replace('&', '&amp;')}|{label}>"
+
+
+def date(when: float) -> str | None:
+    """Return a moment (Unix seconds) in each reader's own time zone, or None for one that no calendar has."""
+    try:
+        fallback = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, OSError, ValueError):
+        return None
+    return f"<!date^{int(when)}^{{date_short_pretty}} {{time}}|{fallback}>" if when > 0 else None
+
+
+def _joined(pieces: list[str], limit: int) -> str:
+    """Join *pieces* (one for each character) to at most *limit* characters, never parting what is read as one."""
+    if sum(map(len, pieces)) <= limit:
+        return "".join(pieces)
+    end, room = 0, limit - len(ELLIPSIS)
+    while len(pieces[end]) <= room:
+        room -= len(pieces[end])
+        end += 1
+    whole = end
+    while whole and _belongs_to_the_one_before(pieces[whole], pieces[whole - 1]):
+        whole -= 1
+    return "".join(pieces[: whole or end]).rstrip() + ELLIPSIS
+
+
+def _belongs_to_the_one_before(char: str, before: str) -> bool:
+    """Tell whether *char* is an accent, a variation, a skin tone, or joined to *before* as in 👩‍👧."""
+    joiner = "\u200d"
+    return joiner in {char, before} or unicodedata.category(char[0])[0] == "M" or "\U0001f3fb" <= char <= "\U0001f3ff"
