@@ -1,7 +1,9 @@
 """Every error of this program, sorted by what the caller does about it.
 
     LipsyncBotError
+    ├── Stopped                  the program was asked to end: save and leave; exit code 0
     ├── ConfigError              mend the configuration; exit code 2
+    │   └── ForeignStateError        the state belongs to another account: nothing may be announced from it
     ├── StateError               the state cannot be read or written; exit code 4
     │   └── StateHeldError       another copy of the bot holds it; exit code 3
     ├── ChanjingError            this poll failed, the next one is the retry
@@ -22,8 +24,16 @@ class LipsyncBotError(Exception):
     """Something that the program expects to go wrong, in words for its user."""
 
 
+class Stopped(LipsyncBotError):
+    """The program was asked to end while it waited."""
+
+
 class ConfigError(LipsyncBotError):
     """The configuration cannot be used. The text has one line for each problem."""
+
+
+class ForeignStateError(ConfigError):
+    """The list holds none of the tasks that the state knows."""
 
 
 class StateError(LipsyncBotError):

@@ -1,8 +1,11 @@
 """Pure: a Notice and its life: owed → dispatched → delivered, or in doubt, postponed, due; grouping into digests."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator
 
 from bot.task import Task
 
@@ -25,7 +28,7 @@ class TaskEnded:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The first words: how many tasks are watched, noted in silence, and (first_run: announce) about to be announced."""
+    """The first words: how many tasks are watched, noted in silence, and (first_run: announce) to be announced."""
 
     watching: int
     noted: int
@@ -69,9 +72,260 @@ class Test:
     kind: Literal["test"] = "test"
 
 
-Content = TaskEnded | Greeting | Trouble | Summary | Test
+Content = Annotated[TaskEnded | Greeting | Trouble | Summary | Test, Discriminator("kind")]
+
+LAST_RUNG = 3  # of the ladder: plain text
+DIGEST_SIZE = 20  # tasks in one message at most
+LOOKS = (1 / 9, 1 / 3, 1.0)  # when to look for a message in doubt, in parts of slack.settle after the dispatch
+EVENT_TYPE = "lipsync_notice"
+_RECEIPTS = 500  # how many are kept, for `explain`
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that is owed to a role, until there is a receipt for it.
+
+    `subject` is a task's id, or what else the bot speaks of. `since` is when it became owed. `attempts` counts the
+    posts that did not end in a receipt, `rung` is how far down the ladder of payloads it is, and `held_until` is when
+    one that even plain text could not deliver may try again. Times are Unix seconds.
+    """
+
+    subject: str
+    status: int
+    role: Role
+    since: float
+    content: Content
+    attempts: int = 0
+    rung: int = 0
+    held_until: float = 0.0
+    last_error: str = ""
+
+    @property
+    def id(self) -> str:
+        """The 16 hex digits that stand for this notice in a message's metadata."""
+        return notice_id(self.subject, self.status, self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What was about to be posted: written before the post, so that a crash cannot hide it.
+
+    `at` is Unix seconds, `after` the ts of the last receipt in that channel ("": none). `looks` counts those that did
+    not find it.
+    """
+
+    ids: tuple[str, ...]
+    at: float
+    after: str
+    in_doubt: bool = False
+    looks: int = 0
+
+    @property
+    def absent(self) -> bool:
+        """True when it was looked for often enough: it was not posted, and may be posted again, unchanged."""
+        return self.looks >= len(LOOKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What is remembered of one channel.
+
+    `until` is when it may be tried again after a refusal, in Unix seconds. `unreadable` is why its history cannot be
+    read ("": it can); then a message in doubt is posted again. `checked` says that it is known which.
+    """
+
+    last_ts: str = ""
+    mark: Mark | None = None
+    until: float = 0.0
+    refusals: int = 0
+    error: str = ""
+    unreadable: str = ""
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """All that is owed, oldest first, and the channels it goes to."""
+
+    notices: tuple[Notice, ...] = ()
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
+
+    def to(self, channel: str) -> Destination:
+        """Return what is remembered of *channel*."""
+        return self.destinations.get(channel, Destination())
+
+    def with_destination(self, channel: str, **changes: Any) -> "Outbox":
+        """Return the outbox with *changes* to what is remembered of *channel*."""
+        return replace(self, destinations={**self.destinations, channel: replace(self.to(channel), **changes)})
+
+    def with_notices(self, ids: Iterable[str], change: Callable[[Notice], Notice]) -> "Outbox":
+        """Return the outbox with *change* made to the notices named."""
+        chosen = set(ids)
+        return replace(self, notices=tuple(change(n) if n.id in chosen else n for n in self.notices))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that a notice was delivered. `ts` is Slack's, "" where it gave none (webhook); `at` is Unix seconds."""
+
+    id: str
+    subject: str
+    status: int
+    role: Role
+    channel: str
+    ts: str
+    at: float
 
 
 def notice_id(subject: str, status: int, role: Role) -> str:
     """Return the 16 hex digits that stand for one notice in a message's metadata."""
     return hashlib.sha256(f"{subject}\n{status}\n{role}".encode()).hexdigest()[:16]
+
+
+def metadata(ids: Iterable[str]) -> dict[str, Any]:
+    """Return the metadata of the message that delivers the notices with these *ids*."""
+    return {"event_type": EVENT_TYPE, "event_payload": {"ids": list(ids)}}
+
+
+def owe(outbox: Outbox, notices: Iterable[Notice], delivered: Iterable[Receipt]) -> Outbox:
+    """Return the outbox with *notices* added, but for those that are owed already or have a receipt."""
+    seen = {notice.id for notice in outbox.notices} | {receipt.id for receipt in delivered}
+    new = []
+    for notice in notices:
+        if notice.id not in seen:
+            seen.add(notice.id)
+            new.append(notice)
+    return replace(outbox, notices=(*outbox.notices, *new)) if new else outbox
+
+
+def group(
+    outbox: Outbox, channel: str, route: Mapping[Role, str], *, digest_after: int, now: float
+) -> tuple[Notice, ...]:
+    """Return what the next message to *channel* delivers: what is marked, unchanged; else a digest or one notice.
+
+    When more than *digest_after* are due (0: never), the next of them makes a digest with those like it. A notice that
+    Slack has refused once goes alone, so that it cannot hold up others. Order within the channel is kept.
+    """
+    mark = outbox.to(channel).mark
+    if mark is not None:
+        return tuple(notice for notice in outbox.notices if notice.id in mark.ids)
+    marked = {id_ for other in outbox.destinations.values() if other.mark for id_ in other.mark.ids}
+    due = [
+        n for n in outbox.notices if route[n.role] == channel and not _ahead(n.held_until, now) and n.id not in marked
+    ]
+    if not due:
+        return ()
+    if 0 < digest_after < len(due) and isinstance(due[0].content, TaskEnded) and not due[0].rung:
+        alike = [n for n in due if isinstance(n.content, TaskEnded) and n.role == due[0].role and not n.rung]
+        return tuple(alike[:DIGEST_SIZE])
+    return (due[0],)
+
+
+def wait_of(destination: Destination, now: float) -> float:
+    """Return for how many seconds *destination* is still to be left alone."""
+    return destination.until - now if _ahead(destination.until, now) else 0.0
+
+
+def _ahead(until: float, now: float) -> bool:
+    # More than five minutes ahead: the clock was set back, and the time means nothing.
+    return 0 < until - now <= _LONGEST_WAIT
+
+
+def dispatched(outbox: Outbox, channel: str, chosen: Iterable[Notice], now: float) -> Outbox:
+    """Return the outbox with the mark that must be saved before *chosen* are posted.
+
+    `after` is the last receipt's ts, not a reading of our clock: posts to a channel are made one after the other, so a
+    message in doubt is newer than that, by Slack's clock.
+    """
+    ids = tuple(notice.id for notice in chosen)
+    return outbox.with_destination(channel, mark=Mark(ids, now, after=outbox.to(channel).last_ts))
+
+
+def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float) -> tuple[Outbox, tuple[Receipt, ...]]:
+    """Return the outbox without the notices in *found* (id → ts), and their receipts.
+
+    An id that is not owed gets a receipt too: the state is older than the channel, and it must not be told again.
+    """
+    owed = {notice.id: notice for notice in outbox.notices}
+    receipts = tuple(
+        Receipt(id_, n.subject, n.status, n.role, channel, ts, now)
+        if (n := owed.get(id_))
+        else Receipt(id_, "", 0, "success", channel, ts, now)
+        for id_, ts in found.items()
+    )
+    before = outbox.to(channel)
+    mark = before.mark if before.mark and not set(before.mark.ids) & set(found) else None
+    outbox = outbox.with_destination(
+        channel, last_ts=max([before.last_ts, *found.values()], key=_ts), mark=mark, until=0.0, refusals=0, error=""
+    )
+    return replace(outbox, notices=tuple(n for n in outbox.notices if n.id not in found)), receipts
+
+
+def _ts(ts: str) -> tuple[int, str]:
+    """Order Slack's ts as numbers without losing a digit: they are decimals of a fixed number of places."""
+    return len(ts), ts
+
+
+def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
+    """Return the receipts that are kept when *new* ones come."""
+    ids = {receipt.id for receipt in new}
+    return (*(receipt for receipt in receipts if receipt.id not in ids), *new)[-_RECEIPTS:]
+
+
+def paused(outbox: Outbox, channel: str, error: str, now: float, *, retry_after: float | None = None) -> Outbox:
+    """Return the outbox with *channel* left alone for *retry_after* seconds, or for 1, 2, 4 … 300; a mark stays."""
+    refusals = outbox.to(channel).refusals
+    wait = backoff(refusals) if retry_after is None else min(retry_after, _LONGEST_WAIT)
+    return outbox.with_destination(channel, until=now + wait, refusals=refusals + 1, error=error)
+
+
+def postponed(outbox: Outbox, channel: str, error: str, now: float, *, retry_after: float | None = None) -> Outbox:
+    """Return the outbox after *channel* refused a post for certain: mark cleared, and the channel paused."""
+    outbox = _attempted(outbox, outbox.to(channel).mark, error)
+    return paused(unmarked(outbox, channel), channel, error, now, retry_after=retry_after)
+
+
+def backoff(refusals: int) -> float:
+    """Return how long a channel is left alone that has refused *refusals* times before: 1, 2, 4 … 300 seconds."""
+    return min(_FIRST_WAIT * 2.0 ** min(refusals, 16), _LONGEST_WAIT)
+
+
+def stepped_down(outbox: Outbox, channel: str, error: str, now: float) -> Outbox:
+    """Return the outbox after Slack refused what the message holds: mark cleared, its notices a rung further down.
+
+    One that was plain text already is held for five minutes, so that others pass; it stays owed.
+    """
+
+    def down(notice: Notice) -> Notice:
+        if notice.rung < LAST_RUNG:
+            return replace(notice, rung=notice.rung + 1)
+        return replace(notice, held_until=now + _LONGEST_WAIT)
+
+    mark = outbox.to(channel).mark
+    outbox = _attempted(outbox, mark, error).with_notices(mark.ids if mark else (), down)
+    return unmarked(outbox, channel)
+
+
+def in_doubt(outbox: Outbox, channel: str, error: str) -> Outbox:
+    """Return the outbox after a post to *channel* of which nobody knows what became: the mark stays."""
+    mark = outbox.to(channel).mark
+    if mark is None:
+        return outbox
+    return _attempted(outbox, mark, error).with_destination(channel, mark=replace(mark, in_doubt=True), error=error)
+
+
+def looked_in_vain(outbox: Outbox, channel: str) -> Outbox:
+    """Return the outbox after a look that did not find the message in doubt. After the last it is `absent`."""
+    mark = outbox.to(channel).mark
+    return outbox.with_destination(channel, mark=replace(mark, looks=mark.looks + 1)) if mark else outbox
+
+
+def unmarked(outbox: Outbox, channel: str) -> Outbox:
+    """Return the outbox without the mark of *channel*: what it named was not posted."""
+    return outbox.with_destination(channel, mark=None)
+
+
+def _attempted(outbox: Outbox, mark: Mark | None, error: str) -> Outbox:
+    ids = mark.ids if mark else ()
+    return outbox.with_notices(ids, lambda notice: replace(notice, attempts=notice.attempts + 1, last_error=error))

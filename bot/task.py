@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """任务状态. Other Chanjing lists use other numbers: 30 is a success for avatar videos. These are the lip-sync list's."""
+    """任务状态 of the lip-sync list. Other Chanjing lists use other numbers: 30 is a success for avatar videos."""
 
     QUEUED = 0
     GENERATING = 10
@@ -51,9 +51,20 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the list. `total_count` is None where the server did not say; `oddities` are worth a log line."""
+    """One answer of the list.
+
+    `listed` counts its items, those that could not be read included. `size` is the page size that the server says it
+    used, or else the one asked for. `total_count` is None where it was not told. `oddities` are worth a log line.
+    """
 
     number: int
     tasks: tuple[Task, ...]
+    listed: int
+    size: int
     total_count: int | None = None
     oddities: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> int | None:
+        """The number of the last page, as far as the server tells."""
+        return None if self.total_count is None else max(1, -(-self.total_count // self.size))

@@ -1,0 +1,260 @@
+"""One request to Chanjing; envelope → Page of Tasks or an error. Parsing is pure; `Chanjing._exchange` does the I/O.
+
+Facts and codes: https://doc.chanjing.cc/ , page 获取对口型视频列表.
+"""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import httpx
+import tenacity
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+
+from bot.clock import Clock
+from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
+from bot.exchange import Answer, Exchange
+from bot.task import Page, Task
+from bot.token import Minted, TokenSource
+
+DOCUMENTED_PAGE_SIZE = 10  # what the list takes for sure; the largest it takes is not documented
+
+_LIST = "/open/v1/video_lip_sync/list"
+_TOKEN = "/open/v1/access_token"  # noqa: S105 - a path
+_ATTEMPTS = 4
+_MAX_ID = 255
+_MAX_INT = 2**53
+
+_OK, _BAD_TOKEN, _BAD_PARAMETERS, _TOO_FAST, _THEIR_FAULT = 0, 10400, 40000, 40001, 50000
+_REMEDIES = {
+    _BAD_TOKEN: "Put a valid token where chanjing.access_token comes from. "
+    "A token lives for about a day, and a new one ends the old one.",
+    _BAD_PARAMETERS: "Lower chanjing.page_size.",
+    _TOO_FAST: "Lower chanjing.max_requests_per_second, or stop other programs that use this account.",
+    _THEIR_FAULT: "Chanjing's own fault; the bot goes on trying.",
+}
+
+
+def may_be_page_size(error: ChanjingError) -> bool:
+    """Tell whether a smaller page might cure *error*: 40000 is all that Chanjing says of a page_size too large."""
+    return error.code == _BAD_PARAMETERS
+
+
+class Chanjing:
+    """The lip-sync list of one account."""
+
+    def __init__(
+        self, base_url: str, tokens: TokenSource, exchange: Exchange, *, max_requests_per_second: float, clock: Clock
+    ) -> None:
+        self._list_url = base_url.rstrip("/") + _LIST
+        self._tokens = tokens
+        self._transport = Transport(exchange, max_requests_per_second=max_requests_per_second, clock=clock)
+
+    def page(self, number: int, size: int) -> Page:
+        """Return page *number* (from 1) of at most *size* tasks. Raise ChanjingError."""
+        token = self._tokens.current()
+        try:
+            data = self._list(token, number, size)
+        except ChanjingRefused:
+            another = self._tokens.after_refusal(token)
+            if another is None:
+                raise
+            # Once: Chanjing also says 10400 for a disabled app, which no token cures.
+            data = self._list(another, number, size)
+        return parse_page(data, number, size)
+
+    def _list(self, token: str, number: int, size: int) -> Any:
+        body = {"page": number, "page_size": size}
+        return self._transport.call("list", self._list_url, body, {"access_token": token}, secrets=(token,))
+
+
+def mint(base_url: str, app_id: str, secret_key: str, transport: "Transport") -> Minted:
+    """Ask for a new access token, which ends the one before. Raise ChanjingError."""
+    url = base_url.rstrip("/") + _TOKEN
+    data = transport.call("access_token", url, {"app_id": app_id, "secret_key": secret_key}, {}, secrets=(secret_key,))
+    try:
+        return Minted(str(data["access_token"]).strip(), float(data["expire_in"] or 0))
+    except (KeyError, TypeError, ValueError):
+        raise ChanjingRejected("access_token: Chanjing answered without a token. Check chanjing.app_id.") from None
+
+
+class Transport:
+    """Sends one operation, at the pace, again after a passing fault, and opens the envelope."""
+
+    def __init__(self, exchange: Exchange, *, max_requests_per_second: float, clock: Clock) -> None:
+        self._exchange = exchange
+        self._pace = SlidingWindow(max_requests_per_second, clock)
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(ChanjingUnavailable),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=tenacity.wait_exponential_jitter(initial=0.5, max=8, jitter=0.5),
+            sleep=clock.wait,
+            reraise=True,
+        )
+
+    def call(
+        self, operation: str, url: str, body: Mapping[str, Any], headers: Mapping[str, str], *, secrets: tuple[str, ...]
+    ) -> Any:
+        """Return the envelope's `data`. Raise ChanjingError; its text never holds one of *secrets*."""
+        return self._retrying(self._once, operation, url, json.dumps(body).encode(), headers, secrets)
+
+    def _once(
+        self, operation: str, url: str, content: bytes, headers: Mapping[str, str], secrets: tuple[str, ...]
+    ) -> Any:
+        self._pace.wait()
+        try:
+            answer = self._exchange.send(url, headers={"Content-Type": "application/json", **headers}, content=content)
+        except httpx.RequestError as error:
+            why = _plain(error, secrets) or type(error).__name__
+            raise ChanjingUnavailable(
+                f"{operation}: no answer from {httpx.URL(url).host}: {why}. Check chanjing.base_url and the network."
+            ) from None
+        return open_envelope(answer, operation, secrets=secrets)
+
+
+class SlidingWindow:
+    """At most so many starts in any second, or in any longer span where the rate is below one a second."""
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._starts = deque[float](maxlen=max(1, int(per_second)))
+        self._span = max(1, int(per_second)) / per_second
+        self._clock = clock
+
+    def wait(self) -> None:
+        """Return when the next request may start, and count it."""
+        if len(self._starts) == self._starts.maxlen:
+            early = self._starts[0] + self._span - self._clock.monotonic()
+            if early > 0:
+                self._clock.wait(early)
+        self._starts.append(self._clock.monotonic())
+
+
+def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = ()) -> Any:
+    """Return `data` of an answer whose `code` is 0. Raise ChanjingError for every other.
+
+    HTTP 200 says nothing, and `code: null` is not success. The error names the operation, the code, Chanjing's msg and
+    the trace_id.
+    """
+    envelope = _json(answer.body)
+    fields = envelope if isinstance(envelope, dict) else {}
+    code = _code(fields.get("code"))
+    said = f"{operation}: HTTP {answer.status}, code {fields.get('code', 'missing')!s:.20}"
+    said += (
+        f", {_plain(fields.get('msg'), secrets)!r}, trace_id {_plain(fields.get('trace_id'), secrets) or 'missing'}."
+    )
+    if httpx.codes.is_server_error(answer.status):
+        raise ChanjingUnavailable(f"{said} {_REMEDIES[_THEIR_FAULT]}", code=code)
+    if httpx.codes.is_redirect(answer.status):
+        where = _plain(answer.headers.get("location"), secrets)
+        raise ChanjingRejected(
+            f"{operation}: redirected to {where!r}; not followed. Check chanjing.base_url.", code=code
+        )
+    if envelope is _NOT_JSON:
+        raise ChanjingUnavailable(
+            f"{operation}: HTTP {answer.status}, and the answer is not JSON: {_plain(answer.body[:80], secrets)!r}. "
+            "Check chanjing.base_url, and whether a proxy stands between."
+        )
+    if code == _OK and httpx.codes.is_success(answer.status):
+        return fields.get("data")
+    remedy = _REMEDIES.get(code, "Not a documented code; ask Chanjing, with the trace_id.") if code is not None else ""
+    if code == _BAD_TOKEN:
+        raise ChanjingRefused(f"{said} {remedy}", code=code)
+    if code in {_TOO_FAST, _THEIR_FAULT}:
+        raise ChanjingUnavailable(f"{said} {remedy}", code=code)
+    raise ChanjingRejected(f"{said} {remedy or 'Check chanjing.base_url.'}", code=code)
+
+
+def parse_page(data: Any, number: int, size: int) -> Page:
+    """Return the page that *data* holds. What cannot be read is left out and named in `oddities`."""
+    fields = data if isinstance(data, dict) else {}
+    items = fields.get("list")
+    oddities = []
+    if not isinstance(items, list):
+        oddities.append(f"page {number}: the list is {'null' if items is None else type(items).__name__}")
+        items = []
+    tasks = []
+    for item in items:
+        try:
+            tasks.append(Task(**_Item.model_validate(item).model_dump()))
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "item"
+            oddities.append(f"page {number}: an item cannot be read: {where}: {first['msg']}")
+    info = fields.get("page_info")
+    info = _Info.model_validate(info if isinstance(info, dict) else {})
+    return Page(
+        number=number,
+        tasks=tuple(tasks),
+        listed=len(items),
+        size=info.size or size,
+        total_count=info.total_count,
+        oddities=tuple(oddities),
+    )
+
+
+def _text(value: object) -> str:
+    # Half a surrogate pair is valid JSON and cannot be saved or sent.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _or_zero(value: object, parse: Any) -> int:
+    try:
+        number = int(parse(value))
+    except ValidationError:
+        return 0
+    return number if 0 <= number <= _MAX_INT else 0
+
+
+def _or_none(value: object, parse: Any) -> int | None:
+    number = _or_zero(value, parse)
+    return number if number or value in {0, "0"} else None
+
+
+_Text = Annotated[str, BeforeValidator(_text)]
+_Number = Annotated[int, WrapValidator(_or_zero)]
+
+
+class _Item(BaseModel):
+    """Only `id` and `status` are needed; anything odd in the others counts as not told."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True, hide_input_in_errors=True)
+
+    id: Annotated[str, Field(min_length=1, max_length=_MAX_ID)]
+    status: Annotated[int, Field(ge=-_MAX_INT, le=_MAX_INT)]
+    progress: _Number = 0
+    msg: _Text = ""
+    video_url: _Text = ""
+    preview_url: _Text = ""
+    duration: _Number = 0
+    create_time: _Number = 0
+
+
+class _Info(BaseModel):
+    size: _Number = 0
+    total_count: Annotated[int | None, WrapValidator(_or_none)] = None
+
+
+_NOT_JSON = object()
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+def _code(value: object) -> int | None:
+    """Return the code as a number. None where it is missing, null, or not a number: `false` is not 0."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value[:20])
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _plain(said: object, secrets: tuple[str, ...]) -> str:
+    """Return what somebody else said, fit for one line of a log: printable, short, and without our secrets."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else "" if said is None else str(said)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]

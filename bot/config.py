@@ -1,0 +1,233 @@
+"""The configuration: environment, secret files and YAML → one frozen Config, or every problem at once.
+
+The fields below are the one list of keys: names, defaults and what is accepted. Each value arrives as the text that
+somebody wrote; defaults are texts too and go the same way. Durations are seconds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from bot import values
+from bot.credentials import credential_problems
+from bot.errors import ConfigError
+from bot.secret import read_secret
+from bot.sources import Raw, environment_name, gather, place
+
+RUN_SECRETS = Path("/run/secrets")
+
+
+def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:
+    def parse_text(raw: str | list[str]) -> Any:
+        if isinstance(raw, list):
+            raise ValueError("must be one value, not a list")  # noqa: TRY004 - pydantic collects ValueErrors only
+        return parse(raw)
+
+    return BeforeValidator(parse_text)
+
+
+def _default(text: str) -> Any:
+    return Field(default=text, validate_default=True)
+
+
+_lower = _from_text(str.lower)
+Secret = Annotated[SecretStr | None, _from_text(values.own)]
+SecretUrl = Annotated[SecretStr | None, _from_text(values.url)]
+SecretFile = Annotated[Path | None, _from_text(values.path)]
+Channel = Annotated[str | None, _from_text(values.channel)]
+BaseUrl = Annotated[str, _from_text(values.base_url)]
+Seconds = Annotated[float, _from_text(values.seconds)]
+Positive = Annotated[float, _from_text(values.positive)]
+Interval = Annotated[float, _from_text(values.interval)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Chanjing(_Section):
+    """Exactly one of `access_token`, `access_token_file`, and `app_id` with `secret_key` is set."""
+
+    base_url: BaseUrl = _default("https://open-api.chanjing.cc")
+    access_token: Secret = None
+    access_token_file: SecretFile = None
+    app_id: Annotated[str | None, _from_text(values.own)] = None
+    secret_key: Secret = None
+    secret_key_file: SecretFile = None
+    page_size: Annotated[int, Field(ge=1, le=1000)] = _default("50")
+    timeout: Positive = _default("10s")
+    max_requests_per_second: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] = _default("5")
+
+
+class Poll(_Section):
+    interval: Interval = _default("30s")
+    active_interval: Interval = _default("5s")
+    first_run: Annotated[Literal["baseline", "announce"], _lower] = _default("baseline")
+    full_scan_interval: Interval = _default("1h")
+    stuck_after: Positive = _default("1h")
+
+
+class Slack(_Section):
+    """Exactly one of `bot_token` (then all three channels are set) and `webhook_url` (then none is)."""
+
+    bot_token: Annotated[SecretStr | None, _from_text(values.bot_token)] = None
+    bot_token_file: SecretFile = None
+    webhook_url: SecretUrl = None
+    webhook_url_file: SecretFile = None
+    channel: Channel = None
+    failure_channel: Channel = None
+    alerts_channel: Channel = None
+    mention_on_failure: Annotated[tuple[str, ...], BeforeValidator(values.mentions)] = ()
+    language: Annotated[Literal["en", "zh"], _lower] = _default("en")
+    digest_after: Annotated[int, Field(ge=0, le=1000)] = _default("5")
+    board: bool = _default("false")
+    daily_summary: Annotated[str | None, _from_text(values.clock_time)] = None
+    pace: Seconds = _default("1s")
+    settle: Positive = _default("45s")
+    base_url: Annotated[BaseUrl, AfterValidator(lambda url: f"{url}/")] = _default("https://slack.com/api/")
+    timeout: Positive = _default("10s")
+
+
+class State(_Section):
+    path: Annotated[Path, _from_text(values.path)] = _default("state.json")
+    retention: Positive = _default("7d")
+
+
+class Monitor(_Section):
+    listen: Annotated[tuple[str, int] | None, _from_text(values.listen)] = None
+    ping_url: SecretUrl = None
+
+
+class Log(_Section):
+    """`format` is None where nobody chose: text on a terminal, else json."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], _lower] = _default("info")
+    format: Annotated[Literal["text", "json"] | None, _lower] = None
+
+
+class Config(_Section):
+    chanjing: Chanjing = Chanjing()
+    poll: Poll = Poll()
+    slack: Slack = Slack()
+    state: State = State()
+    monitor: Monitor = Monitor()
+    log: Log = Log()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key as manuals show it. `default` is empty where there is none."""
+
+    name: str
+    environment: str
+    default: str
+    secret: bool
+
+
+def _keys() -> Iterator[Key]:
+    for section, model in Config():
+        for field, info in type(model).model_fields.items():
+            name = f"{section}.{field}"
+            secret = info.annotation == SecretStr | None
+            yield Key(name, environment_name(name), info.default or "", secret)
+
+
+KEYS = tuple(_keys())
+_NAMES = tuple(key.name for key in KEYS)
+_FILE_NAMES = tuple(name for name in _NAMES if name.endswith("_file"))
+
+
+def load(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
+    """Return the configuration that the bot runs with.
+
+    *path* None means `config.yaml` in the current directory where there is one. ConfigError lists every problem, one
+    line each; no line holds a value.
+    """
+    found = gather(_NAMES, path, environ, secrets_dir)
+    lines = [problem.text for problem in found.problems]
+    lines += credential_problems(found)
+    config, refused = _validated(_with_secret_files(found.values))
+    lines += refused.values()
+    if lines:
+        raise ConfigError("\n".join(lines))
+    return _resolved(config)
+
+
+def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
+    """Return the configuration for a command that needs only the state: what cannot be used elsewhere is the default.
+
+    ConfigError where the YAML cannot be read or its `state` section cannot be used.
+    """
+    found = gather(_NAMES, path, environ, secrets_dir)
+    lines = [problem.text for problem in found.problems if problem.section in {"", "state"}]
+    config, refused = _validated(found.values)
+    lines += [line for key, line in refused.items() if key.startswith("state.")]
+    if lines:
+        raise ConfigError("\n".join(lines))
+    return _resolved(config)
+
+
+def _with_secret_files(found: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Return *found* with the content of each secret file under the key of its secret."""
+    opened = dict(found)
+    for name in _FILE_NAMES:
+        secret = name.removesuffix("_file")
+        if name not in found or secret in found or found[name].problem:
+            continue
+        raw = found[name]
+        try:
+            content = read_secret(values.path(str(raw.value))).get_secret_value()
+        except (ConfigError, ValueError) as problem:
+            opened[name] = replace(raw, problem=f"a path is wanted here; the file at it: {problem}")
+        else:
+            opened[secret] = Raw(content, f"file named by {name}, {raw.where}")
+    return opened
+
+
+def _validated(found: Mapping[str, Raw]) -> tuple[Config, dict[str, str]]:
+    """Return the Config of all usable values, and for each key that is not usable a line that says why."""
+    refused = {key: raw.problem for key, raw in found.items() if raw.problem}
+    usable = {key: raw for key, raw in found.items() if not raw.problem}
+    try:
+        config = _built(usable)
+    except ValidationError as problem:
+        errors = problem.errors(include_url=False, include_input=False)
+        refused |= {".".join(map(str, error["loc"][:2])): _sentence(error) for error in errors}
+        config = _built({key: raw for key, raw in usable.items() if key not in refused})
+    return config, {key: f"{place(key, found[key])}: {refused[key]}" for key in _NAMES if key in refused}
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    words = error["msg"].replace("Input should be", "must be").replace("a valid boolean", "true or false")
+    return words.partition(", unable")[0]
+
+
+def _built(found: Mapping[str, Raw]) -> Config:
+    tree: dict[str, dict[str, str | list[str]]] = {}
+    for key, raw in found.items():
+        section, _, field = key.partition(".")
+        tree.setdefault(section, {})[field] = raw.value
+    return Config.model_validate(tree)
+
+
+def _resolved(config: Config) -> Config:
+    """Return *config* with what one key takes from another."""
+    slack, chanjing = config.slack, config.chanjing
+    channels = {
+        "failure_channel": slack.failure_channel or slack.channel,
+        "alerts_channel": slack.alerts_channel or slack.channel,
+    }
+    # The token in a file was only looked at: whoever uses it reads it again.
+    token = None if chanjing.access_token_file else chanjing.access_token
+    return config.model_copy(
+        update={
+            "slack": slack.model_copy(update=channels),
+            "chanjing": chanjing.model_copy(update={"access_token": token}),
+        }
+    )

@@ -1,0 +1,65 @@
+"""Pure: what must be set together, and what must not: the ways to a credential, and channels with them."""
+
+from collections.abc import Iterator
+
+from bot.sources import Found, environment_name, place
+
+# For each of the two credentials the ways to it: the keys that belong together.
+_PAIR = ("chanjing.app_id", "chanjing.secret_key", "chanjing.secret_key_file")
+_WEBHOOK = ("slack.webhook_url",), ("slack.webhook_url_file",)
+_WAYS = (
+    (("chanjing.access_token",), ("chanjing.access_token_file",), _PAIR),
+    (("slack.bot_token",), ("slack.bot_token_file",), *_WEBHOOK),
+)
+_CHANNEL = "slack.channel"
+_CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
+
+
+def credential_problems(found: Found) -> Iterator[str]:
+    """Yield a line for each credential that is missing, halved or given twice, and for channels that do not fit it."""
+    for ways in _WAYS:
+        stood = [keys for way in ways if (keys := [key for key in way if key in found.values])]
+        if not stood:
+            yield from _missing(ways[0][0], f"needed. Set one of: {_spelled(ways)}", found)
+        elif len(stood) > 1:
+            yield _twice([keys[0] for keys in stood], found)
+        elif stood[0][0] in _PAIR:
+            yield from _pair_problems(stood[0], found)
+    yield from _channel_problems(found)
+
+
+def _pair_problems(keys: list[str], found: Found) -> Iterator[str]:
+    app_id, secret_key, secret_key_file = _PAIR
+    if keys == [app_id]:
+        yield from _missing(secret_key, f"needed with {app_id} (or {secret_key_file})", found)
+    if app_id not in keys:
+        yield from _missing(app_id, f"needed with {keys[0]}", found)
+    if {secret_key, secret_key_file} <= set(keys):
+        yield _twice([secret_key, secret_key_file], found)
+
+
+def _channel_problems(found: Found) -> Iterator[str]:
+    ways = [way[0] for way in _WAYS[1] if way[0] in found.values]
+    if ways and all((way,) in _WEBHOOK for way in ways):
+        for key in (key for key in _CHANNELS if key in found.values):
+            text = f"not together with {ways[0]}: a webhook posts to the channel it was made for; remove it"
+            yield f"{place(key, found.values[key])}: {text}"
+    elif _CHANNEL not in found.values:
+        text = "needed: the id of a channel (C… or G…); in Slack: channel name → About → bottom"
+        yield from _missing(_CHANNEL, text, found)
+
+
+def _twice(keys: list[str], found: Found) -> str:
+    places = " and ".join(place(key, found.values[key]) for key in keys)
+    return f"{places}: different ways to one credential; keep one of them"
+
+
+def _missing(key: str, text: str, found: Found) -> Iterator[str]:
+    # What is missing cannot be told while the YAML as a whole cannot be read.
+    if all(problem.section for problem in found.problems):
+        yield f"{key} ({environment_name(key)}; not set): {text}{found.note and f' ({found.note})'}"
+
+
+def _spelled(ways: tuple[tuple[str, ...], ...]) -> str:
+    pair = f"{_PAIR[0]} with {_PAIR[1]} (or {_PAIR[2]})"
+    return ", ".join(pair if way is _PAIR else way[0] for way in ways)

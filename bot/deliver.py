@@ -1,0 +1,237 @@
+"""The delivery protocol: intent, post, receipt, read-back.
+
+For each channel, one step at a time, and the state is saved before the next:
+
+    what is marked or due  →  mark saved  →  post  ┬ ok: receipt saved
+                                                   ├ refused: mark cleared, and wait or step down the ladder; saved
+                                                   └ nobody knows: in doubt, saved  →  looks  ┬ found: receipt saved
+                                                                                              └ absent: post again
+    A mark found at the start is in doubt as well. Before its first post a channel's history is read once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from structlog.typing import FilteringBoundLogger
+
+from bot import outbox as box
+from bot.clock import Clock
+from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
+from bot.message import Message
+from bot.outbox import Mark, Notice, Outbox, Role
+from bot.slack import WEBHOOK, Slack, stops_every_call
+from bot.state import State, Store
+
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What comes next for a channel, when (monotonic seconds), and what it waits for until then."""
+
+    at: float
+    channel: str
+    wait: Literal["none", "pace", "first look", "look", "postponed"]
+    act: Callable[[str], None]
+
+
+class Delivery:
+    """Delivers what the outbox owes."""
+
+    def __init__(
+        self,
+        slack: Slack,
+        store: Store,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *,
+        route: Mapping[Role, str],
+        render: Callable[[Sequence[Notice]], Message],
+        digest_after: int,
+        pace: float,
+        settle: float,
+        beat: Callable[[], None],
+    ) -> None:
+        self._slack = slack
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._route = route
+        self._render = render
+        self._digest_after = digest_after
+        self._pace = pace
+        self._settle = settle
+        self._beat = beat
+        self._read_at_start: set[str] = set()
+        self._posted: dict[str, float] = {}  # channel → when we last posted there, in monotonic seconds
+
+    def run(self, until: float) -> None:
+        """Deliver until *until* (monotonic seconds) or until nothing is due before that; at least one step.
+
+        Raise StateError when something could not be recorded (then it was not posted either), or Stopped.
+        """
+        stepped = False
+        while step := min(self._steps(), key=lambda step: step.at, default=None):
+            now = self._clock.monotonic()
+            if max(step.at, now) >= until and (stepped or step.at > now):
+                return
+            self._take(step)
+            stepped = True
+
+    def run_once(self) -> None:
+        """Deliver what is due, waiting for the pace and a first look, but for nothing longer. Raises as `run` does."""
+        while step := min(self._steps(), key=lambda step: step.at, default=None):
+            if step.wait in {"look", "postponed"}:
+                steps = [s for s in self._steps() if s.wait not in {"look", "postponed"}]
+                if not steps:
+                    return
+                step = min(steps, key=lambda step: step.at)
+            self._take(step)
+
+    def _take(self, step: _Step) -> None:
+        self._clock.wait(max(0.0, step.at - self._clock.monotonic()))
+        step.act(step.channel)
+        self._beat()
+
+    def _steps(self) -> list[_Step]:
+        channels = {*self._route.values(), *(c for c, d in self._outbox.destinations.items() if d.mark)}
+        return [step for channel in sorted(channels) if (step := self._step(channel))]
+
+    def _step(self, channel: str) -> _Step | None:
+        """Return what comes next for *channel*, or None where nothing is owed to it."""
+        destination = self._outbox.to(channel)
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        if not self._group(channel, now):
+            return _Step(monotonic, channel, "none", self._forget_mark) if destination.mark else None
+        if wait := box.wait_of(destination, now):
+            return _Step(monotonic + wait, channel, "postponed", self._post)
+        if channel not in self._read_at_start:
+            return _Step(monotonic, channel, "none", self._read_history)
+        mark = destination.mark
+        if mark and not mark.absent and not destination.unreadable:
+            return _Step(self._look_at(channel, mark), channel, "look" if mark.looks else "first look", self._look)
+        if mark and channel not in self._route.values():
+            # Nothing goes to this channel any more: what was not posted there goes where its role leads now.
+            return _Step(monotonic, channel, "none", self._forget_mark)
+        return _Step(self._posted.get(channel, -_DAY) + self._pace, channel, "pace", self._post)
+
+    @property
+    def _outbox(self) -> Outbox:
+        return self._store.state.outbox
+
+    def _save(self, outbox: Outbox, receipts: tuple[box.Receipt, ...] = ()) -> None:
+        state: State = self._store.state
+        self._store.save(replace(state, outbox=outbox, delivered=box.with_receipts(state.delivered, receipts)))
+
+    def _group(self, channel: str, now: float) -> tuple[Notice, ...]:
+        return box.group(self._outbox, channel, self._route, digest_after=self._digest_after, now=now)
+
+    def _forget_mark(self, channel: str) -> None:
+        self._save(box.unmarked(self._outbox, channel))
+
+    def _post(self, channel: str) -> None:
+        """Save the mark, post, save what became of it."""
+        chosen = self._group(channel, self._clock.now())
+        message = self._render(chosen)
+        ids = tuple(notice.id for notice in chosen)
+        self._save(box.dispatched(self._outbox, channel, chosen, self._clock.now()))
+        self._posted[channel] = self._clock.monotonic()
+        self._log.debug("notice_dispatched", channel=channel, ids=ids)
+        try:
+            ts = self._slack.post(channel, message, ids)
+        except SlackError as error:
+            self._record_failure(channel, error)
+        else:
+            self._receive(channel, dict.fromkeys(ids, ts))
+        finally:
+            self._posted[channel] = self._clock.monotonic()
+
+    def _record_failure(self, channel: str, error: SlackError) -> None:
+        now, text, mark = self._clock.now(), str(error), self._outbox.to(channel).mark
+        told = {"channel": channel, "ids": mark.ids if mark else (), "error": text}
+        match error:
+            case PayloadRefused():
+                self._log.warning("notice_refused", **told)
+                self._save(box.stepped_down(self._outbox, channel, text, now))
+            case RateLimited():
+                self._postpone(channel, error)
+                self._save(box.postponed(self._outbox, channel, text, now, retry_after=error.retry_after))
+            case OutcomeUnknown():
+                self._log.warning("notice_in_doubt", **told)
+                outbox = box.in_doubt(self._outbox, channel, text)
+                # Nothing can be looked for there, so it is posted again; not at once, over and over.
+                unreadable = self._outbox.to(channel).unreadable
+                self._save(box.paused(outbox, channel, text, now) if unreadable else outbox)
+            case _:
+                self._postpone(channel, error)
+                self._save(box.postponed(self._outbox, channel, text, now))
+
+    def _postpone(self, channel: str, error: SlackError) -> None:
+        """Log a refusal, loudly the first time and when it changes: the remedy is said once."""
+        again = self._outbox.to(channel).error == str(error)
+        (self._log.debug if again else self._log.warning)("notice_postponed", channel=channel, error=str(error))
+
+    def _receive(self, channel: str, found: Mapping[str, str]) -> None:
+        """Save the receipts of the notices *found* (id → ts)."""
+        outbox, receipts = box.delivered(self._outbox, channel, found, self._clock.now())
+        self._save(outbox, receipts)
+        for receipt in receipts:
+            self._log.info(
+                "notice_delivered", subject=receipt.subject, status=receipt.status, channel=channel, ts=receipt.ts
+            )
+
+    def _read_history(self, channel: str) -> None:
+        """Read what was posted since the last receipt: by a copy that crashed, on another machine, after a backup."""
+        destination = self._outbox.to(channel)
+        if self._history(channel, destination.last_ts or self._a_day_before(destination.mark)) is not None:
+            self._read_at_start.add(channel)
+
+    def _look(self, channel: str) -> None:
+        mark = self._outbox.to(channel).mark
+        if mark is None:
+            return
+        found = self._history(channel, mark.after or self._a_day_before(mark))
+        if found is not None and not set(mark.ids) & set(found) and not self._outbox.to(channel).unreadable:
+            self._log.info("notice_looked_for", channel=channel, ids=mark.ids, found=False)
+            self._save(box.looked_in_vain(self._outbox, channel))
+
+    def _history(self, channel: str, oldest: str) -> Mapping[str, str] | None:
+        """Return the ids in the channel's history since *oldest*, receipts saved; none where it cannot be read.
+
+        None: the look failed, and is no look.
+        """
+        try:
+            found = self._slack.look(channel, oldest)
+        except DestinationRefused as error:
+            if not stops_every_call(error.reason):
+                if error.reason != WEBHOOK:
+                    self._log.warning("history_unreadable", channel=channel, error=str(error))
+                self._save(self._outbox.with_destination(channel, unreadable=error.reason, checked=True))
+                return {}
+            return self._pause(channel, error, None)
+        except RateLimited as error:
+            return self._pause(channel, error, error.retry_after)
+        except SlackError as error:
+            return self._pause(channel, error, None)
+        self._save(self._outbox.with_destination(channel, unreadable="", checked=True))
+        if found:
+            self._receive(channel, found)
+        return found
+
+    def _pause(self, channel: str, error: SlackError, retry_after: float | None) -> None:
+        self._postpone(channel, error)
+        self._save(box.paused(self._outbox, channel, str(error), self._clock.now(), retry_after=retry_after))
+
+    def _look_at(self, channel: str, mark: Mark) -> float:
+        """Return when the next look for what is marked is due, in monotonic seconds."""
+        posted = self._posted.get(channel)
+        if posted is None:
+            # Dispatched before this start. A dispatch in the future means that the clock was set back: due now.
+            posted = self._clock.monotonic() - max(0.0, self._clock.now() - mark.at)
+            if mark.at > self._clock.now():
+                return self._clock.monotonic()
+        return posted + box.LOOKS[mark.looks] * self._settle
+
+    def _a_day_before(self, mark: Mark | None) -> str:
+        return f"{(mark.at if mark else self._clock.now()) - _DAY:.6f}"

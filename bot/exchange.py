@@ -1,0 +1,94 @@
+"""One HTTP exchange under one deadline and one limit of size."""
+
+import contextlib
+import socket
+import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+MAX_BODY = 16 * 1024 * 1024  # bytes, after decompression
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Names in `headers` are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Exchange:
+    """Sends requests over one httpx client, one at a time.
+
+    httpx's timeouts bound each read, not the answer: a server that drips a byte a second could hold the bot for ever.
+    So a timer shuts the socket at the deadline, and afterwards nothing of ours is left on the wire.
+    """
+
+    def __init__(self, client: httpx.Client, *, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._socket: socket.socket | None = None
+        self._overdue = threading.Event()
+
+    def send(self, url: str, *, headers: Mapping[str, str], content: bytes) -> Answer:
+        """POST *content* and return the whole answer, redirects included, which are not followed.
+
+        Raise an httpx.RequestError in every other case: no connection, no whole answer within the timeout (seconds), a
+        body of more than MAX_BODY or one that cannot be decompressed.
+        """
+        self._overdue.clear()
+        timer = threading.Timer(self._timeout, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            # A 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it: ask for no compression.
+            asked = {**headers, "Accept-Encoding": "identity"}
+            extensions = {"trace": self._note_socket}
+            with self._client.stream("POST", url, headers=asked, content=content, extensions=extensions) as response:
+                names = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, names, _read(response))
+        except httpx.TransportError as error:
+            if self._overdue.is_set():
+                raise httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        # httpx documents this hook: https://www.python-httpx.org/advanced/extensions/#trace
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._socket = info["return_value"].get_extra_info("socket")
+            if self._overdue.is_set():
+                self._cut()
+
+    def _cut(self) -> None:
+        self._overdue.set()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket.shutdown(): that takes the TLS layer away under a read in another thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _read(response: httpx.Response) -> bytes:
+    """Return the body of *response*, decompressed within the limit although we asked for it as it is."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"identity", ""}:
+        decompressor = None
+    elif encoding in {"gzip", "x-gzip", "deflate"}:
+        decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the header
+    else:
+        raise httpx.DecodingError(f"the answer is compressed with {encoding[:20]!r}, which was not asked for")
+    body = bytearray()
+    for piece in response.iter_raw():
+        try:
+            body += decompressor.decompress(piece, MAX_BODY + 1 - len(body)) if decompressor else piece
+        except zlib.error as error:
+            raise httpx.DecodingError("the answer says that it is compressed, and is not") from error
+        if len(body) > MAX_BODY:
+            raise httpx.DecodingError(f"the answer is larger than {MAX_BODY // 1024**2} MiB")
+    return bytes(body)

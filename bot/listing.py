@@ -1,0 +1,321 @@
+"""Which pages to read and when to stop.
+
+The order of the list is not documented, so it is observed by full reads, not assumed. `Read` is pure: it is fed with
+pages and names the next one, and so is `FullRead`; `Budget` bounds what reads may cost.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bot.diff import Known, is_known, usable
+from bot.task import Page, Task, is_final
+
+Order = Literal["newest_first", "oldest_first", "neither"]
+
+FOREIGN_AFTER = 10  # known tasks, none of which is listed, say that the list is another account's
+NEAR = 3  # pages a read may walk while the budget is spent
+_REST = 10  # times as long as a longer read took: so long the budget is spent
+_CLEAR = 9  # of ten neighbours must agree before the list counts as ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is remembered of the list itself.
+
+    `asked` is the page size of the last full read and `per_page` the most items a page of it held (the server may cap
+    it); `last_page` was its last page with an item. `total_count` is the server's at the end of the last whole read,
+    plus the unknown tasks that reads cut short have met; `count_holds` says that the last full read agreed with it.
+    `page_size` is what the server was found to take (0: not refused yet). `floor` is a create_time. See diff.settle.
+    """
+
+    order: Order | None = None
+    total_count: int | None = None
+    count_holds: bool = True
+    asked: int = 0
+    per_page: int = 0
+    last_page: int = 1
+    page_size: int = 0
+    floor: int = 0
+    full_read_at: float = 0.0
+
+    def size_of(self, page: Page) -> int:
+        """Return how many items a page holds. What a full read saw on its pages outweighs what the server says."""
+        return self.per_page if self.last_page > 1 else page.size
+
+    def places(self, page: Page) -> dict[str, int]:
+        """Return, for each unfinished task on *page*, how many tasks of the list are older. Empty: not known."""
+        if page.total_count is None or not self.count_holds or self.order not in {"newest_first", "oldest_first"}:
+            return {}
+        first = (page.number - 1) * self.size_of(page)
+        indices = {task.id: index for index, task in enumerate(page.tasks, first) if not is_final(task.status)}
+        if self.order == "oldest_first":
+            return indices
+        return {task_id: page.total_count - 1 - index for task_id, index in indices.items()}
+
+    def page_of(self, place: int, page: Page) -> int:
+        """Return the number of the page where a task with that place is by now, given the newest *page* read."""
+        index = place if self.order == "oldest_first" else (page.total_count or 0) - 1 - place
+        return max(0, index) // self.size_of(page) + 1
+
+
+class _Walk:
+    """What a walk over the list has met so far. `next` is the page to read; None: there is nothing more to read."""
+
+    def __init__(self, listing: Listing, known: Mapping[str, Known], *, now: float) -> None:
+        self._listing = listing
+        self._known = known
+        self._now = now
+        self.next: int | None = 1
+        self.complete = False
+        self.pages = 0
+        self.met: set[str] = set()
+        self.total_count: int | None = None
+        self._recognised = False
+        self._highest = 0
+        self._steps_back = 0
+
+    @property
+    def withheld(self) -> bool:
+        """True while what was met may be another account's, so that it must not be announced."""
+        return not self._recognised and len(self._known) >= FOREIGN_AFTER
+
+    @property
+    def foreign(self) -> bool:
+        """True when the whole list was read, holds tasks, and none of at least ten known ones."""
+        return self.complete and bool(self.met) and self.withheld
+
+    def _meet(self, page: Page) -> tuple[tuple[Task, ...], int]:
+        """Return the tasks that were not met yet, and what the count changed by since the page before."""
+        new = tuple({task.id: task for task in page.tasks if task.id not in self.met}.values())
+        changed = (page.total_count or 0) - (self.total_count or 0) if self.pages else 0
+        self.pages += 1
+        self.total_count = page.total_count
+        self.met.update(task.id for task in new)
+        self._recognised = self._recognised or any(task.id in self._known for task in new)
+        return new, changed
+
+    def _page_after(self, page: Page, *, any_new: bool, changed: int) -> int | None:
+        """Return the page that follows *page* on the way from page 1, or None at the end of the list.
+
+        The list ends with an empty page, or with one that holds no id new to this walk: then the server ignores `page`.
+        """
+        beyond = page.number > self._highest
+        self._highest = max(self._highest, page.number)
+        if changed < 0 and page.number > 1 and self._steps_back < self._highest:
+            # Something was taken out of the list, so tasks have moved up, onto pages that have been read.
+            self._steps_back += 1
+            return max(1, page.number + changed // self._listing.size_of(page))
+        # When the list grew by a page meanwhile, the same tasks come once more.
+        if not page.listed or (beyond and not any_new and changed <= 0):
+            return None
+        return page.number + 1
+
+    def _is_known(self, task: Task) -> bool:
+        return is_known(task, self._known, floor=self._listing.floor, now=self._now)
+
+
+class Read(_Walk):
+    """One look for news: feed it with `add(page)` while `next` names a page.
+
+    It begins at the new end: page 1, or the last page where the list is oldest first. It stops when it has met a page
+    that ends in a task known before, all of *fresh* (the tasks waited for), and as many unknown tasks as `total_count`
+    grew by; or at the end of the list. `complete` says whether it got there within *max_pages*.
+
+    *stale* tasks, with their places, do not hold it up. It looks once at each page where one of them must be by now: a
+    task that is stuck deep in the list costs a request, not a walk.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        known: Mapping[str, Known],
+        *,
+        now: float,
+        fresh: AbstractSet[str] = frozenset(),
+        stale: Mapping[str, int] | None = None,
+        max_pages: int | None = None,
+    ) -> None:
+        super().__init__(listing, known, now=now)
+        self._fresh = fresh
+        self._stale = stale or {}
+        self._max_pages = max_pages
+        self._backward = listing.order == "oldest_first"
+        self._lowest = listing.last_page + 1
+        self._unknown = 0
+        self._edge_known = False
+        self._visits: list[int] = []
+        self.looks = 0  # pages that were read for stale tasks only
+        if self._backward:
+            self.next = listing.last_page
+
+    def add(self, page: Page) -> tuple[Task, ...]:
+        """Take in the page asked for, decide on the next, and return the tasks that this read had not met yet."""
+        new, changed = self._meet(page)
+        if self.complete:
+            self.looks += 1
+            self.next = self._visits.pop() if self._visits else None
+            return new
+        self._unknown += sum(not self._is_known(task) for task in new)
+        if page.tasks and (not self._backward or page.number < self._lowest):
+            self._edge_known = self._is_known(page.tasks[0 if self._backward else -1])
+        step = self._page_before if self._backward else self._page_after
+        self.next = step(page, any_new=bool(new), changed=changed)
+        if self.next is None or (self._at_frontier(self.next) and self._may_stop(page)):
+            self.complete = True
+            self._visits = self._pages_of_stale(page)
+            self.next = self._visits.pop() if self._visits else None
+        elif self._max_pages is not None and self.pages >= self._max_pages:
+            self.next = None
+        return new
+
+    def outcome(self) -> Listing:
+        """Return what is to be remembered of the list after this read, wherever it ended."""
+        if self.complete:
+            return replace(self._listing, total_count=self.total_count)
+        if self._listing.total_count is None:
+            return self._listing
+        # What was met is accounted for; what the count grew by beyond that is still to be found.
+        return replace(self._listing, total_count=self._listing.total_count + self._unknown)
+
+    def _page_before(self, page: Page, *, any_new: bool, changed: int) -> int | None:
+        """Return the page that follows *page* on the way from the last page to page 1, or None at the end of it.
+
+        Tasks taken out of the list move others towards page 1, onto pages still to be read.
+        """
+        first = not self._highest
+        before = min(self._lowest, page.number)
+        self._highest = max(self._highest, page.number)
+        if page.listed:
+            self._lowest = before
+            if page.number == self._highest and not self._ends_with(page):
+                return page.number + 1  # the list has grown since, or does not say how long it is
+            if page.number == before and not any_new and not changed and not first:
+                return None  # the server ignores `page`
+        elif first:
+            before = min(before, (self._last(page) or page.number - 1) + 1)  # the list has become shorter
+        return before - 1 or None
+
+    def _last(self, page: Page) -> int | None:
+        if page.total_count is None or not self._listing.count_holds:
+            return None
+        return max(1, -(-page.total_count // self._listing.size_of(page)))
+
+    def _ends_with(self, page: Page) -> bool:
+        last = self._last(page)
+        return last is not None and last <= page.number
+
+    def _at_frontier(self, following: int) -> bool:
+        """Tell whether *following* leads on, rather than back over pages that moved or forth to ones that came new."""
+        return following < self._lowest if self._backward else following > self._highest
+
+    def _may_stop(self, page: Page) -> bool:
+        if self.withheld or not self._edge_known or not self._fresh <= self.met:
+            return False
+        if page.total_count is None or self._listing.total_count is None or not self._listing.count_holds:
+            return True
+        return self._unknown >= page.total_count - self._listing.total_count
+
+    def _pages_of_stale(self, page: Page) -> list[int]:
+        if page.total_count is None:
+            return []
+        missing = (place for task_id, place in self._stale.items() if task_id not in self.met)
+        return sorted({self._listing.page_of(place, page) for place in missing}, reverse=True)
+
+
+class FullRead(_Walk):
+    """A walk from page 1 to the end of the list, whatever it meets. It may be spread over several polls.
+
+    When fewer tasks were met than the list says it holds, it walks once more: some may have moved between two pages.
+    """
+
+    def __init__(self, listing: Listing, known: Mapping[str, Known], *, now: float) -> None:
+        super().__init__(listing, known, now=now)
+        self.newest = 0  # the newest create_time met that can be compared
+        self._unreadable = 0
+        self._totals: set[int] = set()
+        self._rising = self._falling = self._previous = 0
+        self._last_page = 1
+        self._per_page = 0
+        self._once_more = listing.count_holds
+
+    def add(self, page: Page) -> tuple[Task, ...]:
+        """Take in the page asked for, decide on the next, and return the tasks that this read had not met yet."""
+        if page.number > self._highest:
+            self._observe(page)
+        new, changed = self._meet(page)
+        self.newest = max([self.newest, *(t.create_time for t in new if usable(t.create_time, self._now))])
+        self.next = self._page_after(page, any_new=bool(new), changed=changed)
+        if self.next is None and self._once_more and self._counted < (page.total_count or 0):
+            self._once_more = False
+            self.next = 1
+        self.complete = self.next is None
+        return new
+
+    def outcome(self, *, asked: int, now: float) -> Listing:
+        """Return what is to be remembered of the list after this read to its end, in pages of *asked* tasks."""
+        totals = self._totals or {-1}
+        return replace(
+            self._listing,
+            order=self._order(),
+            total_count=self.total_count,
+            count_holds=min(totals) <= self._counted <= max(totals),
+            asked=asked,
+            per_page=self._per_page,
+            last_page=self._last_page,
+            full_read_at=now,
+        )
+
+    @property
+    def _counted(self) -> int:
+        return len(self.met) + self._unreadable
+
+    def _observe(self, page: Page) -> None:
+        self._unreadable += page.listed - len(page.tasks)
+        if page.total_count is not None:
+            self._totals.add(page.total_count)
+        if page.listed:
+            self._last_page = page.number
+            self._per_page = max(self._per_page, page.listed)
+        for task in page.tasks:
+            if task.id not in self.met and usable(task.create_time, self._now):
+                self._rising += 0 < self._previous < task.create_time
+                self._falling += task.create_time < self._previous
+                self._previous = task.create_time
+
+    def _order(self) -> Order | None:
+        if not self._rising and not self._falling:
+            return None
+        if self._falling >= _CLEAR * self._rising:
+            return "newest_first"
+        return "oldest_first" if self._rising >= _CLEAR * self._falling else "neither"
+
+
+class Budget:
+    """What reads may cost. In memory only: after a restart the first read may be a long one.
+
+    A read of more than NEAR pages that took T lets the reads of the next 10 × T walk NEAR pages. Looks for stale tasks
+    are paid for by as many reads without any, so they cost less than one request a read on average.
+    """
+
+    def __init__(self) -> None:
+        self._spent_until = float("-inf")
+        self._reads_without_looks = 0
+
+    def max_pages(self, now: float) -> int | None:
+        """Return how many pages a read may walk that begins *now* (monotonic seconds); None: as many as it takes."""
+        return NEAR if now < self._spent_until else None
+
+    def may_look(self) -> bool:
+        """Tell whether this read may look for stale tasks; call it once a read."""
+        if self._reads_without_looks:
+            self._reads_without_looks -= 1
+            return False
+        return True
+
+    def spend(self, *, walked: int, looked: int, began: float, ended: float) -> None:
+        """Take note of a read: pages walked, pages looked at for stale tasks, and its span in monotonic seconds."""
+        self._reads_without_looks = max(self._reads_without_looks, looked)
+        if walked > NEAR:
+            self._spent_until = ended + _REST * (ended - began)

@@ -1,0 +1,314 @@
+"""One cycle. The whole pipeline:
+
+    pages of the list            listing.Read names them, chanjing fetches them
+      → news on each page        diff.news, against state.tasks
+      → state saved              the new statuses and the new notices, in one atomic write: now it cannot be lost
+      → delivered                deliver.Delivery, also when the listing failed
+      → a part of a full read    listing.FullRead, when one is due, in the time that is left until the next poll
+
+The first run is a full read, all or nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from structlog.typing import FilteringBoundLogger
+
+from bot import diff, outbox
+from bot.chanjing import DOCUMENTED_PAGE_SIZE, may_be_page_size
+from bot.clock import Clock
+from bot.deliver import Delivery
+from bot.diff import Known
+from bot.errors import ChanjingError, ChanjingRejected, ForeignStateError
+from bot.listing import Budget, FullRead, Listing, Read
+from bot.outbox import Greeting, Notice, Role, TaskEnded
+from bot.state import State, Store
+from bot.task import Page, Status, Task, is_final
+
+_YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
+_AWAY = 300.0  # seconds without a good poll from which on we say that we were away
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to poll. Spans are in seconds."""
+
+    page_size: int
+    interval: float
+    active_interval: float
+    first_run: Literal["baseline", "announce"]
+    full_scan_interval: float
+    retention: float
+
+
+class Poll:
+    """Polls one account for one state file."""
+
+    def __init__(
+        self,
+        fetch: Callable[[int, int], Page],
+        delivery: Delivery,
+        store: Store,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        settings: Settings,
+        *,
+        beat: Callable[[], None],
+        last_alive: float | None = None,
+        progress: Callable[[int, int | None], None] = lambda met, total: None,
+    ) -> None:
+        self._fetch_page = fetch
+        self._delivery = delivery
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._settings = settings
+        self._beat = beat
+        self._progress = progress
+        self._budget = Budget()
+        self._full: FullRead | None = None
+        self._watched: tuple[Mapping[str, Known], dict[str, Known]] = ({}, {})
+        self._last_good = last_alive  # Unix seconds
+        self._reported: set[str] = set()
+
+    def cycle(self, until: float) -> None:
+        """Poll, deliver, and go on with a full read, until *until* (monotonic seconds).
+
+        Raise ChanjingError when the list could not be read (what is due has been delivered all the same),
+        ForeignStateError, StateError, or Stopped.
+        """
+        began = self._clock.monotonic()
+        try:
+            self._poll()
+        finally:
+            # Halves: neither a long queue nor a long list may starve the other.
+            half = began + (until - began) / 2
+            self._delivery.run(half if self._full_read_due() else until)
+        if self._full_read_due():
+            self._read_on(until)
+            self._delivery.run(until)
+
+    def once(self) -> None:
+        """Poll, with a whole full read if one is due, and deliver what is due. Raises as `cycle` does."""
+        try:
+            self._poll()
+            if self._full_read_due():
+                self._read_on(float("inf"))
+        finally:
+            self._delivery.run_once()
+
+    def interval(self) -> float:
+        """Return the seconds from the start of one poll to the start of the next."""
+        now = self._clock.now()
+        young = any(now - known.first_seen < _YOUNG for known in self._watching().values())
+        return self._settings.active_interval if young else self._settings.interval
+
+    def _poll(self) -> None:
+        if self._store.state.baseline_at is None:
+            self._first_run()
+        else:
+            self._read_news()
+        self._last_good = self._clock.now()
+
+    def _fetch(self, number: int) -> Page:
+        page = self._fetch_page(number, self._page_size())
+        self._beat()
+        self._report(page)
+        return page
+
+    def _page_size(self) -> int:
+        return self._store.state.listing.page_size or self._settings.page_size
+
+    def _walk(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
+        """Yield each page that *walk* asks for, and the tasks that are new to it."""
+        while walk.next is not None:
+            try:
+                page = self._fetch(walk.next)
+            except ChanjingRejected as error:
+                if walk.pages or not may_be_page_size(error) or self._page_size() <= DOCUMENTED_PAGE_SIZE:
+                    raise
+                self._log.warning("page_size_refused", asked=self._page_size(), used_from_now_on=DOCUMENTED_PAGE_SIZE)
+                listing = replace(self._store.state.listing, page_size=DOCUMENTED_PAGE_SIZE)
+                self._store.save(replace(self._store.state, listing=listing))
+                continue
+            yield page, walk.add(page)
+
+    def _read_news(self) -> None:
+        """Read the new end of the list, and save the news of each page."""
+        state, began = self._store.state, self._clock.monotonic()
+        now = self._clock.now()
+        ages = {task_id: known.age(now) for task_id, known in self._watching().items()}
+        stale = {
+            task_id: place
+            for task_id, age in ages.items()
+            if age >= _YOUNG and (place := state.tasks[task_id].place) is not None
+        }
+        read = Read(
+            state.listing,
+            state.tasks,
+            now=now,
+            fresh={task_id for task_id, age in ages.items() if age < _YOUNG},
+            stale=stale if stale and self._budget.may_look() else {},
+            max_pages=self._budget.max_pages(began),
+        )
+        pending: list[Task] = []
+        places: dict[str, int] = {}
+        try:
+            for page, new in self._walk(read):
+                pending += new
+                places |= state.listing.places(page)
+                if not read.withheld:
+                    self._take(pending, places, read.outcome() if read.next is None else None)
+                    pending, places = [], {}
+        except ChanjingError:
+            if not read.withheld:
+                self._take((), {}, read.outcome())
+            raise
+        finally:
+            self._budget.spend(
+                walked=read.pages - read.looks, looked=read.looks, began=began, ended=self._clock.monotonic()
+            )
+        self._refuse_foreign(read)
+
+    def _read_on(self, until: float) -> None:
+        """Go on with the full read, page by page, until *until* or its end."""
+        if self._full is None:
+            self._full = FullRead(self._store.state.listing, self._store.state.tasks, now=self._clock.now())
+            self._log.debug("full_read_started")
+        full = self._full
+        for page, new in self._walk(full):
+            if full.withheld:
+                # Nothing known was listed yet. The poll before this has checked whose list it is.
+                break
+            self._take(new, self._store.state.listing.places(page))
+            self._progress(len(full.met), full.total_count)
+            if self._clock.monotonic() >= until:
+                break
+        if full.complete:
+            self._full = None
+            self._refuse_foreign(full)
+            self._settle(full)
+
+    def _full_read_due(self) -> bool:
+        if self._full is not None:
+            return True
+        state, now = self._store.state, self._clock.now()
+        since = now - state.listing.full_read_at
+        due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._page_size()
+        return state.baseline_at is not None and due
+
+    def _settle(self, full: FullRead) -> None:
+        """Save what a full read leaves, after all its news has been saved."""
+        state, now = self._store.state, self._clock.now()
+        listing = full.outcome(asked=self._page_size(), now=now)
+        settled = diff.settle(
+            state.tasks,
+            full.met,
+            newest=full.newest,
+            floor=listing.floor,
+            retention=self._settings.retention,
+            keep={notice.subject for notice in state.outbox.notices},
+            now=now,
+        )
+        # What polls have learnt since this read began stands: it saw the new end earlier than they did.
+        listing = replace(listing, total_count=state.listing.total_count, floor=settled.floor)
+        self._store.save(replace(state, tasks=settled.tasks, listing=listing))
+        self._log.debug("full_read_finished", tasks=len(full.met), pages=full.pages, order=listing.order)
+        for task_id in settled.vanished:
+            self._log.warning("task_vanished", task_id=task_id)
+
+    def _take(self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing | None = None) -> None:
+        """Save what *listed* changes: the new statuses and the new notices in one write."""
+        state, now = self._store.state, self._clock.now()
+        found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
+        changed = dict(found.changed)
+        for task_id, place in places.items():
+            known = changed.get(task_id) or state.tasks.get(task_id)
+            if known is not None and known.watched and known.place != place:
+                changed[task_id] = replace(known, place=place)
+        notices = [self._notice(task, state.tasks.get(task.id), now) for task in found.ended]
+        self._store.save(
+            replace(
+                state,
+                tasks={**state.tasks, **changed} if changed else state.tasks,
+                outbox=outbox.owe(state.outbox, notices, state.delivered),
+                listing=listing or state.listing,
+            )
+        )
+        for task in found.ended:
+            self._log.info("task_ended", task_id=task.id, status=task.status)
+
+    def _notice(self, task: Task, before: Known | None, now: float) -> Notice:
+        role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
+        last, gap = self._last_good, now - (self._last_good or now)
+        away = (last, now) if last is not None and gap > max(_AWAY, 3 * self._settings.interval) else None
+        seen_shortly_before = before is not None and before.watched and gap <= max(60.0, 3 * self._settings.interval)
+        took = now - task.create_time
+        ready_after = took if seen_shortly_before and task.create_time and 0 < took < _DAY else None
+        return Notice(task.id, task.status, role, now, TaskEnded(task, ready_after, away))
+
+    def _first_run(self) -> None:
+        """Take note of the whole list, all or nothing, and greet."""
+        began = self._clock.now()
+        full = FullRead(self._store.state.listing, {}, now=began)
+        known: dict[str, Known] = {}
+        young: list[Task] = []
+        for page, new in self._walk(full):
+            if page.oddities and not page.listed and page.total_count != 0:
+                raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is. Trying again.")
+            known |= diff.baseline(new, now=began)
+            if self._settings.first_run == "announce":
+                young = [t for t in (*young, *new) if self._is_young(t, full.newest)]
+            self._progress(len(full.met), full.total_count)
+        now = self._clock.now()
+        listing = full.outcome(asked=self._page_size(), now=now)
+        listing = replace(listing, page_size=self._store.state.listing.page_size)
+        settled = diff.settle(
+            known, full.met, newest=full.newest, floor=0, retention=self._settings.retention, keep=frozenset(), now=now
+        )
+        announced = diff.news({}, young, floor=settled.floor, now=now)
+        tasks = {**settled.tasks, **announced.changed}
+        watching = sum(one.watched for one in tasks.values())
+        noted = sum(is_final(one.status) for one in known.values()) - len(announced.ended)
+        greeting = Greeting(watching=watching, noted=noted, announcing=len(announced.ended))
+        notices = [
+            Notice("greeting", int(now), "alerts", now, greeting),
+            *(self._notice(task, None, now) for task in announced.ended),
+        ]
+        self._store.save(
+            State(
+                baseline_at=now,
+                listing=replace(listing, floor=settled.floor),
+                tasks=tasks,
+                outbox=outbox.owe(self._store.state.outbox, notices, ()),
+            )
+        )
+        self._log.info("baseline_taken", noted=noted, watching=watching, announcing=len(announced.ended))
+
+    def _is_young(self, task: Task, newest: int) -> bool:
+        return not task.create_time or task.create_time >= newest - self._settings.retention
+
+    def _watching(self) -> dict[str, Known]:
+        """Return the tasks whose end is waited for; worked out anew only when the tasks have changed."""
+        tasks = self._store.state.tasks
+        if tasks is not self._watched[0]:
+            self._watched = (tasks, {task_id: known for task_id, known in tasks.items() if known.watched})
+        return self._watched[1]
+
+    def _refuse_foreign(self, walk: Read | FullRead) -> None:
+        if walk.foreign:
+            raise ForeignStateError(
+                "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
+                "Set the token of that account, or give this one a state.path of its own."
+            )
+
+    def _report(self, page: Page) -> None:
+        """Log what is odd about *page*, each kind once."""
+        unknown = {task.status for task in page.tasks} - set(Status)
+        for oddity in (*page.oddities, *(f"page {page.number}: unknown status {status}" for status in unknown)):
+            kind = oddity.partition(": ")[2]
+            if kind not in self._reported and len(self._reported) < 100:  # noqa: PLR2004 - a bound on memory
+                self._reported.add(kind)
+                self._log.warning("answer_odd", detail=oddity)

@@ -1,0 +1,263 @@
+"""One call to Slack: post, update, look for → receipt or a classified error.
+
+slack_sdk shapes the calls; its transport is replaced by ours, because it follows redirects with the token, does not
+bound a dripping reply, and retries. What an outcome means is decided in one place, `_classify`.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+from urllib.request import Request
+
+import httpx
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web import SlackResponse, WebClient
+from slack_sdk.webhook import WebhookClient, WebhookResponse
+
+from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
+from bot.exchange import Answer, Exchange
+from bot.message import Message
+from bot.outbox import EVENT_TYPE, metadata
+
+WEBHOOK = "webhook"  # stands for the channel where an incoming webhook leads
+
+_RATE_LIMITS = {"ratelimited", "rate_limited", "message_limit_exceeded"}
+_DOUBTFUL = {"fatal_error", "internal_error", "service_unavailable", "request_timeout"}
+_PAYLOAD = {
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "no_text",
+    "metadata_too_large",
+    "invalid_metadata_format",
+}
+_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+_RENEW = "Put the bot token of an installed app (xoxb-…) where slack.bot_token comes from."
+_REMEDIES = {
+    **dict.fromkeys(_TOKEN, _RENEW),
+    "missing_scope": "Add the scope to the Slack app (OAuth & Permissions) and install it again.",
+    "channel_not_found": "Check the channel id. In a private channel, write: /invite @lipsync-bot",
+    "not_in_channel": "In the channel, write: /invite @lipsync-bot",
+    "is_archived": "Unarchive the channel, or set another one.",
+    "channel_is_archived": "Unarchive the channel, or set another one.",
+    "ekm_access_denied": "An administrator of the workspace has to allow it.",
+    "access_denied": "An administrator of the workspace has to allow it.",
+    "no_permission": "An administrator of the workspace has to allow it.",
+    "team_access_not_granted": "An administrator has to grant the app access to this workspace.",
+    "no_service": "The webhook was removed: create a new one and set slack.webhook_url.",
+}
+_NO_CONNECTION = "no_connection"
+_RETRY_AFTER = 30.0  # seconds, where Slack does not say
+_LONGEST_RETRY_AFTER = 300.0
+_LONGEST_NO_CONNECTION = "no_connection"
+_RETRY_AFTER = 300.0
+_HISTORY_PAGE = 200
+_CODE = re.compile(r"[a-z0-9_]+")
+
+
+class Slack(Protocol):
+    """Where messages go."""
+
+    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        """Post *message*, stamped with the notice *ids*; return its ts ("": posted, and Slack gives none).
+
+        Raise SlackError: OutcomeUnknown where it may have been posted, the others where it was not.
+        """
+
+    def look(self, channel: str, oldest: str) -> dict[str, str]:
+        """Return the notice ids of all messages in *channel* newer than the ts *oldest*, each with its ts.
+
+        Raise SlackError: DestinationRefused where the history cannot be read.
+        """
+
+
+class SlackBot:
+    """Slack with a bot token."""
+
+    def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
+        self._client = _Web(token, base_url, exchange)
+
+    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        answer = _ask(
+            "chat.postMessage",
+            lambda: self._client.chat_postMessage(
+                channel=channel,
+                text=message.text,
+                blocks=list(message.blocks) or None,
+                metadata=metadata(ids),
+                unfurl_links=False,
+                unfurl_media=False,
+            ),
+        )
+        ts = answer.get("ts")
+        if not isinstance(ts, str) or not ts or answer.get("channel") != channel:
+            raise OutcomeUnknown("chat.postMessage: Slack said ok, but not where and when it posted.", reason="no_ts")
+        return ts
+
+    def look(self, channel: str, oldest: str) -> dict[str, str]:
+        return {id_: ts for message in self._history(channel, oldest) for id_, ts in _stamps(message)}
+
+    def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
+        """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
+        return _ask(method, lambda: self._client.api_call(method, params=arguments))
+
+    def _history(self, channel: str, oldest: str) -> Iterator[Any]:
+        cursor: str | None = None
+        while True:
+            following = cursor
+            answer = _ask(
+                "conversations.history",
+                lambda: self._client.conversations_history(
+                    channel=channel,
+                    oldest=oldest,
+                    include_all_metadata=True,
+                    limit=_HISTORY_PAGE,
+                    cursor=following,  # noqa: B023 - called at once
+                ),
+            )
+            messages, more = answer.get("messages"), answer.get("response_metadata")
+            if not isinstance(messages, list):
+                raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
+            yield from messages
+            cursor = more.get("next_cursor") if isinstance(more, dict) else None
+            if not cursor and answer.get("has_more"):
+                raise OutcomeUnknown("conversations.history: Slack has more, and no way to it.", reason="no_cursor")
+            if not cursor or cursor == following:
+                return
+
+
+class SlackWebhook:
+    """Slack with an incoming webhook: no ts and no history, so at least once."""
+
+    def __init__(self, url: str, exchange: Exchange) -> None:
+        self._client = _Webhook(url, exchange)
+
+    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        del channel  # the webhook leads to one
+        body = {"text": message.text, "metadata": metadata(ids), "unfurl_links": False, "unfurl_media": False}
+        if message.blocks:
+            body["blocks"] = list(message.blocks)
+        _ask("webhook", lambda: self._client.send_dict(body))
+        return ""
+
+    def look(self, channel: str, oldest: str) -> dict[str, str]:
+        del channel, oldest
+        raise DestinationRefused("An incoming webhook cannot read the channel's history.", reason=WEBHOOK)
+
+
+class _Web(WebClient):
+    """slack_sdk's client on our transport."""
+
+    def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
+        super().__init__(token=token, base_url=base_url, retry_handlers=[], logger=_silent())
+        self._exchange = exchange
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        answer = _send(self._exchange, url, req)
+        return {"status": answer.status, "headers": dict(answer.headers), "body": answer.body.decode()}
+
+
+class _Webhook(WebhookClient):
+    """slack_sdk's webhook client on our transport."""
+
+    def __init__(self, url: str, exchange: Exchange) -> None:
+        super().__init__(url, retry_handlers=[], logger=_silent())
+        self._exchange = exchange
+
+    def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
+        answer = _send(self._exchange, url, req)
+        return WebhookResponse(
+            url=url, status_code=answer.status, body=answer.body.decode(), headers=dict(answer.headers)
+        )
+
+
+def _silent() -> logging.Logger:
+    # slack_sdk logs the webhook's URL and whole messages at debug. What matters is raised, so nobody listens to this.
+    return logging.Logger("slack_sdk", level=logging.CRITICAL + 1)  # noqa: LOG001 - apart from the tree of loggers
+
+
+def _send(exchange: Exchange, url: str, request: Request) -> Answer:
+    content = request.data if isinstance(request.data, bytes) else b""
+    return exchange.send(url, headers=dict(request.header_items()), content=content)
+
+
+def _ask(method: str, call: Callable[[], SlackResponse | WebhookResponse]) -> Mapping[str, Any]:
+    """Return the JSON object that Slack answered with ok (a webhook: an empty one). Raise SlackError."""
+    try:
+        response = call()
+    except SlackApiError as error:
+        raise _classify(method, error.response) from None
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
+        text = f"{method}: no connection to Slack: {error}. Check the network and slack.base_url."
+        raise DestinationRefused(text, reason=_NO_CONNECTION) from None
+    except Exception as error:  # noqa: BLE001 - whatever it was, the message may have been posted
+        reason = type(error).__name__
+        raise OutcomeUnknown(f"{method}: {reason}: {error}"[:300], reason=reason) from None
+    if isinstance(response, SlackResponse):
+        return response.data if isinstance(response.data, dict) else {}
+    if response.status_code != httpx.codes.OK:
+        raise _classify(method, response)
+    return {}
+
+
+def _classify(method: str, response: SlackResponse | WebhookResponse) -> SlackError:
+    """Return what an answer other than success means, by the caller's next step.
+
+    Only what Slack says in its own words is certain: a gateway's page may stand before a message that was posted.
+    """
+    status = response.status_code
+    if isinstance(response, SlackResponse):
+        data = response.data if isinstance(response.data, dict) else {}
+        certain = status == httpx.codes.OK and data.get("ok") is False
+        word = str(data.get("error", ""))
+    else:
+        data, certain, word = {}, False, response.body.strip()
+    reason = word if _CODE.fullmatch(word) else f"http_{status}"
+    said = f"{method}: {reason}"
+    if status == httpx.codes.TOO_MANY_REQUESTS or reason in _RATE_LIMITS:
+        return RateLimited(said, reason=reason, retry_after=_retry_after(response.headers))
+    refused = httpx.codes.is_client_error(status) and status != httpx.codes.REQUEST_TIMEOUT
+    if reason in _DOUBTFUL or not (refused or (certain and _CODE.fullmatch(word))):
+        return OutcomeUnknown(f"{said}: it is not known whether Slack did it", reason=reason)
+    if reason in _PAYLOAD:
+        return PayloadRefused(f"{said}: {_details(data)}", reason=reason)
+    needed = f" (needed: {data['needed']})" if isinstance(data.get("needed"), str) else ""
+    return DestinationRefused(f"{said}{needed}. {_remedy(reason)}", reason=reason)
+
+
+def _remedy(reason: str) -> str:
+    if reason.startswith("restricted_action"):
+        return "A rule of the workspace forbids posting there: an administrator has to allow it."
+    return _REMEDIES.get(reason, "See https://api.slack.com/methods/chat.postMessage#errors for what it means.")
+
+
+def stops_every_call(reason: str) -> bool:
+    """Tell whether no other call will fare better until *reason* is mended: the token or the way to Slack."""
+    return reason in _TOKEN or reason == _NO_CONNECTION
+
+
+def _details(data: Mapping[str, Any]) -> str:
+    errors = data.get("errors")
+    return "; ".join(map(str, errors))[:200] if isinstance(errors, list) else "what the message holds is refused"
+
+
+def _retry_after(headers: Mapping[str, Any]) -> float:
+    told = {str(name).lower(): value for name, value in headers.items()}.get("retry-after")
+    try:
+        seconds = float(str(told))
+    except ValueError:
+        return _RETRY_AFTER
+    return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else _RETRY_AFTER
+
+
+def _stamps(message: Any) -> Iterator[tuple[str, str]]:
+    """Yield (notice id, ts) for each notice that *message*, an entry of a channel's history, delivers."""
+    stamp = message.get("metadata") if isinstance(message, dict) else None
+    if not isinstance(stamp, dict) or stamp.get("event_type") != EVENT_TYPE:
+        return
+    payload, ts = stamp.get("event_payload"), message.get("ts")
+    ids = payload.get("ids") if isinstance(payload, dict) else None
+    if isinstance(ids, list) and isinstance(ts, str):
+        yield from ((id_, ts) for id_ in ids if isinstance(id_, str))

@@ -1,0 +1,211 @@
+"""Where the texts of the configuration come from: environment, secret files, YAML, in this order.
+
+Nothing is interpreted here, so YAML cannot make 90 of `1:30` nor 83 of `0123`. No problem quotes a value.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from bot.errors import ConfigError
+from bot.secret import read_small_file
+
+_LARGEST_YAML = 1024 * 1024
+_LARGEST_VALUE = 64 * 1024
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp")}
+_NULL_TAG = "tag:yaml.org,2002:null"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What stood under one key, and where, in words. `problem` says why it cannot be used, where it cannot."""
+
+    value: str | list[str]
+    where: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with the YAML file. `section` is empty where the whole file is meant."""
+
+    section: str
+    text: str
+
+
+@dataclass(slots=True)
+class Found:
+    """All that was found. `note` says that there is no YAML file or nothing in it; else it is empty."""
+
+    values: dict[str, Raw] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    note: str = ""
+
+
+def environment_name(key: str) -> str:
+    """Return the environment's name of a key: `slack.channel` is SLACK_CHANNEL."""
+    return key.replace(".", "_").upper()
+
+
+def place(key: str, raw: Raw) -> str:
+    """Return a key with its environment's name and where it stands, as each line about it begins."""
+    environment = environment_name(key)
+    return f"{key} ({raw.where if environment in raw.where else f'{environment}; {raw.where}'})"
+
+
+def gather(keys: Collection[str], path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
+    """Return, for each of *keys* that is set anywhere, what stands in the first of the three sources."""
+    found = _from_yaml(keys, path)
+    found.values |= _from_secret_files(keys, secrets_dir)
+    found.values |= _from_environment(keys, environ)
+    return found
+
+
+def _from_environment(keys: Collection[str], environ: Mapping[str, str]) -> dict[str, Raw]:
+    values = {}
+    for key in keys:
+        text = environ.get(environment_name(key), "").strip()
+        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+        problem = "the quotes are part of the value (docker run --env-file keeps them); remove them" if quoted else ""
+        if text:
+            values[key] = Raw(text, f"environment variable {environment_name(key)}", problem)
+    return values
+
+
+def _from_secret_files(keys: Collection[str], secrets_dir: Path) -> dict[str, Raw]:
+    # A directory that is closed to this user is somebody else's.
+    if not os.access(secrets_dir, os.X_OK):
+        return {}
+    files = {key: secrets_dir / key.replace(".", "_") for key in keys}
+    return {key: _from_secret_file(file) for key, file in files.items() if os.path.lexists(file)}
+
+
+def _from_secret_file(file: Path) -> Raw:
+    where = f"file {file}"
+    try:
+        text = read_small_file(file, _LARGEST_VALUE).decode().strip()
+    except ConfigError as problem:
+        return Raw("", where, str(problem))
+    except UnicodeDecodeError:
+        return Raw("", where, "it is not text")
+    return Raw(text, where, "" if text else "the file is empty")
+
+
+def _from_yaml(keys: Collection[str], path: Path | None) -> Found:
+    file = path or Path("config.yaml")
+    if path is None and not os.path.lexists(file):
+        return Found(note="there is no config.yaml in this directory")
+    try:
+        root = _compose(read_small_file(file, _LARGEST_YAML))
+    except ConfigError as problem:
+        return Found(problems=[Problem("", f"{file}: {problem}")])
+    if root is None or root.tag == _NULL_TAG:
+        return Found(note=f"{file} is empty")
+    if not isinstance(root, yaml.MappingNode):
+        wanted = f"must have sections ({', '.join(_sections(keys))}), each with indented lines `key: value`"
+        return Found(problems=[Problem("", f"{file}: {wanted}")])
+    return _Reading(str(file), keys).document(root)
+
+
+def _compose(content: bytes) -> yaml.Node | None:
+    """Return the tree of nodes, which keeps each value as it was written and each line's number."""
+    try:
+        root: yaml.Node | None = yaml.compose(content, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError(f"{where}this is not YAML: {_unquoted(problem.problem or 'unexpected end')}") from None
+    except (yaml.YAMLError, ValueError, OverflowError):
+        # The rest of what PyYAML raises: bytes that are not text, impossible characters.
+        raise ConfigError("this is not YAML: it holds characters that are not allowed in it") from None
+    except RecursionError:
+        raise ConfigError("this is not YAML that the bot can read: it is nested too deeply") from None
+    return root
+
+
+def _unquoted(problem: str) -> str:
+    """Return PyYAML's words without the names it quotes. Single characters and tokens such as <block end> may stay."""
+    quoted = r"""'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)\""""
+    harmless = re.compile(r"\\?.|<[a-z ]+>")
+    return re.sub(quoted, lambda match: match[0] if harmless.fullmatch(match[1] or match[2] or "") else "…", problem)
+
+
+def _sections(keys: Collection[str]) -> list[str]:
+    return list(dict.fromkeys(key.partition(".")[0] for key in keys))
+
+
+class _Reading:
+    """One walk through the nodes of a YAML file. It goes three levels deep, so aliases cannot make it long."""
+
+    def __init__(self, file: str, keys: Collection[str]) -> None:
+        self.file = file
+        self.keys = keys
+        self.found = Found()
+
+    def document(self, root: yaml.MappingNode) -> Found:
+        for section, line, node in self.entries(root, ""):
+            if section not in _sections(self.keys):
+                self.problem(section, line, f"{_shown(section)} is not a section{self.nearest(section)}")
+            elif isinstance(node, yaml.MappingNode):
+                self.section(section, node)
+            elif node.tag != _NULL_TAG:
+                self.problem(section, line, f"{section} must be a section, with indented lines `key: value` below it")
+        return self.found
+
+    def section(self, section: str, node: yaml.MappingNode) -> None:
+        for name, line, value in self.entries(node, section):
+            key = f"{section}.{name}"
+            if key not in self.keys:
+                self.problem(section, line, f"{_shown(name)} is not a key of {section}{self.nearest(name, section)}")
+            elif raw := _raw(value, f"{self.file} line {line}"):
+                self.found.values[key] = raw
+
+    def entries(self, node: yaml.MappingNode, section: str) -> Iterator[tuple[str, int, yaml.Node]]:
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            name = key.value if isinstance(key, yaml.ScalarNode) else ""
+            if name in first:
+                text = f"{_shown(name)} stands there already, on line {first[name]}; keep one of them"
+                self.problem(section or name, line, text)
+            else:
+                first[name] = line
+                yield name, line, value
+
+    def problem(self, section: str, line: int, text: str) -> None:
+        self.found.problems.append(Problem(section, f"{self.file} line {line}: {text}"))
+
+    def nearest(self, name: str, section: str = "") -> str:
+        """Return `; the nearest is …`: a key of the section, else anything that is known."""
+        sections = _sections(self.keys)
+        own = {key.partition(".")[2]: key for key in self.keys if key.startswith(f"{section}.")}
+        inside = {key.partition(".")[2]: f"{key} (inside its section)" for key in self.keys}
+        dotted = {key: f"{key} (inside its section)" for key in self.keys}
+        for known in (own, inside | dotted | {section: section for section in sections}):
+            close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.4)
+            if close:
+                return f"; the nearest is {known[close[0]]}"
+        return f"; there are {', '.join(own or sections)}"
+
+
+def _shown(name: str) -> str:
+    # `{bot_token:xoxb-1}` has a secret in its key. No key of ours has digits, every token of Slack's does.
+    return name if re.fullmatch(r"[A-Za-z_.-]{1,40}", name) else "what stands there"
+
+
+def _raw(node: yaml.Node, where: str) -> Raw | None:
+    """Return what stands in *node*; None for `key:` and `key: ""`, which leave it unset."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag == _NULL_TAG or not node.value.strip():
+            return None
+        problem = "" if node.tag in _PLAIN_TAGS else "must be a plain value; tags such as !secret are not known here"
+        return Raw(node.value.strip(), where, problem)
+    items = node.value if isinstance(node, yaml.SequenceNode) else []
+    if items and all(isinstance(item, yaml.ScalarNode) and item.tag in _PLAIN_TAGS for item in items):
+        return Raw([item.value.strip() for item in items], where)
+    return Raw("", where, "must be one plain value") if items or isinstance(node, yaml.MappingNode) else None

@@ -1,0 +1,290 @@
+"""State ⇄ versioned JSON: atomic replace, lock, backup, quarantine."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import math
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.diff import Known
+from bot.errors import StateError, StateHeldError
+from bot.listing import Listing
+from bot.outbox import Outbox, Receipt
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the bot remembers. `baseline_at` is when the first run ended, in Unix seconds (None: it has not)."""
+
+    version: int = VERSION
+    baseline_at: float | None = None
+    listing: Listing = field(default_factory=Listing)
+    tasks: Mapping[str, Known] = field(default_factory=dict)
+    outbox: Outbox = field(default_factory=Outbox)
+    delivered: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock. `started` is Unix seconds."""
+
+    host: str
+    pid: int
+    started: float
+
+
+_STATE = TypeAdapter(State)
+_HOLDER = TypeAdapter(Holder)
+
+
+class Store:
+    """The state file of the copy of the bot that holds its lock.
+
+    `state` is what the file holds: a save that fails leaves both as they were.
+    """
+
+    def __init__(self, path: Path, state: State) -> None:
+        self._path = path
+        self.state = state
+
+    def save(self, state: State) -> None:
+        """Replace the state file. A crash leaves the old file or the new one. Nothing is written when nothing changed.
+
+        Raise StateError; then nothing has changed.
+        """
+        if state is self.state or state == self.state:
+            return
+        self.write(state)
+
+    def write(self, state: State) -> None:
+        """Replace the state file even when nothing changed: at the start, to learn whether it can be done."""
+        document = _STATE.dump_json(state, indent=1, exclude_defaults=False)
+        new = _beside(self._path, ".new")
+        try:
+            with _create(new) as file:
+                file.write(document)
+                file.flush()
+                os.fsync(file.fileno())
+            _keep_generation(self._path)
+            # Same directory: os.replace() is atomic only within one file system.
+            new.replace(self._path)
+            _sync_directory(self._path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            _refuse(error, self._path, "written")
+        self.state = state
+
+
+class Lock:
+    """The lock beside the state file: one bot at a time. Its modification time is the heartbeat."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = _beside(path, ".lock")
+        self._file: int | None = None
+        self.last_alive: float | None = None  # the heartbeat of the copy that held it before us
+
+    def take(self, now: float) -> None:
+        """Hold the lock until the process ends. Raise StateHeldError when another copy holds it, or StateError."""
+        self.last_alive = heartbeat(self._path.with_name(self._path.name.removesuffix(".lock")))
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._file, 0)
+            os.write(self._file, _HOLDER.dump_json(Holder(socket.gethostname(), os.getpid(), now)))
+        except BlockingIOError:
+            raise StateHeldError(
+                f"{self._path}: held by {_describe_holder(self._path)}. End it first, or give this "
+                "copy a state.path of its own."
+            ) from None
+        except OSError as error:
+            if error.errno in {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}:
+                raise StateError(
+                    f"{self._path}: this file system has no locks, so two copies could run at once. "
+                    "Set state.path to a local disk or volume."
+                ) from None
+            _refuse(error, self._path, "locked")
+
+    def beat(self) -> None:
+        """Say that the bot is alive."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.utime(self._file)
+
+    def release(self) -> None:
+        """Let another copy take the lock."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def heartbeat(path: Path) -> float | None:
+    """Return when a bot with this state file was last alive, in Unix seconds, or None where none ever ran."""
+    try:
+        return _beside(path, ".lock").stat().st_mtime
+    except OSError:
+        return None
+
+
+def resolve(path: Path) -> Path:
+    """Return where the state file really lies: a symbolic link is followed, so that it is not replaced by a file."""
+    try:
+        return path.expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        raise StateError(f"{path}: cannot be resolved: {error}. Set state.path to a file in a directory.") from None
+
+
+def load(path: Path, warn: Callable[[str], None]) -> State:
+    """Return the state in *path*, or a new one where none was ever saved. For the copy that holds the lock.
+
+    A file that cannot be read as a state is put aside as `.corrupt-<time>` and the generation before it is used.
+    Raise StateError when that cannot be read either: corrupt is never taken for empty.
+    """
+    state, trouble = _read(path)
+    if state is not None:
+        return state
+    backup = _beside(path, ".bak")
+    older, trouble_of_older = _read(backup)
+    if older is None:
+        if trouble is None and trouble_of_older is None:
+            return State()
+        raise StateError(
+            f"{path}: {trouble or 'missing'}; {backup.name}: {trouble_of_older or 'missing'}. Put a good copy of "
+            "either back. To begin anew instead, with everything that has ended by then taken as told, move both away."
+        )
+    if trouble is not None:
+        aside = _beside(path, time.strftime(".corrupt-%Y%m%dT%H%M%SZ", time.gmtime()))
+        try:
+            path.replace(aside)
+        except OSError as error:
+            _refuse(error, path, "put aside")
+        warn(f"{path}: {trouble}; put aside as {aside.name}, and {backup.name} is used")
+    else:
+        warn(f"{path}: missing; {backup.name} is used")
+    return older
+
+
+def peek(path: Path) -> State | None:
+    """Return the state as it is now, without the lock and without touching anything. None: there is none yet.
+
+    Raise StateError when neither the file nor the generation before it can be read.
+    """
+    state, trouble = _read(path)
+    older, _ = (None, None) if state is not None else _read(_beside(path, ".bak"))
+    if state is None and older is None and trouble is not None:
+        raise StateError(f"{path}: {trouble}.")
+    return state or older
+
+
+def _read(path: Path) -> tuple[State | None, str | None]:
+    """Return the state in *path*, or what is wrong with it. Both None: there is no such file."""
+    try:
+        document = path.read_bytes()
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        _refuse(error, path, "read")
+    try:
+        version = _strict_json(document).get("version")
+        if isinstance(version, int) and version > VERSION:
+            raise StateError(
+                f"{path}: written by a newer version of the bot (format {version}, this one reads {VERSION}). "
+                "Run that version, or put back a state file from before the upgrade."
+            )
+        return _STATE.validate_json(document, strict=True), None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        return None, f"not a state file: {'.'.join(map(str, first['loc']))[:80] or 'document'}: {first['msg']}"
+    except (ValueError, RecursionError) as error:
+        return None, f"not a state file: {str(error)[:120]}"
+
+
+def _strict_json(document: bytes) -> dict[str, Any]:
+    """Return the JSON object. Raise ValueError also for doubled keys and numbers that are not numbers."""
+
+    def no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key stands twice")
+        return found
+
+    def finite(text: str) -> float:
+        if not math.isfinite(float(text)):
+            raise ValueError(f"{text[:20]} is not a number")
+        return float(text)
+
+    parsed = json.loads(document, object_pairs_hook=no_doubles, parse_constant=finite, parse_float=finite)
+    if not isinstance(parsed, dict):
+        raise ValueError("it holds no object")  # noqa: TRY004 - for the caller it is one more way of being unreadable
+    return parsed
+
+
+def _keep_generation(path: Path) -> None:
+    """Keep what *path* holds now as `.bak`."""
+    passing, backup = _beside(path, ".bak.new"), _beside(path, ".bak")
+    passing.unlink(missing_ok=True)
+    try:
+        os.link(path, passing)
+    except FileNotFoundError:
+        return
+    except OSError:
+        # Some file systems have no hard links.
+        shutil.copy2(path, passing)
+    passing.replace(backup)
+
+
+def _create(path: Path) -> Any:
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _describe_holder(lock: Path) -> str:
+    try:
+        holder = _HOLDER.validate_json(lock.read_bytes())
+    except (OSError, ValidationError):
+        return "another copy of the bot"
+    started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(holder.started))
+    return f"another copy of the bot (host {holder.host}, pid {holder.pid}, started {started})"
+
+
+_REMEDIES = {
+    errno.EACCES: "Let the user that the bot runs as write to the directory.",
+    errno.EPERM: "Let the user that the bot runs as write to the directory.",
+    errno.EROFS: "The file system is read-only: mount a writable volume there.",
+    errno.ENOSPC: "The disk is full: free some space. The bot goes on when there is some.",
+    errno.EDQUOT: "The quota is used up: free some space. The bot goes on when there is some.",
+    errno.ENOENT: "Create the directory, or set state.path to a file in one that exists.",
+    errno.ENOTDIR: "Set state.path to a file in a directory.",
+    errno.EISDIR: "state.path is a directory: name a file in it, such as state.json.",
+    errno.ENAMETOOLONG: "Give state.path a shorter name.",
+    errno.EBUSY: "It seems to be mounted as a single file, which cannot be replaced: mount its directory.",
+}
+
+
+def _refuse(error: OSError, path: Path, verb: str) -> NoReturn:
+    remedy = _REMEDIES.get(error.errno or 0, "Check state.path and the disk.")
+    raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {remedy}") from None

@@ -1,0 +1,124 @@
+"""Three ways to a Chanjing access token, and when to ask for another.
+
+A new token ends the old one for every program that uses the same app, and lives for about a day; so one is minted only
+where the user chose that, kept in a file over restarts, and never more than once a minute.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from bot.clock import Clock
+from bot.errors import ChanjingError
+
+_EVERY = 60.0  # seconds between two attempts to get another token
+_MARGIN = 60.0  # seconds before its end at which a token counts as expired
+
+
+class Minted(NamedTuple):
+    """A token and its end in Unix seconds: `expire_in` is absolute, whatever its name says."""
+
+    token: str
+    expires_at: float
+
+
+class TokenSource(Protocol):
+    def current(self) -> str:
+        """Return the token to use now. Raise ChanjingError where there is none."""
+
+    def after_refusal(self, refused: str) -> str | None:
+        """Return another token than *refused*, or None where there is none now."""
+
+
+class GivenToken:
+    """The token stands in the configuration: nothing can be done when it is refused."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def current(self) -> str:
+        return self._token
+
+    def after_refusal(self, refused: str) -> str | None:
+        return None if refused == self._token else self._token
+
+
+class FileToken:
+    """The token stands in a file that another program renews: it is read again when the token is refused."""
+
+    def __init__(self, read: Callable[[], str], clock: Clock) -> None:
+        self._read = read
+        self._clock = clock
+        self._token = read()
+        self._tried = float("-inf")
+
+    def current(self) -> str:
+        return self._token
+
+    def after_refusal(self, refused: str) -> str | None:
+        if self._clock.monotonic() - self._tried < _EVERY:
+            return None
+        self._tried = self._clock.monotonic()
+        self._token = self._read()
+        return self._token if self._token != refused else None
+
+
+class MintedToken:
+    """The token is minted from app_id and secret_key, and kept in *path* (mode 0600) until it is refused or expires."""
+
+    def __init__(self, mint: Callable[[], Minted], path: Path, clock: Clock) -> None:
+        self._mint = mint
+        self._path = path
+        self._clock = clock
+        self._kept = self._load()
+        self._tried = float("-inf")
+        self._trouble: ChanjingError | None = None
+
+    def current(self) -> str:
+        if self._kept is None or self._expired(self._kept):
+            self._renew()
+        if self._kept is None:
+            # Within the minute after an attempt that failed: its error still says why.
+            raise self._trouble or ChanjingError("token: none has been minted yet")
+        return self._kept.token
+
+    def after_refusal(self, refused: str) -> str | None:
+        if self._kept is not None and self._kept.token == refused:
+            self._renew()
+        return self._kept.token if self._kept is not None and self._kept.token != refused else None
+
+    def _expired(self, kept: Minted) -> bool:
+        return 0 < kept.expires_at < self._clock.now() + _MARGIN
+
+    def _renew(self) -> None:
+        if self._clock.monotonic() - self._tried < _EVERY:
+            return
+        self._tried = self._clock.monotonic()
+        try:
+            minted = self._mint()
+        except ChanjingError as error:
+            self._trouble = error
+            raise
+        # An end that has passed already says nothing; then only a refusal ends the token.
+        self._kept = minted if not self._expired(minted) else Minted(minted.token, 0.0)
+        self._trouble = None
+        self._save(self._kept)
+
+    def _load(self) -> Minted | None:
+        try:
+            kept = json.loads(self._path.read_text("ascii"))
+            return Minted(str(kept["token"]), float(kept["expires_at"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # not there or damaged: the next request mints one
+
+    def _save(self, kept: Minted) -> None:
+        beside = self._path.with_name(self._path.name + ".new")
+        # The token works without the file; the next start then mints one more.
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(kept._asdict(), file)
+            beside.replace(self._path)

@@ -1,0 +1,162 @@
+"""Pure: one text of the configuration → one value, or ValueError with what is wanted there.
+
+No error quotes the text: people put secrets under the wrong key.
+"""
+
+import ipaddress
+import math
+import os
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from bot.secret import visible
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_LONGEST = 3650 * 86400.0
+_SHORTEST_INTERVAL = 0.1
+_PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$", re.IGNORECASE)
+# Slack's ids are random: these are what manuals show.
+_EXAMPLE_CHANNEL = re.compile(r"[CG](0?123456789?0?|0+|X+)")
+_MENTION = re.compile(r"<!(here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_OTHER_TOKENS = {
+    "xoxp-": "is a user token; the bot posts under its own name",
+    "xapp-": "is an app-level token, for Socket Mode",
+    "xoxe": "is a token that expires within hours; turn off token rotation for the app",
+    "xoxs-": "is a browser's token",
+    "xoxc-": "is a browser's token",
+    "http": "is a URL; an incoming webhook belongs into slack.webhook_url",
+}
+
+
+def seconds(text: str) -> float:
+    """Return a duration in seconds: `30`, `500ms`, `30s`, `5m`, `2h`, `7d`."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)?", text)
+    if match is None:
+        raise ValueError("must be a duration: seconds, or such as 500ms, 30s, 5m, 2h, 7d")
+    duration = float(match[1]) * _UNITS[match[2]]
+    if duration > _LONGEST or not math.isfinite(duration):
+        raise ValueError("must be at most 3650d")
+    return duration
+
+
+def positive(text: str) -> float:
+    """Return a duration in seconds that is more than nothing."""
+    duration = seconds(text)
+    if duration <= 0:
+        raise ValueError("must be more than 0")
+    return duration
+
+
+def interval(text: str) -> float:
+    """Return the seconds between two polls."""
+    duration = seconds(text)
+    if duration < _SHORTEST_INTERVAL:
+        raise ValueError("must be at least 100ms")
+    return duration
+
+
+def own(text: str) -> str:
+    """Return a value that each user has of their own: visible ASCII, and not an example's."""
+    text = visible(text)
+    if _PLACEHOLDER.search(text):
+        raise ValueError("is still a placeholder; put your own value there")
+    return text
+
+
+def bot_token(text: str) -> str:
+    """Return a Slack bot token (`xoxb-…`)."""
+    text = visible(text)
+    for prefix, what in _OTHER_TOKENS.items():
+        if text.startswith(prefix):
+            raise ValueError(
+                f"this {what}. The bot token (xoxb-…): api.slack.com/apps → your app → OAuth & Permissions"
+            )
+    if not text.startswith("xoxb-"):
+        raise ValueError("must be a bot token (xoxb-…): api.slack.com/apps → your app → OAuth & Permissions")
+    return own(text)
+
+
+def channel(text: str) -> str:
+    """Return the id of a channel (`C…`, `G…`)."""
+    if _EXAMPLE_CHANNEL.fullmatch(text):
+        raise ValueError("is still an example's; the id is in Slack: channel name → About → bottom")
+    if not re.fullmatch(r"[CG][A-Z0-9]+", text):
+        raise ValueError("must be a channel's id (C… or G…), not a name; it is in Slack: channel name → About → bottom")
+    return text
+
+
+def mentions(raw: str | list[str]) -> tuple[str, ...]:
+    """Return whom to mention: a list, or one text with commas."""
+    items = [item.strip() for item in (raw.split(",") if isinstance(raw, str) else raw)]
+    if not all(_MENTION.fullmatch(item) for item in items if item):
+        raise ValueError("each must be written as <!here>, <!channel>, <@U0AB12CD3> or <!subteam^S0AB12CD3>")
+    return tuple(item for item in items if item)
+
+
+def url(text: str) -> str:
+    """Return an address that may hold secrets in its path and query."""
+    _split(text)
+    return own(text)
+
+
+def base_url(text: str) -> str:
+    """Return an address that paths are added to, without a slash at its end."""
+    parts = _split(text)
+    if parts.query or parts.fragment or text.endswith(("?", "#")):
+        raise ValueError("must be an address that paths can be added to: nothing after ? or #")
+    return text.rstrip("/")
+
+
+def _split(text: str) -> SplitResult:
+    wanted = "must be a whole http:// or https:// address"
+    try:
+        # urlsplit drops tabs and line breaks without a word.
+        parts = urlsplit(visible(text))
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        # Its own words quote the text.
+        raise ValueError(wanted) from None
+    if parts.scheme not in {"http", "https"} or not _is_host(host) or port == 0:
+        raise ValueError(wanted)
+    if "@" in parts.netloc:
+        raise ValueError("must be an address without user name and password")
+    return parts
+
+
+def listen(text: str) -> tuple[str, int]:
+    """Return (host, port)."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if ":" in host else host
+    if not _is_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
+        raise ValueError("must be host:port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080")
+    return host, int(port)
+
+
+def _is_host(text: str) -> bool:
+    if _HOST.fullmatch(text):
+        return True
+    try:
+        return ipaddress.ip_address(text).version == 6  # noqa: PLR2004 - the number is the protocol's name
+    except ValueError:
+        return False
+
+
+def clock_time(text: str) -> str:
+    """Return a time of day as HH:MM."""
+    match = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
+    if match is None:
+        raise ValueError("must be a time of day, such as 09:00")
+    return f"{match[1]:0>2}:{match[2]}"
+
+
+def path(text: str) -> Path:
+    """Return a path that a file could have."""
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ValueError("must be a path")
+    return Path(text)

@@ -1,0 +1,310 @@
+"""The Chanjing on loopback keeps to the documented pages, and the server under it can be made to misbehave."""
+
+import socket
+import ssl
+import struct
+import threading
+import time
+from queue import Queue
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.demo.chanjing import LIST, ChanjingServer
+
+TOKEN = "chanjing-token"
+
+
+@pytest.fixture
+def server():
+    with ChanjingServer(TOKEN) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tls():
+    # Unused on loopback, but httpx would make one for each client, 40 ms each.
+    return ssl.create_default_context()
+
+
+@pytest.fixture
+def client(server, tls):
+    headers = {"access_token": TOKEN}
+    with httpx.Client(base_url=server.url, headers=headers, verify=tls, trust_env=False, timeout=5) as client:
+        yield client
+
+
+def listed(client: httpx.Client, **asked: Any) -> Any:
+    return client.post(LIST, json=asked).json()
+
+
+def ids(client: httpx.Client, **asked: Any) -> list[str]:
+    return [task["id"] for task in listed(client, **asked)["data"]["list"]]
+
+
+def test_the_envelope_carries_a_new_trace_id_each_time(client):
+    first, second = listed(client), listed(client)
+    assert (first["code"], first["msg"]) == (0, "success")
+    assert len(bytes.fromhex(first["trace_id"])) == 16
+    assert first["trace_id"] != second["trace_id"]
+
+
+def test_a_task_shows_what_its_status_implies(server, client):
+    task = server.add(create_time=1738636800)
+    assert listed(client)["data"]["list"] == [
+        {
+            "id": task,
+            "status": 0,
+            "progress": 0,
+            "msg": "",
+            "video_url": "",
+            "preview_url": "",
+            "create_time": 1738636800,
+        }
+    ]
+    server.finish(task, video_url="https://res.example/v.mp4")
+    done = listed(client)["data"]["list"][0]
+    assert (done["status"], done["progress"], done["video_url"]) == (20, 100, "https://res.example/v.mp4")
+    assert done["preview_url"].endswith(f"{task}.jpg")
+    assert done["duration"] > 1000
+    server.fail(task, "不支持的音频格式")
+    assert (listed(client)["data"]["list"][0]["status"], server.tasks[0]["msg"]) == (30, "不支持的音频格式")
+
+
+def test_a_task_may_be_malformed(server, client):
+    server.add("odd", 20, video_url=None, progress="lots", preview_url=..., id=7)
+    odd = listed(client)["data"]["list"][0]
+    assert (odd["id"], odd["video_url"], odd["progress"]) == (7, None, "lots")
+    assert "preview_url" not in odd
+
+
+def test_an_id_is_added_once(server):
+    server.add("a")
+    with pytest.raises(ValueError, match="a task a already"):
+        server.add("a")
+
+
+def test_a_removed_task_is_no_longer_listed(server, client):
+    server.add("a")
+    server.add("b")
+    server.remove("a")
+    assert ids(client) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "count", "size"),
+    [
+        ({}, "24", 10, 10),
+        ({"page": 3}, "04", 5, 10),
+        ({"page": 2, "page_size": 20}, "04", 5, 20),
+        ({"page": 4}, None, 0, 10),
+    ],
+)
+def test_a_page_is_cut_by_the_documented_arithmetic(server, client, asked, first, count, size):
+    for number in range(25):
+        server.add(f"{number:02}")
+    data = listed(client, **asked)["data"]
+    assert [task["id"] for task in data["list"]][:1] == ([first] if first else [])
+    assert len(data["list"]) == count
+    assert data["page_info"] == {
+        "page": asked.get("page", 1),
+        "size": size,
+        "total_count": 25,
+        "total_page": -(-25 // size),
+    }
+
+
+@pytest.mark.parametrize(
+    "body", ['{"page": 0}', '{"page_size": -1}', '{"page": "1"}', '{"page": true}', '{"page": 1.0}', "[]", "{"]
+)
+def test_parameters_that_are_not_positive_integers_are_refused(client, body):
+    answer = client.post(LIST, content=body)
+    assert (answer.status_code, answer.json()["code"], answer.json()["data"]) == (200, 40000, None)
+
+
+def test_the_order_of_the_list_can_be_chosen(server, client):
+    added = [server.add(create_time=9) for _ in range(30)]
+    assert ids(client, page_size=30) == added[::-1]
+    server.order = "oldest_first"
+    assert ids(client, page_size=30) == added
+    server.order = "shuffled"
+    shuffled = ids(client, page=1, page_size=15) + ids(client, page=2, page_size=15)
+    assert sorted(shuffled) == sorted(added)
+    assert shuffled not in (added, added[::-1])
+
+
+def test_a_page_beyond_the_largest_size_is_cut_or_refused(server, client):
+    for _ in range(12):
+        server.add()
+    server.max_page_size = 5
+    assert listed(client, page_size=50)["data"]["page_info"]["size"] == 5
+    server.oversize = "refuse"
+    assert listed(client, page_size=50)["code"] == 40000
+    assert len(ids(client, page_size=5)) == 5
+
+
+def test_a_server_may_ignore_the_page_number(server, client):
+    for number in range(15):
+        server.add(str(number))
+    server.ignore_page = True
+    assert ids(client, page=2) == ids(client, page=1)
+
+
+def test_a_page_of_a_long_list_costs_no_more_than_the_page(server, client):
+    for number in range(200_000):
+        server.add(str(number), 20, number)
+    started = time.perf_counter()
+    # Looking at every task, 20 times over, would take several seconds.
+    assert [ids(client, page=page, page_size=10)[-1] for page in range(19_981, 20_001)][-1] == "0"
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("token", ["other", ""])
+def test_a_wrong_token_gets_10400(client, token):
+    assert client.post(LIST, headers={"access_token": token}).json()["code"] == 10400
+
+
+def test_an_expired_token_gets_10400(server, client):
+    server.token_expires = time.time() - 1
+    assert listed(client)["code"] == 10400
+
+
+def test_a_new_token_ends_the_old_one_and_expires_at_an_absolute_time(client):
+    minted = client.post("/open/v1/access_token", json={"app_id": "demo-app", "secret_key": "demo-secret"}).json()
+    assert minted["data"]["expire_in"] == pytest.approx(time.time() + 86_400, abs=5)
+    assert listed(client)["code"] == 10400
+    assert client.post(LIST, headers={"access_token": minted["data"]["access_token"]}).json()["code"] == 0
+
+
+@pytest.mark.parametrize(("secret", "code"), [("wrong", 10400), (None, 40000)])
+def test_no_token_for_a_wrong_secret(client, secret, code):
+    asked = {"app_id": "demo-app", "secret_key": secret}
+    assert client.post("/open/v1/access_token", json=asked).json()["code"] == code
+
+
+def test_the_eleventh_request_in_a_second_gets_40001(server, client):
+    server.limit_rate = True
+    assert [listed(client)["code"] for _ in range(11)] == [0] * 10 + [40001]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", LIST), ("POST", "/open/v1/video_lip_sync"), ("PUT", LIST)])
+def test_there_is_a_plain_text_404_elsewhere(client, method, path):
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (404, "text/plain")
+
+
+def test_calls_remember_what_was_sent(server, client):
+    listed(client, page=7)
+    (call,) = server.calls
+    assert (call.method, call.path, call.json()) == ("POST", LIST, {"page": 7})
+    assert call.headers["Access_Token"] == TOKEN
+    assert call.at <= time.monotonic()
+
+
+def test_one_connection_serves_many_requests(server, client):
+    for _ in range(3):
+        listed(client)
+    assert len({call.connection for call in server.calls}) == 1
+
+
+def test_an_interceptor_may_process_and_lose_the_reply(server, client):
+    server.add("a")
+    lost = []
+
+    def lose(call):
+        lost.append(call.process())
+        return True
+
+    server.intercept = lose
+    with pytest.raises(httpx.RemoteProtocolError):
+        listed(client)
+    assert b'"a"' in lost[0].body
+
+
+def test_an_interceptor_may_change_the_answer_and_the_connection_lives_on(server, client):
+    server.intercept = lambda call: call.send(503, {"Content-Type": "text/html"}, b"<html>") or True
+    assert client.post(LIST).status_code == 503
+    server.intercept = lambda call: None
+    assert listed(client)["code"] == 0
+    assert server.calls[0].connection is server.calls[1].connection
+
+
+def test_an_interceptor_may_reset_the_connection(server, client):
+    def reset(call):
+        call.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return True
+
+    server.intercept = reset
+    with pytest.raises(httpx.ReadError, match="reset"):
+        listed(client)
+
+
+def test_an_interceptor_may_write_what_is_not_http(server, client):
+    server.intercept = lambda call: call.connection.sendall(b"nonsense\r\n\r\n") or True
+    with pytest.raises(httpx.RemoteProtocolError):
+        listed(client)
+
+
+def test_an_interceptor_may_drip_its_answer(server, client):
+    def drip(call):
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok":
+            call.connection.sendall(bytes([byte]))
+        return True
+
+    server.intercept = drip
+    assert client.post(LIST).text == "ok"
+
+
+def test_a_request_cut_short_is_not_processed(server):
+    with socket.create_connection(("127.0.0.1", server.port)) as dying:
+        dying.sendall(f"POST {LIST} HTTP/1.1\r\nContent-Length: 9\r\n\r\n{{".encode())
+        dying.shutdown(socket.SHUT_WR)
+        assert dying.recv(1) == b""
+    assert server.calls == []
+
+
+def test_an_error_in_an_interceptor_is_seen(server, client, monkeypatch):
+    seen: Queue[type[BaseException]] = Queue()
+    monkeypatch.setattr(threading, "excepthook", lambda unhandled: seen.put(unhandled.exc_type))
+    server.intercept = lambda call: call.no_such_thing
+    with pytest.raises(httpx.RemoteProtocolError):
+        listed(client)
+    assert seen.get(timeout=5) is AttributeError
+
+
+def test_latency_delays_the_answer(server, client):
+    server.latency = 0.1
+    started = time.monotonic()
+    listed(client)
+    assert time.monotonic() - started >= 0.1
+
+
+def test_closing_is_quick_although_an_interceptor_hangs_and_a_client_is_idle(client):
+    server = ChanjingServer(TOKEN)
+    hanging = threading.Event()
+
+    def hang(_call):
+        hanging.set()
+        return server.closing.wait(30)
+
+    with (
+        socket.create_connection(("127.0.0.1", server.port)) as idle,
+        socket.create_connection(("127.0.0.1", server.port)) as asking,
+    ):
+        server.intercept = hang
+        asking.sendall(b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+        assert hanging.wait(5)
+        started = time.monotonic()
+        server.close()
+        assert time.monotonic() - started < 0.5
+        assert (idle.recv(1), asking.recv(1)) == (b"", b"")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+
+
+def test_a_server_comes_back_on_the_same_port():
+    with ChanjingServer() as before:
+        httpx.post(before.url + LIST, trust_env=False)
+    with ChanjingServer(port=before.port) as after:
+        assert httpx.post(after.url + LIST, trust_env=False).json()["code"] == 10400

@@ -1,0 +1,384 @@
+import os
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from bot.config import KEYS, load, load_local
+from bot.errors import ConfigError
+
+EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
+ENOUGH = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": "C0AB12CD3"}
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """Return an empty current directory; secret files may be laid in its `secrets`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secrets").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def loaded(room):
+    """Return a function: environment, YAML → Config."""
+
+    def loaded(environ=ENOUGH, yaml=None, *, how=load):
+        if yaml is not None:
+            (room / "config.yaml").write_text(yaml)
+        return how(None, environ, secrets_dir=room / "secrets")
+
+    return loaded
+
+
+@pytest.fixture
+def problems(loaded):
+    """Return a function: environment, YAML → the lines of the ConfigError, which has nothing else to show."""
+
+    def problems(environ=ENOUGH, yaml=None, *, how=load):
+        with pytest.raises(ConfigError) as caught:
+            loaded(environ, yaml, how=how)
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        return str(caught.value).splitlines()
+
+    return problems
+
+
+def test_the_defaults_are_those_of_the_manual(loaded):
+    config = loaded()
+    assert config.chanjing.model_dump() == {
+        "base_url": "https://open-api.chanjing.cc",
+        "access_token": SecretStr("tok"),
+        "access_token_file": None,
+        "app_id": None,
+        "secret_key": None,
+        "secret_key_file": None,
+        "page_size": 50,
+        "timeout": 10.0,
+        "max_requests_per_second": 5.0,
+    }
+    assert config.poll.model_dump() == {
+        "interval": 30.0,
+        "active_interval": 5.0,
+        "first_run": "baseline",
+        "full_scan_interval": 3600.0,
+        "stuck_after": 3600.0,
+    }
+    assert config.slack.model_dump() == {
+        "bot_token": SecretStr("xoxb-1-a"),
+        "bot_token_file": None,
+        "webhook_url": None,
+        "webhook_url_file": None,
+        "channel": "C0AB12CD3",
+        "failure_channel": "C0AB12CD3",
+        "alerts_channel": "C0AB12CD3",
+        "mention_on_failure": (),
+        "language": "en",
+        "digest_after": 5,
+        "board": False,
+        "daily_summary": None,
+        "pace": 1.0,
+        "settle": 45.0,
+        "base_url": "https://slack.com/api/",
+        "timeout": 10.0,
+    }
+    assert config.state.model_dump() == {"path": Path("state.json"), "retention": 604800.0}
+    assert config.monitor.model_dump() == {"listen": None, "ping_url": None}
+    assert config.log.model_dump() == {"level": "info", "format": None}
+
+
+def test_yaml_sets_every_kind_of_value(loaded):
+    config = loaded(
+        {},
+        """
+        chanjing: {app_id: 0123, secret_key: 456, base_url: "http://127.0.0.1:1/x/", page_size: 10}
+        poll: {interval: 1m, active_interval: 100ms, first_run: ANNOUNCE}
+        slack:
+          bot_token: xoxb-1-a
+          channel: C1
+          failure_channel: C2
+          mention_on_failure: [<!here>, <@U123>]
+          board: yes
+          daily_summary: 9:00
+          pace: 0
+          base_url: http://localhost:2/api
+        state: {path: /var/lib/b ot/状态.json}
+        monitor: {listen: "[::1]:8080", ping_url: https://hc.example/a}
+        log: {level: Debug, format: JSON}
+        """,
+    )
+    assert (config.chanjing.app_id, config.chanjing.secret_key) == ("0123", SecretStr("456"))
+    assert (config.chanjing.base_url, config.chanjing.page_size) == ("http://127.0.0.1:1/x", 10)
+    assert (config.poll.interval, config.poll.active_interval, config.poll.first_run) == (60, 0.1, "announce")
+    assert (config.slack.channel, config.slack.failure_channel, config.slack.alerts_channel) == ("C1", "C2", "C1")
+    assert (config.slack.mention_on_failure, config.slack.board) == (("<!here>", "<@U123>"), True)
+    assert (config.slack.daily_summary, config.slack.pace) == ("09:00", 0)
+    assert config.slack.base_url == "http://localhost:2/api/"
+    assert config.state.path == Path("/var/lib/b ot/状态.json")
+    assert (config.monitor.listen, config.monitor.ping_url) == (("::1", 8080), SecretStr("https://hc.example/a"))
+    assert (config.log.level, config.log.format) == ("debug", "json")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("true", True),
+        ("YES", True),
+        ("on", True),
+        ("1", True),
+        ("False", False),
+        ("no", False),
+        ("off", False),
+        ("0", False),
+    ],
+)
+def test_the_environment_says_yes_and_no_in_many_words(loaded, text, expected):
+    assert loaded({**ENOUGH, "SLACK_BOARD": text}).slack.board is expected
+
+
+def test_nothing_in_a_config_can_be_changed(loaded):
+    with pytest.raises(ValidationError):
+        loaded().poll.interval = 1.0
+
+
+def test_no_secret_is_in_the_repr_of_a_config(loaded):
+    secrets = {
+        "CHANJING_ACCESS_TOKEN": "kanarie",
+        "SLACK_BOT_TOKEN": "xoxb-kanarie",
+        "MONITOR_PING_URL": "https://kanarie",
+    }
+    assert "kanarie" not in repr(loaded({**ENOUGH, **secrets}))
+
+
+def test_a_webhook_needs_no_channel(loaded):
+    slack = loaded(
+        {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/k"}
+    ).slack
+    assert slack.webhook_url == SecretStr("https://hooks.slack.com/services/T/B/k")
+    assert (slack.bot_token, slack.channel, slack.failure_channel) == (None, None, None)
+
+
+def test_the_token_file_of_chanjing_stays_a_path(loaded, room):
+    (room / "token").write_text("tok\n")
+    chanjing = loaded({**ENOUGH, "CHANJING_ACCESS_TOKEN": "", "CHANJING_ACCESS_TOKEN_FILE": "token"}).chanjing
+    assert (chanjing.access_token, chanjing.access_token_file) == (None, Path("token"))
+
+
+def test_the_other_secret_files_are_read(loaded, room):
+    (room / "key").write_text("s3cret\n")
+    (room / "hook").write_text("https://hooks.slack.com/services/T/B/k\n")
+    files = {"CHANJING_APP_ID": "app", "CHANJING_SECRET_KEY_FILE": "key", "SLACK_WEBHOOK_URL_FILE": "hook"}
+    config = loaded(files)
+    assert config.chanjing.secret_key == SecretStr("s3cret")
+    assert config.slack.webhook_url == SecretStr("https://hooks.slack.com/services/T/B/k")
+
+
+def test_a_file_in_the_secrets_directory_sets_a_key(loaded, room):
+    (room / "secrets" / "slack_bot_token").write_text("xoxb-file\n")
+    assert loaded({**ENOUGH, "SLACK_BOT_TOKEN": ""}).slack.bot_token == SecretStr("xoxb-file")
+
+
+def test_the_same_way_from_two_sources_is_no_conflict(loaded):
+    config = loaded(ENOUGH, "chanjing: {access_token: other}")
+    assert config.chanjing.access_token == SecretStr("tok")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("CHANJING_ACCESS_TOKEN", "kanarie 1", "visible ASCII"),
+        ("CHANJING_ACCESS_TOKEN", "your-kanarie", "still a placeholder"),
+        ("CHANJING_BASE_URL", "kanarie", "must be a whole http:// or https:// address"),
+        ("CHANJING_BASE_URL", "https://kanarie:kanarie@h", "without user name and password"),
+        ("CHANJING_PAGE_SIZE", "0", "must be greater than or equal to 1"),
+        ("CHANJING_PAGE_SIZE", "1001", "must be less than or equal to 1000"),
+        ("CHANJING_PAGE_SIZE", "kanarie", "must be a valid integer"),
+        ("CHANJING_PAGE_SIZE", "1.5", "must be a valid integer"),
+        ("CHANJING_TIMEOUT", "0", "must be more than 0"),
+        ("CHANJING_TIMEOUT", "kanarie", "must be a duration"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "0", "must be greater than or equal to 0.01"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "-1", "must be greater than or equal to 0.01"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "nan", "must be a finite number"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "inf", "must be a finite number"),
+        ("POLL_INTERVAL", "99ms", "must be at least 100ms"),
+        ("POLL_ACTIVE_INTERVAL", "0", "must be at least 100ms"),
+        ("POLL_INTERVAL", "-5s", "must be a duration"),
+        ("POLL_STUCK_AFTER", "0", "must be more than 0"),
+        ("POLL_FIRST_RUN", "kanarie", "must be 'baseline' or 'announce'"),
+        ("SLACK_BOT_TOKEN", "xoxp-kanarie", "user token"),
+        ("SLACK_CHANNEL", "#kanarie", "channel name → About → bottom"),
+        ("SLACK_ALERTS_CHANNEL", "kanarie", "channel name → About → bottom"),
+        ("SLACK_MENTION_ON_FAILURE", "@kanarie", "<!here>"),
+        ("SLACK_LANGUAGE", "kanarie", "must be 'en' or 'zh'"),
+        ("SLACK_DIGEST_AFTER", "-1", "must be greater than or equal to 0"),
+        ("SLACK_BOARD", "kanarie", "must be true or false"),
+        ("SLACK_DAILY_SUMMARY", "25:00", "must be a time of day"),
+        ("SLACK_SETTLE", "0", "must be more than 0"),
+        ("SLACK_BASE_URL", "ftp://kanarie", "must be a whole http:// or https:// address"),
+        ("STATE_RETENTION", "0d", "must be more than 0"),
+        ("MONITOR_LISTEN", "kanarie", "must be host:port"),
+        ("MONITOR_PING_URL", "kanarie", "must be a whole http:// or https:// address"),
+        ("LOG_LEVEL", "kanarie", "must be 'debug', 'info', 'warning' or 'error'"),
+        ("LOG_FORMAT", "kanarie", "must be 'text' or 'json'"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_line_with_its_key_and_without_itself(problems, variable, value, words):
+    [line] = problems({**ENOUGH, variable: value})
+    key = next(key.name for key in KEYS if key.environment == variable)
+    assert line.startswith(f"{key} (environment variable {variable}): ")
+    assert words in line
+    assert "kanarie" not in line
+
+
+@pytest.mark.parametrize("key", [key.name for key in KEYS if key.name != "slack.mention_on_failure"])
+@pytest.mark.parametrize("written", ["[kanarie, kanarie]", "{kanarie: 1}", "!kanarie x"])
+def test_a_value_of_the_wrong_shape_is_told_with_its_key_and_line(problems, key, written):
+    section, _, name = key.partition(".")
+    lines = problems({}, f"{section}:\n  {name}: {written}\n")
+    place = f"{key} ({key.upper().replace('.', '_')}; config.yaml line 2): "
+    assert len([line for line in lines if line.startswith(place)]) == 1
+    assert "kanarie" not in str(lines)
+
+
+@pytest.mark.parametrize("content", ["", "tok tok", "kanarié", "your-access-token"])
+@pytest.mark.parametrize("key", ["chanjing.access_token_file", "slack.bot_token_file"])
+def test_a_secret_file_without_a_usable_secret_is_told(problems, room, key, content):
+    (room / "file").write_text(content)
+    variable = key.upper().replace(".", "_")
+    used = {**ENOUGH, variable.removesuffix("_FILE"): "", variable: "file"}
+    [line] = problems(used)
+    assert f"environment variable {variable}" in line
+    assert content == "" or content not in line
+
+
+def test_a_secret_in_place_of_the_path_of_its_file_is_not_shown(problems):
+    [line] = problems({**ENOUGH, "CHANJING_ACCESS_TOKEN": "", "CHANJING_ACCESS_TOKEN_FILE": "kanarie"})
+    assert line.startswith("chanjing.access_token_file (environment variable CHANJING_ACCESS_TOKEN_FILE): ")
+    assert line.endswith("a path is wanted here; the file at it: there is no such file")
+
+
+def test_all_problems_are_told_at_once(problems):
+    lines = problems({"POLL_INTERVAL": "0"}, "slak: 1\nslack: {chanel: 1, language: fr}\n")
+    assert [line.split()[0] for line in lines] == [
+        "config.yaml",
+        "config.yaml",
+        "chanjing.access_token",
+        "slack.bot_token",
+        "slack.channel",
+        "poll.interval",
+        "slack.language",
+    ]
+
+
+@pytest.mark.parametrize("yaml", ["a: [", "- 1", "\0"])
+def test_a_file_that_is_no_yaml_is_the_only_problem(problems, yaml):
+    [line] = problems({}, yaml)
+    assert line.startswith("config.yaml: ")
+
+
+def test_a_given_file_that_is_absent_is_an_error(room):
+    with pytest.raises(ConfigError, match=r"^other\.yaml: there is no such file$"):
+        load(Path("other.yaml"), ENOUGH, secrets_dir=room)
+
+
+def test_a_given_file_is_read_in_place_of_the_one_of_the_directory(room):
+    (room / "config.yaml").write_text("slack: {digest_after: 1}")
+    (room / "other.yaml").write_text("slack: {digest_after: 2}")
+    assert load(Path("other.yaml"), ENOUGH, secrets_dir=room).slack.digest_after == 2
+
+
+@pytest.mark.parametrize("how", [load, load_local])
+def test_an_empty_file_sets_nothing(loaded, how):
+    assert loaded(ENOUGH, "# nothing\n", how=how).poll.interval == 30
+
+
+def test_a_local_command_needs_no_credentials(loaded):
+    assert loaded({"STATE_PATH": "/x/state.json"}, how=load_local).state.path == Path("/x/state.json")
+
+
+def test_a_local_command_takes_the_default_for_what_it_cannot_use(loaded):
+    yaml = "slak: 1\nlog: 5\nslack: {a: 1, language: fr, digest_after: 7, bot_token: xoxp-1, channel: videos}\n"
+    config = loaded({"CHANJING_ACCESS_TOKEN_FILE": "/none"}, yaml, how=load_local)
+    assert (config.slack.language, config.slack.digest_after, config.slack.bot_token) == ("en", 7, None)
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "state: 5",
+        "state: {pth: x}",
+        "state: {retention: 0}",
+        "state: {path: x, path: y}",
+        "state: {path: [x]}",
+        "a: [",
+        "5",
+    ],
+)
+def test_a_local_command_wants_a_state_that_can_be_used(problems, yaml):
+    assert len(problems({}, yaml, how=load_local)) == 1
+
+
+def test_a_local_command_wants_the_file_it_was_given(room):
+    with pytest.raises(ConfigError, match="there is no such file"):
+        load_local(Path("other.yaml"), {}, secrets_dir=room)
+
+
+def test_every_default_in_the_table_is_what_stands_there_when_nobody_sets_it(loaded):
+    explicit = {key.environment: key.default for key in KEYS if key.default}
+    assert loaded({**explicit, **ENOUGH}) == loaded()
+
+
+def test_the_table_knows_the_secrets():
+    assert [key.name for key in KEYS if key.secret] == [
+        "chanjing.access_token",
+        "chanjing.secret_key",
+        "slack.bot_token",
+        "slack.webhook_url",
+        "monitor.ping_url",
+    ]
+
+
+def test_the_example_loads_once_its_placeholders_are_replaced(room):
+    replaced = EXAMPLE.read_text()
+    for placeholder, value in {
+        "your-access-token": "tok", "xoxb-your-token": "xoxb-1-a", "channel: C0123456789": "channel: C0AB12CD3",
+    }.items():  # fmt: skip
+        replaced = replaced.replace(placeholder, value)
+    (room / "config.yaml").write_text(replaced)
+    assert load(None, {}, secrets_dir=room) == load(Path(os.devnull), ENOUGH, secrets_dir=room)
+
+
+def test_the_example_as_it_is_names_the_three_placeholders(problems):
+    lines = problems({}, EXAMPLE.read_text())
+    assert [line.split()[0] for line in lines] == ["chanjing.access_token", "slack.bot_token", "slack.channel"]
+    assert all("is still" in line for line in lines)
+
+
+def in_the_example() -> dict[str, str]:
+    """Return each key of the example, set or commented out, with the text behind it."""
+    found, section = {}, ""
+    for line in EXAMPLE.read_text().splitlines():
+        if match := re.fullmatch(r"(\w+):", line):
+            section = match[1]
+        elif match := re.fullmatch(r"  (?:# )?([a-z_]+): (\S+)", line):
+            found[f"{section}.{match[1]}"] = match[2]
+    return found
+
+
+def test_the_example_names_every_key_and_no_other():
+    assert sorted(in_the_example()) == sorted(key.name for key in KEYS)
+
+
+def test_the_example_shows_the_defaults():
+    shown = in_the_example()
+    assert {key.name: shown[key.name] for key in KEYS if key.default} == {
+        key.name: key.default for key in KEYS if key.default
+    }
+
+
+@pytest.mark.parametrize("key", ["slack.mention_on_failure", "slack.daily_summary", "monitor.listen", "log.format"])
+def test_what_the_example_suggests_can_be_used(loaded, key):
+    section, _, name = key.partition(".")
+    assert getattr(getattr(loaded(ENOUGH, f"{section}: {{{name}: {in_the_example()[key]}}}"), section), name)

@@ -1,0 +1,62 @@
+import os
+
+import pytest
+
+from bot.errors import ConfigError
+from bot.secret import read_secret, read_small_file
+
+
+def test_white_space_around_a_secret_is_not_part_of_it(tmp_path):
+    file = tmp_path / "token"
+    file.write_bytes(b" \t s3cret\r\n\n")
+    assert read_secret(file).get_secret_value() == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"s3cret\ns3cret", "visible ASCII"),
+        (b"s3cret s3cret", "visible ASCII"),
+        (b"s3cret\x00", "visible ASCII"),
+        (b"s3cret\x1b[0m", "visible ASCII"),
+        (b"\xef\xbb\xbfs3cret", "visible ASCII"),
+        ("s3cret密".encode(), "visible ASCII"),
+        (b"s3cret" * 20_000, "more than 64 KiB"),
+    ],
+)
+def test_a_file_without_a_usable_secret_is_refused_and_not_quoted(tmp_path, content, words):
+    file = tmp_path / "s3cret"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=words) as caught:
+        read_secret(file)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [(".", "it is a directory"), ("none", "no such file"), ("a\0b", "no file can have"), ("x" * 300, "cannot be read")],
+)
+def test_a_file_that_cannot_be_read_is_an_error_without_its_path(tmp_path, name, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        read_secret(tmp_path / name)
+    assert str(tmp_path) not in str(caught.value)
+    assert name == "." or name not in str(caught.value)
+
+
+def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 1024)
+    assert read_small_file(file, 1024) == b"x" * 1024
+    with pytest.raises(ConfigError, match="more than"):
+        read_small_file(file, 1023)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_of_another_user_is_told_as_such(tmp_path):
+    file = tmp_path / "token"
+    file.touch(mode=0)
+    with pytest.raises(ConfigError, match="may not read it"):
+        read_secret(file)
