@@ -53,7 +53,9 @@ def safe_url(url: str) -> str | None:
         parts = urlsplit(encoded)
     except ValueError:  # e.g. half an IPv6 address
         return None
-    return encoded if parts.scheme in {"http", "https"} and parts.hostname else None
+    # Slack compares the scheme as it stands; urlsplit has it in small letters.
+    small = parts.scheme + encoded[len(parts.scheme) :]
+    return small if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def link(url: str, label: str) -> str | None:

@@ -76,7 +76,7 @@ def test_an_id_can_be_copied_as_it_is(identifier, shown):
     ("url", "safe"),
     [
         ("https://res.example/a.mp4?x=1&y=%20#z", "https://res.example/a.mp4?x=1&y=%20#z"),
-        ("HTTP://res.example/", "HTTP://res.example/"),
+        ("HTTP://res.example/A", "http://res.example/A"),
         ("https://res.example/a|b<c>d e`f", "https://res.example/a%7Cb%3Cc%3Ed%20e%60f"),
         ("https://res.example/视频.mp4", "https://res.example/%E8%A7%86%E9%A2%91.mp4"),
         (" https://res.example/\n", "https://res.example/"),
