@@ -44,12 +44,10 @@ def may_be_page_size(error: ChanjingError) -> bool:
 class Chanjing:
     """The lip-sync list of one account."""
 
-    def __init__(
-        self, base_url: str, tokens: TokenSource, exchange: Exchange, *, max_requests_per_second: float, clock: Clock
-    ) -> None:
+    def __init__(self, base_url: str, tokens: TokenSource, transport: "Transport") -> None:
         self._list_url = base_url.rstrip("/") + _LIST
         self._tokens = tokens
-        self._transport = Transport(exchange, max_requests_per_second=max_requests_per_second, clock=clock)
+        self._transport = transport
 
     def page(self, number: int, size: int) -> Page:
         """Return page *number* (from 1) of at most *size* tasks. Raise ChanjingError."""

@@ -21,7 +21,7 @@ from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateL
 from bot.message import Message
 from bot.outbox import Mark, Notice, Outbox, Role
 from bot.slack import WEBHOOK, Slack, stops_every_call
-from bot.state import State, Store
+from bot.state import Store
 
 _DAY = 86_400.0
 
@@ -121,8 +121,15 @@ class Delivery:
         return self._store.state.outbox
 
     def _save(self, outbox: Outbox, receipts: tuple[box.Receipt, ...] = ()) -> None:
-        state: State = self._store.state
-        self._store.save(replace(state, outbox=outbox, delivered=box.with_receipts(state.delivered, receipts)))
+        state = self._store.state
+        self._store.save(
+            replace(
+                state,
+                outbox=outbox,
+                delivered=box.with_receipts(state.delivered, receipts),
+                delivered_count=state.delivered_count + len(receipts),
+            )
+        )
 
     def _group(self, channel: str, now: float) -> tuple[Notice, ...]:
         return box.group(self._outbox, channel, self._route, digest_after=self._digest_after, now=now)
@@ -204,23 +211,24 @@ class Delivery:
         try:
             found = self._slack.look(channel, oldest)
         except DestinationRefused as error:
-            if not stops_every_call(error.reason):
-                if error.reason != WEBHOOK:
-                    self._log.warning("history_unreadable", channel=channel, error=str(error))
-                self._save(self._outbox.with_destination(channel, unreadable=error.reason, checked=True))
-                return {}
-            return self._pause(channel, error, None)
-        except RateLimited as error:
-            return self._pause(channel, error, error.retry_after)
+            if stops_every_call(error.reason):
+                self._pause(channel, error)
+                return None
+            if error.reason != WEBHOOK:
+                self._log.warning("history_unreadable", channel=channel, error=str(error))
+            self._save(self._outbox.with_destination(channel, unreadable=error.reason, checked=True))
+            return {}
         except SlackError as error:
-            return self._pause(channel, error, None)
+            self._pause(channel, error)
+            return None
         self._save(self._outbox.with_destination(channel, unreadable="", checked=True))
         if found:
             self._receive(channel, found)
         return found
 
-    def _pause(self, channel: str, error: SlackError, retry_after: float | None) -> None:
+    def _pause(self, channel: str, error: SlackError) -> None:
         self._postpone(channel, error)
+        retry_after = error.retry_after if isinstance(error, RateLimited) else None
         self._save(box.paused(self._outbox, channel, str(error), self._clock.now(), retry_after=retry_after))
 
     def _look_at(self, channel: str, mark: Mark) -> float:

@@ -29,8 +29,10 @@ class Exchange:
     So a timer shuts the socket at the deadline, and afterwards nothing of ours is left on the wire.
     """
 
-    def __init__(self, client: httpx.Client, *, timeout: float) -> None:
+    def __init__(self, client: httpx.Client, *, timeout: float, keep_alive: bool = True) -> None:
         self._client = client
+        # We ask for no compression: a 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it.
+        self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
         self._socket: socket.socket | None = None
         self._overdue = threading.Event()
@@ -46,8 +48,7 @@ class Exchange:
         timer.daemon = True
         timer.start()
         try:
-            # A 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it: ask for no compression.
-            asked = {**headers, "Accept-Encoding": "identity"}
+            asked = {**headers, **self._headers}
             extensions = {"trace": self._note_socket}
             with self._client.stream("POST", url, headers=asked, content=content, extensions=extensions) as response:
                 names = {name.lower(): value for name, value in response.headers.items()}

@@ -1,4 +1,4 @@
-"""One cycle. The whole pipeline:
+"""One cycle, the whole pipeline.
 
     pages of the list            listing.Read names them, chanjing fetches them
       → news on each page        diff.news, against state.tasks
@@ -23,6 +23,7 @@ from bot.diff import Known
 from bot.errors import ChanjingError, ChanjingRejected, ForeignStateError
 from bot.listing import Budget, FullRead, Listing, Read
 from bot.outbox import Greeting, Notice, Role, TaskEnded
+from bot.progress import Shown
 from bot.state import State, Store
 from bot.task import Page, Status, Task, is_final
 
@@ -57,7 +58,7 @@ class Poll:
         *,
         beat: Callable[[], None],
         last_alive: float | None = None,
-        progress: Callable[[int, int | None], None] = lambda met, total: None,
+        progress: Shown,
     ) -> None:
         self._fetch_page = fetch
         self._delivery = delivery
@@ -73,8 +74,8 @@ class Poll:
         self._last_good = last_alive  # Unix seconds
         self._reported: set[str] = set()
 
-    def cycle(self, until: float) -> None:
-        """Poll, deliver, and go on with a full read, until *until* (monotonic seconds).
+    def cycle(self) -> None:
+        """Poll, deliver, and go on with a full read, until the next poll is due.
 
         Raise ChanjingError when the list could not be read (what is due has been delivered all the same),
         ForeignStateError, StateError, or Stopped.
@@ -83,12 +84,12 @@ class Poll:
         try:
             self._poll()
         finally:
+            interval = self.interval()
             # Halves: neither a long queue nor a long list may starve the other.
-            half = began + (until - began) / 2
-            self._delivery.run(half if self._full_read_due() else until)
+            self._delivery.run(began + (interval / 2 if self._full_read_due() else interval))
         if self._full_read_due():
-            self._read_on(until)
-            self._delivery.run(until)
+            self._read_on(began + interval)
+            self._delivery.run(began + interval)
 
     def once(self) -> None:
         """Poll, with a whole full read if one is due, and deliver what is due. Raises as `cycle` does."""
@@ -104,6 +105,10 @@ class Poll:
         now = self._clock.now()
         young = any(now - known.first_seen < _YOUNG for known in self._watching().values())
         return self._settings.active_interval if young else self._settings.interval
+
+    def owing(self) -> bool:
+        """Tell whether anything is still to be delivered."""
+        return bool(self._store.state.outbox.notices)
 
     def _poll(self) -> None:
         if self._store.state.baseline_at is None:
@@ -183,7 +188,6 @@ class Poll:
                 # Nothing known was listed yet. The poll before this has checked whose list it is.
                 break
             self._take(new, self._store.state.listing.places(page))
-            self._progress(len(full.met), full.total_count)
             if self._clock.monotonic() >= until:
                 break
         if full.complete:
@@ -261,7 +265,7 @@ class Poll:
             known |= diff.baseline(new, now=began)
             if self._settings.first_run == "announce":
                 young = [t for t in (*young, *new) if self._is_young(t, full.newest)]
-            self._progress(len(full.met), full.total_count)
+            self._progress(len(full.met), full.total_count, done=full.complete)
         now = self._clock.now()
         listing = full.outcome(asked=self._page_size(), now=now)
         listing = replace(listing, page_size=self._store.state.listing.page_size)

@@ -80,7 +80,7 @@ class SlackBot:
         self._client = _Web(token, base_url, exchange)
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
-        answer = _ask(
+        answer, _ = _ask(
             "chat.postMessage",
             lambda: self._client.chat_postMessage(
                 channel=channel,
@@ -101,13 +101,18 @@ class SlackBot:
 
     def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
         """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
-        return _ask(method, lambda: self._client.api_call(method, params=arguments))
+        return _ask(method, lambda: self._client.api_call(method, params=arguments))[0]
+
+    def identify(self) -> tuple[Mapping[str, Any], set[str]]:
+        """Return whose token this is, and its scopes (empty: not told). Raise SlackError."""
+        answer, headers = _ask("auth.test", self._client.auth_test)
+        return answer, {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
     def _history(self, channel: str, oldest: str) -> Iterator[Any]:
         cursor: str | None = None
         while True:
             following = cursor
-            answer = _ask(
+            answer, _ = _ask(
                 "conversations.history",
                 lambda: self._client.conversations_history(
                     channel=channel,
@@ -183,8 +188,10 @@ def _send(exchange: Exchange, url: str, request: Request) -> Answer:
     return exchange.send(url, headers=dict(request.header_items()), content=content)
 
 
-def _ask(method: str, call: Callable[[], SlackResponse | WebhookResponse]) -> Mapping[str, Any]:
-    """Return the JSON object that Slack answered with ok (a webhook: an empty one). Raise SlackError."""
+def _ask(
+    method: str, call: Callable[[], SlackResponse | WebhookResponse]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the JSON object that Slack answered with ok (a webhook: an empty one), and headers. Raise SlackError."""
     try:
         response = call()
     except SlackApiError as error:
@@ -196,10 +203,10 @@ def _ask(method: str, call: Callable[[], SlackResponse | WebhookResponse]) -> Ma
         reason = type(error).__name__
         raise OutcomeUnknown(f"{method}: {reason}: {error}"[:300], reason=reason) from None
     if isinstance(response, SlackResponse):
-        return response.data if isinstance(response.data, dict) else {}
+        return (response.data if isinstance(response.data, dict) else {}), response.headers
     if response.status_code != httpx.codes.OK:
         raise _classify(method, response)
-    return {}
+    return {}, response.headers
 
 
 def _classify(method: str, response: SlackResponse | WebhookResponse) -> SlackError:

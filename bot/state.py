@@ -26,7 +26,11 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything the bot remembers. `baseline_at` is when the first run ended, in Unix seconds (None: it has not)."""
+    """Everything the bot remembers.
+
+    `baseline_at` is when the first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts,
+    `delivered_count` counts all there ever were.
+    """
 
     version: int = VERSION
     baseline_at: float | None = None
@@ -34,6 +38,7 @@ class State:
     tasks: Mapping[str, Known] = field(default_factory=dict)
     outbox: Outbox = field(default_factory=Outbox)
     delivered: tuple[Receipt, ...] = ()
+    delivered_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Store:
     def write(self, state: State) -> None:
         """Replace the state file even when nothing changed: at the start, to learn whether it can be done."""
         document = _STATE.dump_json(state, indent=1, exclude_defaults=False)
-        new = _beside(self._path, ".new")
+        new = beside(self._path, ".new")
         try:
             with _create(new) as file:
                 file.write(document)
@@ -92,7 +97,7 @@ class Lock:
     """The lock beside the state file: one bot at a time. Its modification time is the heartbeat."""
 
     def __init__(self, path: Path) -> None:
-        self._path = _beside(path, ".lock")
+        self._path = beside(path, ".lock")
         self._file: int | None = None
         self.last_alive: float | None = None  # the heartbeat of the copy that held it before us
 
@@ -133,7 +138,7 @@ class Lock:
 def heartbeat(path: Path) -> float | None:
     """Return when a bot with this state file was last alive, in Unix seconds, or None where none ever ran."""
     try:
-        return _beside(path, ".lock").stat().st_mtime
+        return beside(path, ".lock").stat().st_mtime
     except OSError:
         return None
 
@@ -155,7 +160,7 @@ def load(path: Path, warn: Callable[[str], None]) -> State:
     state, trouble = _read(path)
     if state is not None:
         return state
-    backup = _beside(path, ".bak")
+    backup = beside(path, ".bak")
     older, trouble_of_older = _read(backup)
     if older is None:
         if trouble is None and trouble_of_older is None:
@@ -165,7 +170,7 @@ def load(path: Path, warn: Callable[[str], None]) -> State:
             "either back. To begin anew instead, with everything that has ended by then taken as told, move both away."
         )
     if trouble is not None:
-        aside = _beside(path, time.strftime(".corrupt-%Y%m%dT%H%M%SZ", time.gmtime()))
+        aside = beside(path, time.strftime(".corrupt-%Y%m%dT%H%M%SZ", time.gmtime()))
         try:
             path.replace(aside)
         except OSError as error:
@@ -182,7 +187,7 @@ def peek(path: Path) -> State | None:
     Raise StateError when neither the file nor the generation before it can be read.
     """
     state, trouble = _read(path)
-    older, _ = (None, None) if state is not None else _read(_beside(path, ".bak"))
+    older, _ = (None, None) if state is not None else _read(beside(path, ".bak"))
     if state is None and older is None and trouble is not None:
         raise StateError(f"{path}: {trouble}.")
     return state or older
@@ -233,7 +238,7 @@ def _strict_json(document: bytes) -> dict[str, Any]:
 
 def _keep_generation(path: Path) -> None:
     """Keep what *path* holds now as `.bak`."""
-    passing, backup = _beside(path, ".bak.new"), _beside(path, ".bak")
+    passing, backup = beside(path, ".bak.new"), beside(path, ".bak")
     passing.unlink(missing_ok=True)
     try:
         os.link(path, passing)
@@ -258,7 +263,8 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def beside(path: Path, suffix: str) -> Path:
+    """Return the path of a file that lies beside the state file and is named after it."""
     return path.with_name(path.name + suffix)
 
 

@@ -71,7 +71,7 @@ def test_what_is_no_channel_id_is_told_where_to_find_it(text):
         values.channel(text)
 
 
-@pytest.mark.parametrize("text", ["C0123456789", "C012345678", "G1234567890", "C00000000", "CXXXXXXXX"])
+@pytest.mark.parametrize("text", ["C0XXXXXXXXX", "GXXXXXXXX"])
 def test_the_channel_of_a_manual_is_not_taken_for_a_real_one(text):
     with pytest.raises(ValueError, match="still an example's"):
         values.channel(text)

@@ -56,7 +56,7 @@ class Message:
     thread_ts: str | None = None
 
 
-class _Refused(Exception):  # noqa: N818 - an answer, not a fault
+class _Refused(Exception):
     """Slack says no: `ok: false`, the error, and what else the answer holds."""
 
     def __init__(self, error: str, **more: Any) -> None:

@@ -1,0 +1,98 @@
+"""The questions that `check` asks: a line each, with the remedy where the answer is no."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.chanjing import Chanjing
+from bot.errors import ChanjingError, SlackError
+from bot.message import Message
+from bot.outbox import notice_id
+from bot.slack import Slack, SlackBot
+
+_SCOPES = {
+    "chat:write": "without it nothing can be posted",
+    "channels:history": "without it a message may repeat after a lost reply, in public channels",
+    "groups:history": "without it a message may repeat after a lost reply, in private channels",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer. `severity` "warning": it works, but less well."""
+
+    subject: str
+    severity: Literal["good", "warning", "bad"]
+    text: str
+    needed_network: bool = True
+
+
+def state_directory(path: Path) -> Finding:
+    """Tell whether the state can be written at *path*."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        text = f"{path.parent}: {error.strerror}. Let the user that the bot runs as (uid {os.getuid()}) write there."
+        return Finding("state", "bad", text, needed_network=False)
+    return Finding("state", "good", f"{path} can be written", needed_network=False)
+
+
+def chanjing(client: Chanjing, page_size: int) -> Finding:
+    """Ask for the first page of the list."""
+    try:
+        page = client.page(1, page_size)
+    except ChanjingError as error:
+        return Finding("chanjing", "bad", str(error))
+    count = "an unknown number of" if page.total_count is None else page.total_count
+    return Finding("chanjing", "good", f"the token is accepted; the list holds {count} tasks")
+
+
+def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
+    """Ask about the token, its scopes and each of *channels* (key of the configuration → id)."""
+    try:
+        answer, scopes = bot.identify()
+    except SlackError as error:
+        yield Finding("slack", "bad", str(error))
+        return
+    yield Finding("slack", "good", f"the token is accepted, as {answer.get('user')} in {answer.get('team')}")
+    for scope, cost in _SCOPES.items():
+        if scopes and scope not in scopes:
+            severity: Literal["warning", "bad"] = "bad" if scope == "chat:write" else "warning"
+            text = f"{scope} is missing: {cost}. Add it to the app (OAuth & Permissions) and install it again."
+            yield Finding("scopes", severity, text)
+    for channel in dict.fromkeys(channels.values()):
+        keys = ", ".join(key for key, one in channels.items() if one == channel)
+        yield _channel(bot, keys, channel)
+
+
+def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
+    info: Mapping[str, Any] = {}
+    try:
+        info = bot.call("conversations.info", channel=channel).get("channel") or {}
+    except SlackError as error:
+        if error.reason not in {"missing_scope", "unknown_method"}:
+            return Finding(keys, "bad", f"{channel}: {error}")
+    name = f"#{info['name']} ({channel})" if info.get("name") else channel
+    if info.get("is_archived"):
+        return Finding(keys, "bad", f"{name} is archived. Unarchive it, or set another one.")
+    if info and not info.get("is_member"):
+        return Finding(keys, "bad", f"the bot is not in {name}. In the channel, write: /invite @lipsync-bot")
+    try:
+        bot.look(channel, oldest="9999999999.000000")
+    except SlackError as error:
+        text = f"{name}: its history cannot be read, so a message may repeat after a lost reply. {error}"
+        return Finding(keys, "warning", text)
+    return Finding(keys, "good", f"{name}: the bot is in it, and each message comes exactly once")
+
+
+def send(slack_client: Slack, channel: str, message: Message, fresh: Callable[[], str]) -> Finding:
+    """Post a test message."""
+    try:
+        ts = slack_client.post(channel, message, (notice_id(f"test:{fresh()}", 0, "alerts"),))
+    except SlackError as error:
+        return Finding("send", "bad", str(error))
+    return Finding("send", "good", f"a test message was posted to {channel}{f', ts {ts}' if ts else ''}")

@@ -1,0 +1,95 @@
+"""Schedule, signals, pace: the cycle over and over, until somebody ends the program."""
+
+import os
+import signal
+import threading
+
+import schedule
+from structlog.typing import FilteringBoundLogger
+
+from bot.clock import Clock
+from bot.errors import ChanjingError, ForeignStateError, StateError, Stopped
+from bot.poll import Poll
+
+_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_GRACE = 8.0  # seconds for the post in flight; orchestrators send SIGKILL after 10
+
+
+def end_on_signals(stop: threading.Event) -> None:
+    """Set *stop* on SIGTERM or SIGINT; end the process outright when it is still there after the grace, or asked again.
+
+    Call it before any other thread begins. A thread waits for the signals, as a handler would run in the middle of the
+    main thread's work, where Event.set() can deadlock. To end outright is safe: what is about to be posted is saved
+    before it is posted, so that is a crash like any other.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+    def wait() -> None:
+        signal.sigwait(_SIGNALS)
+        stop.set()
+        watchdog = threading.Timer(_GRACE, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+        signal.sigwait(_SIGNALS)
+        os._exit(0)
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+
+
+class Daemon:
+    """Runs cycles at the pace that the poll asks for."""
+
+    def __init__(self, poll: Poll, clock: Clock, log: FilteringBoundLogger) -> None:
+        self._poll = poll
+        self._clock = clock
+        self._log = log
+        self._scheduler = schedule.Scheduler()
+        self._failing = False
+
+    def run(self) -> None:
+        """Poll until the clock says that the program was asked to end."""
+        try:
+            self._cycle()
+            while True:
+                self._wait()
+                self._scheduler.run_pending()
+        except Stopped:
+            self._log.info("stopped")
+
+    def _wait(self) -> None:
+        """Wait for the next cycle, at most for the interval.
+
+        `schedule` reckons in naive local time: when the clock was set back, its next run lies too far ahead.
+        """
+        interval = self._poll.interval()
+        idle = self._scheduler.idle_seconds
+        if idle is None or idle > interval:
+            self._arm(0.0)
+            return
+        self._clock.wait(max(0.0, idle))
+
+    def _arm(self, seconds: float) -> None:
+        self._scheduler.clear()
+        # The library asks for whole numbers and takes any but 0.
+        self._scheduler.every(max(seconds, 0.001)).seconds.do(self._cycle)  # type: ignore[arg-type]
+
+    def _cycle(self) -> None:
+        """Run one cycle. Whatever fails in it, there is a next one: a job that raises is called again at once."""
+        began = self._clock.monotonic()
+        try:
+            self._poll.cycle()
+        except (ChanjingError, ForeignStateError, StateError) as error:
+            # Once at the beginning, then quietly: an hour without a network is not 120 lines.
+            (self._log.debug if self._failing else self._log.error)("poll_failed", error=str(error))
+            self._failing = True
+        except Stopped:
+            raise
+        except Exception:  # noqa: BLE001 - a fault of ours must not end the watch; the next cycle begins from the state
+            self._log.exception("cycle_failed")
+        else:
+            if self._failing:
+                self._log.info("poll_recovered")
+            self._failing = False
+            self._log.debug("poll_finished", seconds=round(self._clock.monotonic() - began, 3))
+        spent = self._clock.monotonic() - began
+        self._arm(max(0.0, self._poll.interval() - spent))

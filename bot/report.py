@@ -1,0 +1,98 @@
+"""What `status`, `health` and `explain` say, from the state alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+
+from bot.outbox import Notice
+from bot.state import State
+
+OVERDUE = 600.0  # seconds for which a notice may be owed before the bot counts as unwell
+_SILENT = 120.0  # seconds without a heartbeat, at least
+
+
+def status(state: State, last_alive: float | None) -> dict[str, Any]:
+    """Return what `status --json` prints: times in ISO 8601 UTC, None where there is none."""
+    return {
+        "version": state.version,
+        "baseline_at": _iso(state.baseline_at),
+        "last_alive": _iso(last_alive),
+        "guarantee": guarantee(state),
+        "watched": sum(known.watched for known in state.tasks.values()),
+        "owed": [_owed(state, notice) for notice in state.outbox.notices],
+        "delivered": state.delivered_count,
+    }
+
+
+def guarantee(state: State) -> str:
+    """Return "once" where a message in doubt can be looked for in every channel, as far as was tried."""
+    destinations = state.outbox.destinations.values()
+    known = bool(destinations) and all(one.checked and not one.unreadable for one in destinations)
+    return "once" if known else "at least once"
+
+
+def ailments(state: State | None, last_alive: float | None, *, interval: float, now: float) -> list[tuple[str, str]]:
+    """Return why the bot is not well, as (code, detail); empty: it is.
+
+    Codes are those of /readyz. *interval* is poll.interval in seconds.
+    """
+    found = []
+    longest = max(3 * interval, _SILENT)
+    if last_alive is None:
+        found.append(("polls_failing", "no bot has ever run with this state file"))
+    elif now - last_alive > longest:
+        found.append(("polls_failing", f"nothing was heard from the bot for {now - last_alive:.0f} s"))
+    overdue = [n for n in state.outbox.notices if now - n.since > OVERDUE] if state else []
+    if overdue:
+        error = next((notice.last_error for notice in overdue if notice.last_error), "")
+        oldest = now - min(notice.since for notice in overdue)
+        detail = f"{len(overdue)} owed for more than 10 minutes, the oldest for {oldest:.0f} s"
+        found.append(("notices_overdue", f"{detail}: {error}" if error else detail))
+    return found
+
+
+def _owed(state: State, notice: Notice) -> dict[str, Any]:
+    destination = next(
+        (one for one in state.outbox.destinations.values() if one.mark and notice.id in one.mark.ids), None
+    )
+    mark = destination.mark if destination else None
+    waits = [one.until for one in state.outbox.destinations.values() if one.until] if not mark else []
+    return {
+        "task_id": notice.subject,
+        "status": notice.status,
+        "role": notice.role,
+        "since": _iso(notice.since),
+        "attempts": notice.attempts,
+        "next_attempt": _iso(max([notice.held_until, *waits]) or None),
+        "in_doubt": bool(mark and mark.in_doubt),
+        "last_error": notice.last_error or None,
+    }
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def table(told: dict[str, Any]) -> Group:
+    """Return what `status` prints, from what `status --json` says."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim")
+    facts.add_row("last alive", told["last_alive"] or "never")
+    facts.add_row("first run", told["baseline_at"] or "not finished yet")
+    facts.add_row("watched", f"{told['watched']} tasks")
+    facts.add_row("delivered", f"{told['delivered']} notices")
+    facts.add_row("owed", f"{len(told['owed'])} notices")
+    facts.add_row("guarantee", f"each notice {told['guarantee']}")
+    if not told["owed"]:
+        return Group(facts)
+    owed = Table(box=None, pad_edge=False, title="Owed", title_justify="left")
+    for heading in ("task", "status", "since", "attempts", "next", "last error"):
+        owed.add_column(heading, overflow="fold")
+    for one in told["owed"]:
+        then = "in doubt, being looked for" if one["in_doubt"] else one["next_attempt"] or "now"
+        owed.add_row(
+            one["task_id"], str(one["status"]), one["since"], str(one["attempts"]), then, one["last_error"] or ""
+        )
+    return Group(facts, "", owed)

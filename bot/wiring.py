@@ -1,0 +1,142 @@
+"""Config → the parts, put together."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import httpx
+from structlog.typing import FilteringBoundLogger
+
+from bot import state
+from bot.chanjing import Chanjing, Transport, mint
+from bot.clock import Clock
+from bot.config import Config
+from bot.deliver import Delivery
+from bot.exchange import Exchange
+from bot.message import Message, Style, render
+from bot.outbox import Notice, Role
+from bot.poll import Poll, Settings
+from bot.progress import Shown
+from bot.secret import read_secret
+from bot.slack import WEBHOOK, Slack, SlackBot, SlackWebhook
+from bot.token import FileToken, GivenToken, MintedToken, TokenSource
+
+
+@contextlib.contextmanager
+def polling(
+    config: Config,
+    clock: Clock,
+    log: FilteringBoundLogger,
+    *,
+    progress: Shown,
+    trust_env: bool = True,
+) -> Iterator[Poll]:
+    """Yield what polls for *config*, holding the lock of its state. Raise StateError or ConfigError.
+
+    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE.
+    """
+    path = state.resolve(config.state.path)
+    lock = state.Lock(path)
+    lock.take(clock.now())
+    try:
+        loaded = state.load(path, lambda text: log.warning("state_recovered", detail=text))
+        store = state.Store(path, loaded)
+        store.write(loaded)
+        with http(trust_env=trust_env) as client:
+            delivery = Delivery(
+                slack(config, client),
+                store,
+                clock,
+                log,
+                route=routes(config),
+                render=renderer(config),
+                digest_after=config.slack.digest_after,
+                pace=config.slack.pace,
+                settle=config.slack.settle,
+                beat=lock.beat,
+            )
+            yield Poll(
+                chanjing(config, client, clock).page,
+                delivery,
+                store,
+                clock,
+                log,
+                Settings(
+                    page_size=config.chanjing.page_size,
+                    interval=config.poll.interval,
+                    active_interval=config.poll.active_interval,
+                    first_run=config.poll.first_run,
+                    full_scan_interval=config.poll.full_scan_interval,
+                    retention=config.state.retention,
+                ),
+                beat=lock.beat,
+                last_alive=lock.last_alive,
+                progress=progress,
+            )
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def http(*, trust_env: bool = True) -> Iterator[Callable[[float], httpx.Client]]:
+    """Yield what makes HTTP clients, given a timeout in seconds. They share one TLS context: each costs 40 ms."""
+    context = httpx.create_ssl_context(trust_env=trust_env)
+    with contextlib.ExitStack() as stack:
+
+        def make(timeout: float) -> httpx.Client:
+            client = httpx.Client(verify=context, trust_env=trust_env, timeout=timeout, follow_redirects=False)
+            return stack.enter_context(client)
+
+        yield make
+
+
+def chanjing(config: Config, client: Callable[[float], httpx.Client], clock: Clock) -> Chanjing:
+    """Return the client for Chanjing, with whichever way to a token is configured."""
+    settings = config.chanjing
+    exchange = Exchange(client(settings.timeout), timeout=settings.timeout)
+    transport = Transport(exchange, max_requests_per_second=settings.max_requests_per_second, clock=clock)
+    tokens: TokenSource
+    if settings.access_token_file is not None:
+        file = settings.access_token_file
+        tokens = FileToken(lambda: read_secret(file).get_secret_value(), clock)
+    elif settings.app_id is not None and settings.secret_key is not None:
+        app_id, secret_key = settings.app_id, settings.secret_key.get_secret_value()
+        kept = state.beside(state.resolve(config.state.path), ".token")
+        tokens = MintedToken(lambda: mint(settings.base_url, app_id, secret_key, transport), kept, clock)
+    else:
+        tokens = GivenToken(settings.access_token.get_secret_value() if settings.access_token else "")
+    return Chanjing(settings.base_url, tokens, transport)
+
+
+def slack(config: Config, client: Callable[[float], httpx.Client]) -> Slack:
+    """Return the client for Slack: a bot's, or a webhook's."""
+    settings = config.slack
+    # Each call on a connection of its own: on one that Slack has just closed, a post would be in doubt.
+    exchange = Exchange(client(settings.timeout), timeout=settings.timeout, keep_alive=False)
+    if settings.webhook_url is not None:
+        return SlackWebhook(settings.webhook_url.get_secret_value(), exchange)
+    token = settings.bot_token.get_secret_value() if settings.bot_token else ""
+    return SlackBot(token, settings.base_url, exchange)
+
+
+def routes(config: Config) -> dict[Role, str]:
+    """Return the channel of each role."""
+    settings = config.slack
+    if settings.webhook_url is not None:
+        return dict.fromkeys(("success", "failure", "alerts"), WEBHOOK)
+    channel = settings.channel or ""
+    return {
+        "success": channel,
+        "failure": settings.failure_channel or channel,
+        "alerts": settings.alerts_channel or channel,
+    }
+
+
+def renderer(config: Config) -> Callable[[Sequence[Notice]], Message]:
+    """Return the function that puts notices into words."""
+    style = Style(config.slack.language, config.slack.mention_on_failure)
+
+    def put_into_words(notices: Sequence[Notice]) -> Message:
+        rung = max(notice.rung for notice in notices)
+        return render([notice.content for notice in notices], style, rung=rung)
+
+    return put_into_words
