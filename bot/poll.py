@@ -20,7 +20,7 @@ from bot.chanjing import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.deliver import Delivery
 from bot.diff import Known
-from bot.errors import ChanjingError, ChanjingRejected, ForeignStateError
+from bot.errors import ChanjingRejected, ForeignStateError
 from bot.listing import Budget, FullRead, Listing, Read
 from bot.outbox import Greeting, Notice, Role, TaskEnded
 from bot.progress import Shown
@@ -70,6 +70,8 @@ class Poll:
         self._progress = progress
         self._budget = Budget()
         self._full: FullRead | None = None
+        self._ours = True  # the last poll met a task that is known, so the list is that of the state
+        self._foreign = False  # a whole list was read in which none is, and nothing known was met since
         self._watched: tuple[Mapping[str, Known], dict[str, Known]] = ({}, {})
         self._last_good = last_alive  # Unix seconds
         self._reported: set[str] = set()
@@ -165,17 +167,20 @@ class Poll:
                 pending += new
                 places |= state.listing.places(page)
                 if not read.withheld:
-                    self._take(pending, places, read.outcome() if read.next is None else None)
+                    self._take(pending, places, read.outcome(self._store.state.listing))
                     pending, places = [], {}
-        except ChanjingError:
-            if not read.withheld:
-                self._take((), {}, read.outcome())
-            raise
         finally:
             self._budget.spend(
                 walked=read.pages - read.looks, looked=read.looks, began=began, ended=self._clock.monotonic()
             )
-        self._refuse_foreign(read)
+        if read.foreign or (self._foreign and read.withheld):
+            self._foreign = True
+            raise ForeignStateError(
+                "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
+                "Set the token of that account, or give this one a state.path of its own."
+            )
+        self._foreign = False
+        self._ours = not read.withheld or not read.met
 
     def _read_on(self, until: float) -> None:
         """Go on with the full read, page by page, until *until* or its end."""
@@ -183,21 +188,22 @@ class Poll:
             self._full = FullRead(self._store.state.listing, self._store.state.tasks, now=self._clock.now())
             self._log.debug("full_read_started")
         full = self._full
-        for page, new in self._walk(full):
-            if full.withheld:
-                # Nothing known was listed yet. The poll before this has checked whose list it is.
-                break
-            self._take(new, self._store.state.listing.places(page))
+        for _, new in self._walk(full):
+            state, listing = self._store.state, self._store.state.listing
+            if listing.total_count is not None:
+                now = self._clock.now()
+                unknown = sum(not diff.is_known(task, state.tasks, floor=listing.floor, now=now) for task in new)
+                listing = replace(listing, total_count=listing.total_count + unknown)
+            self._take(new, {}, listing)
             if self._clock.monotonic() >= until:
                 break
         if full.complete:
             self._full = None
-            self._refuse_foreign(full)
             self._settle(full)
 
     def _full_read_due(self) -> bool:
-        if self._full is not None:
-            return True
+        if self._full is not None or not self._ours:
+            return self._ours
         state, now = self._store.state, self._clock.now()
         since = now - state.listing.full_read_at
         due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._page_size()
@@ -206,9 +212,9 @@ class Poll:
     def _settle(self, full: FullRead) -> None:
         """Save what a full read leaves, after all its news has been saved."""
         state, now = self._store.state, self._clock.now()
-        listing = full.outcome(asked=self._page_size(), now=now)
+        listing = full.outcome(state.listing, asked=self._page_size(), now=now)
         settled = diff.settle(
-            state.tasks,
+            _placed(state.tasks, full.places(listing)),
             full.met,
             newest=full.newest,
             floor=listing.floor,
@@ -216,29 +222,23 @@ class Poll:
             keep={notice.subject for notice in state.outbox.notices},
             now=now,
         )
-        # What polls have learnt since this read began stands: it saw the new end earlier than they did.
-        listing = replace(listing, total_count=state.listing.total_count, floor=settled.floor)
-        self._store.save(replace(state, tasks=settled.tasks, listing=listing))
+        self._store.save(replace(state, tasks=settled.tasks, listing=replace(listing, floor=settled.floor)))
         self._log.debug("full_read_finished", tasks=len(full.met), pages=full.pages, order=listing.order)
         for task_id in settled.vanished:
             self._log.warning("task_vanished", task_id=task_id)
 
-    def _take(self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing | None = None) -> None:
+    def _take(self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing) -> None:
         """Save what *listed* changes: the new statuses and the new notices in one write."""
         state, now = self._store.state, self._clock.now()
         found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
-        changed = dict(found.changed)
-        for task_id, place in places.items():
-            known = changed.get(task_id) or state.tasks.get(task_id)
-            if known is not None and known.watched and known.place != place:
-                changed[task_id] = replace(known, place=place)
+        tasks = _placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in found.ended]
         self._store.save(
             replace(
                 state,
-                tasks={**state.tasks, **changed} if changed else state.tasks,
+                tasks=tasks,
                 outbox=outbox.owe(state.outbox, notices, state.delivered),
-                listing=listing or state.listing,
+                listing=listing,
             )
         )
         for task in found.ended:
@@ -262,20 +262,29 @@ class Poll:
         for page, new in self._walk(full):
             if page.oddities and not page.listed and page.total_count != 0:
                 raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is. Trying again.")
-            known |= diff.baseline(new, now=began)
+            # What is below the floor already would be forgotten at the end.
+            floor = int(full.newest - self._settings.retention)
+            known |= diff.baseline(
+                (t for t in new if not (is_final(t.status) and diff.is_known(t, {}, floor=floor, now=began))), now=began
+            )
             if self._settings.first_run == "announce":
                 young = [t for t in (*young, *new) if self._is_young(t, full.newest)]
             self._progress(len(full.met), full.total_count, done=full.complete)
         now = self._clock.now()
-        listing = full.outcome(asked=self._page_size(), now=now)
-        listing = replace(listing, page_size=self._store.state.listing.page_size)
+        listing = full.outcome(self._store.state.listing, asked=self._page_size(), now=now)
         settled = diff.settle(
-            known, full.met, newest=full.newest, floor=0, retention=self._settings.retention, keep=frozenset(), now=now
+            _placed(known, full.places(listing)),
+            full.met,
+            newest=full.newest,
+            floor=0,
+            retention=self._settings.retention,
+            keep=frozenset(),
+            now=now,
         )
         announced = diff.news({}, young, floor=settled.floor, now=now)
         tasks = {**settled.tasks, **announced.changed}
         watching = sum(one.watched for one in tasks.values())
-        noted = sum(is_final(one.status) for one in known.values()) - len(announced.ended)
+        noted = len(full.met) - watching - len(announced.ended)
         greeting = Greeting(watching=watching, noted=noted, announcing=len(announced.ended))
         notices = [
             Notice("greeting", int(now), "alerts", now, greeting),
@@ -301,13 +310,6 @@ class Poll:
             self._watched = (tasks, {task_id: known for task_id, known in tasks.items() if known.watched})
         return self._watched[1]
 
-    def _refuse_foreign(self, walk: Read | FullRead) -> None:
-        if walk.foreign:
-            raise ForeignStateError(
-                "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
-                "Set the token of that account, or give this one a state.path of its own."
-            )
-
     def _report(self, page: Page) -> None:
         """Log what is odd about *page*, each kind once."""
         unknown = {task.status for task in page.tasks} - set(Status)
@@ -316,3 +318,13 @@ class Poll:
             if kind not in self._reported and len(self._reported) < 100:  # noqa: PLR2004 - a bound on memory
                 self._reported.add(kind)
                 self._log.warning("answer_odd", detail=oddity)
+
+
+def _placed(tasks: Mapping[str, Known], places: Mapping[str, int]) -> Mapping[str, Known]:
+    """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
+    moved = {
+        task_id: replace(known, place=place)
+        for task_id, place in places.items()
+        if (known := tasks.get(task_id)) and known.watched and known.place != place
+    }
+    return {**tasks, **moved} if moved else tasks
