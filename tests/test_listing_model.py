@@ -125,7 +125,6 @@ def test_every_end_is_told_exactly_once_by_the_end_of_the_next_undisturbed_full_
 def test_in_the_ordinary_orders_every_end_is_told_by_the_polls_that_follow(order, finished, page_size, between, seed):
     history = begin(order, finished, 3, page_size, seed)
     bot = history.bot
-    bot.poll = None  # type: ignore[assignment]
     bot.settings["full_scan_interval"] = 1e9  # no full read may help
     bot.restart()
     for one in between:

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.errors import ForeignStateError
-from bot.outbox import TaskEnded
+from bot.outbox import Greeting, TaskEnded
 from bot.task import Status, Task
 from tests.worlds import DAY, START, Bot, Clock, MemoryStore, World
 
@@ -26,8 +26,8 @@ def test_the_first_run_tells_of_nothing_but_itself():
     bot = Bot(world)
     bot.cycle()
     assert bot.told == []
-    (greeting,) = bot.postbox.notices
-    assert (greeting.content.noted, greeting.content.watching) == (95, len(running))
+    (notice,) = bot.postbox.notices
+    assert notice.content == Greeting(watching=len(running), noted=95)
 
 
 def test_the_first_run_reads_each_page_once_and_the_empty_one_behind():
@@ -41,9 +41,9 @@ def test_a_first_run_that_fails_leaves_nothing_and_is_begun_again():
     world.fail_at = {5}
     bot = Bot(world)
     bot.cycle()
-    assert bot.store.state.baseline_at is None
+    assert not bot.store.state.tasks
     bot.cycle()
-    assert bot.store.state.baseline_at is not None
+    assert len(bot.store.state.tasks) == 100
     assert bot.told == []
 
 
@@ -211,6 +211,18 @@ def test_a_list_that_does_not_say_how_long_it_is_is_followed_too(order):
     assert sorted(bot.told) == sorted((task_id, Status.SUCCEEDED) for task_id in ids)
 
 
+@pytest.mark.parametrize("order", SORTED)
+def test_without_a_count_the_read_goes_on_to_a_page_that_ends_in_a_known_task(order):
+    world = World(order)
+    world.fill(95)
+    world.count = lambda true: None
+    bot = Bot(world)
+    bot.cycle()
+    world.fill(25, prefix="new")
+    bot.cycle()
+    assert len(bot.told) == 25
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_server_that_caps_the_page_size_is_followed_too(order):
     world = World(order)
@@ -298,13 +310,14 @@ def test_tasks_taken_out_during_a_full_read_hide_no_other():
     assert (hidden, Status.SUCCEEDED) in bot.told
 
 
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("fails", range(1, 6))
-def test_a_read_cut_short_by_an_error_is_made_good_by_the_next(fails):
-    world, bot = started(finished=100)
+def test_a_read_cut_short_by_an_error_is_made_good_by_the_next_ones(order, fails):
+    world, bot = started(order, full_scan_interval=1e9)
     ids = world.fill(45, prefix="new")
     world.fail_at = {len(world.requests) + fails}
-    bot.cycle()
-    bot.cycle()
+    for _ in range(12):
+        bot.cycle()
     assert sorted(task_id for task_id, _ in bot.told) == sorted(ids)
 
 

@@ -53,7 +53,7 @@ class World:
         self.tasks: dict[str, Task] = {}
         self.shuffled: list[str] = []
         self.requests: list[int] = []
-        self.cap: int | None = None
+        self.cap: int | None = None  # the most items a page really holds, whatever the answer says
         self.refuse_over: int | None = None
         self.ignore_page = False
         self.count: Callable[[int], int | None] = lambda true: true
@@ -93,7 +93,7 @@ class World:
             raise ChanjingUnavailable("list: no answer")
         if self.refuse_over is not None and size > self.refuse_over:
             raise ChanjingRejected("list: code 40000", code=40000)
-        size = min(size, self.cap or size)
+        asked, size = size, min(size, self.cap or size)
         at = 0 if self.ignore_page else (number - 1) * size
         if self.order == "newest_first":  # without a copy of a long list
             end = len(self.ages) - at
@@ -101,7 +101,7 @@ class World:
         else:
             ids = self.listed()[at : at + size]
         tasks = tuple(self.tasks[task_id] for task_id in ids)
-        return Page(number, tasks, listed=len(tasks), size=size, total_count=self.count(len(self.ages)))
+        return Page(number, tasks, listed=len(tasks), size=asked, total_count=self.count(len(self.ages)))
 
 
 class MemoryStore(Store):
