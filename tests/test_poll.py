@@ -212,9 +212,10 @@ def test_a_list_that_does_not_say_how_long_it_is_is_followed_too(order):
 
 
 @pytest.mark.parametrize("order", SORTED)
-def test_without_a_count_the_read_goes_on_to_a_page_that_ends_in_a_known_task(order):
+@pytest.mark.parametrize("finished", [5, 95])
+def test_without_a_count_the_read_goes_on_to_a_page_that_ends_in_a_known_task(order, finished):
     world = World(order)
-    world.fill(95)
+    world.fill(finished)
     world.count = lambda true: None
     bot = Bot(world)
     bot.cycle()
