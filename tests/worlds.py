@@ -10,7 +10,7 @@ from typing import Any, Literal
 import structlog
 
 from bot import outbox
-from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, Stopped
+from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError, Stopped
 from bot.poll import Poll, Settings
 from bot.state import State, Store
 from bot.task import Page, Status, Task
@@ -178,7 +178,7 @@ class Bot:
     def cycle(self) -> int:
         """Run one cycle, survive a listing that fails, let the interval pass, and return how many requests it took."""
         before = len(self.world.requests)
-        with contextlib.suppress(ChanjingError):
+        with contextlib.suppress(ChanjingError, ForeignStateError):
             self.poll.cycle()
         self.clock.wait(self.poll.interval())
         return len(self.world.requests) - before
