@@ -15,12 +15,12 @@ from typing import Literal
 
 from structlog.typing import FilteringBoundLogger
 
-from bot import diff, outbox
+from bot import diff, outbox, summary, trouble
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.deliver import Delivery
 from bot.diff import Known
-from bot.errors import ChanjingRejected, ForeignStateError
+from bot.errors import ChanjingError, ChanjingRejected, ForeignStateError
 from bot.listing import Budget, FullRead, Listing, Read
 from bot.outbox import Greeting, Notice, Role, TaskEnded
 from bot.progress import Shown
@@ -30,6 +30,7 @@ from bot.task import Page, Status, Task, is_final
 _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
 _AWAY = 300.0  # seconds without a good poll from which on we say that we were away
 _DAY = 86_400.0
+_ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ class Settings:
     active_interval: float
     first_run: Literal["baseline", "announce"]
     full_scan_interval: float
+    stuck_after: float
     retention: float
+    alerts_channel: str
+    daily_summary: str | None = None  # "HH:MM", by the machine's TZ
 
 
 class Poll:
@@ -74,7 +78,8 @@ class Poll:
         self._foreign = False  # a whole list was read in which none is, and nothing known was met since
         self._watched: tuple[Mapping[str, Known], dict[str, Known]] = ({}, {})
         self._last_good = last_alive  # Unix seconds
-        self._reported: set[str] = set()
+        self._vanished: tuple[str, ...] = ()
+        self._odd: set[tuple[str, str]] = set()  # (code of the trouble, what was odd)
 
     def cycle(self) -> None:
         """Poll, deliver, and go on with a full read, until the next poll is due.
@@ -83,24 +88,27 @@ class Poll:
         ForeignStateError, StateError, or Stopped.
         """
         began = self._clock.monotonic()
-        try:
-            self._poll()
-        finally:
-            interval = self.interval()
-            # Halves: neither a long queue nor a long list may starve the other.
-            self._delivery.run(began + (interval / 2 if self._full_read_due() else interval))
+        error = self._poll()
+        interval = self.interval()
+        # Halves: neither a long queue nor a long list may starve the other.
+        self._delivery.run(began + (interval / 2 if self._full_read_due() else interval))
+        if error:
+            raise error
         if self._full_read_due():
             self._read_on(began + interval)
             self._delivery.run(began + interval)
 
     def once(self) -> None:
         """Poll, with a whole full read if one is due, and deliver what is due. Raises as `cycle` does."""
-        try:
-            self._poll()
-            if self._full_read_due():
+        error = self._poll()
+        if not error and self._full_read_due():
+            try:
                 self._read_on(float("inf"))
-        finally:
-            self._delivery.run_once()
+            except ChanjingError as failure:
+                error = failure
+        self._delivery.run_once()
+        if error:
+            raise error
 
     def interval(self) -> float:
         """Return the seconds from the start of one poll to the start of the next."""
@@ -112,12 +120,45 @@ class Poll:
         """Tell whether anything is still to be delivered."""
         return bool(self._store.state.outbox.notices)
 
-    def _poll(self) -> None:
-        if self._store.state.baseline_at is None:
-            self._first_run()
+    def _poll(self) -> ChanjingError | ForeignStateError | None:
+        """Read the list, take note of how that went, and return the error if it failed."""
+        failure: ChanjingError | ForeignStateError | None = None
+        try:
+            if self._store.state.baseline_at is None:
+                self._first_run()
+            else:
+                self._read_news()
+        except (ChanjingError, ForeignStateError) as error:
+            failure = error
         else:
-            self._read_news()
-        self._last_good = self._clock.now()
+            self._last_good = self._clock.now()
+        self._observe(failure)
+        return failure
+
+    def _observe(self, error: ChanjingError | ForeignStateError | None) -> None:
+        """Save what the bot has to say of itself: its trouble, and the summary of the day."""
+        state, now = self._store.state, self._clock.now()
+        watching = self._watching()
+        ailing = trouble.ailments(
+            error,
+            stuck=(task_id for task_id, known in watching.items() if known.age(now) > self._settings.stuck_after),
+            vanished=self._vanished,
+            destinations=state.outbox.destinations,
+            alerts_channel=self._settings.alerts_channel,
+            page_size=state.listing.page_size,
+            odd=self._odd,
+        )
+        troubles, notices = trouble.observe(state.troubles, ailing, now)
+        days, summarised = state.days, state.summarised
+        if self._settings.daily_summary is not None:
+            days = summary.count(days, summary.today(now, None), ())
+            told = summary.due(
+                days, summarised, at=self._settings.daily_summary, rendering=len(watching), now=now, zone=None
+            )
+            if told:
+                notices, summarised = (*notices, told), told.subject.removeprefix("summary:")
+        owed = outbox.owe(state.outbox, notices, state.delivered) if notices else state.outbox
+        self._store.save(replace(state, troubles=troubles, days=days, summarised=summarised, outbox=owed))
 
     def _fetch(self, number: int) -> Page:
         page = self._fetch_page(number, self._page_size())
@@ -233,9 +274,14 @@ class Poll:
         found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
         tasks = _placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in found.ended]
+        days = state.days
+        if self._settings.daily_summary is not None and notices:
+            ended = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
+            days = summary.count(days, summary.today(now, None), ended)
         self._store.save(
             replace(
                 state,
+                days=days,
                 tasks=tasks,
                 outbox=outbox.owe(state.outbox, notices, state.delivered),
                 listing=listing,
@@ -308,16 +354,20 @@ class Poll:
         tasks = self._store.state.tasks
         if tasks is not self._watched[0]:
             self._watched = (tasks, {task_id: known for task_id, known in tasks.items() if known.watched})
+            self._vanished = tuple(task_id for task_id, known in tasks.items() if known.vanished)
         return self._watched[1]
 
     def _report(self, page: Page) -> None:
         """Log what is odd about *page*, each kind once."""
         unknown = {task.status for task in page.tasks} - set(Status)
-        for oddity in (*page.oddities, *(f"page {page.number}: unknown status {status}" for status in unknown)):
-            kind = oddity.partition(": ")[2]
-            if kind not in self._reported and len(self._reported) < 100:  # noqa: PLR2004 - a bound on memory
-                self._reported.add(kind)
-                self._log.warning("answer_odd", detail=oddity)
+        odd = [
+            *(("malformed_items", oddity.partition(": ")[2]) for oddity in page.oddities),
+            *(("unknown_status", str(status)) for status in unknown),
+        ]
+        for code, what in odd:
+            if (code, what) not in self._odd and len(self._odd) < _ODDITIES:
+                self._odd.add((code, what))
+                self._log.warning("answer_odd", code=code, detail=what, page=page.number)
 
 
 def _placed(tasks: Mapping[str, Known], places: Mapping[str, int]) -> Mapping[str, Known]:

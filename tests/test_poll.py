@@ -390,12 +390,12 @@ def test_another_accounts_list_is_not_announced():
     other.fill(30, prefix="other")
     bot.world = other
     bot.restart()
-    writes = bot.store.writes
+    tasks = bot.store.state.tasks
     for _ in range(3):
         with pytest.raises(ForeignStateError, match="belongs to another account"):
             bot.poll.once()
     assert bot.told == []
-    assert bot.store.writes == writes
+    assert bot.store.state.tasks == tasks
 
 
 def test_many_new_tasks_after_downtime_are_not_taken_for_another_account():

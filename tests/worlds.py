@@ -11,6 +11,7 @@ import structlog
 
 from bot import outbox
 from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError, Stopped
+from bot.outbox import TaskEnded
 from bot.poll import Poll, Settings
 from bot.state import State, Store
 from bot.task import Page, Status, Task
@@ -131,7 +132,7 @@ class Postbox:
     def run_once(self) -> None:
         state = self.store.state
         self.notices += state.outbox.notices
-        self.told += [(n.subject, n.status) for n in state.outbox.notices if n.subject != "greeting"]
+        self.told += [(n.subject, n.status) for n in state.outbox.notices if isinstance(n.content, TaskEnded)]
         if state.outbox.notices:
             self.store.save(replace(state, outbox=replace(state.outbox, notices=())))
 
@@ -153,7 +154,9 @@ class Bot:
             "active_interval": 5.0,
             "first_run": "baseline",
             "full_scan_interval": 3600.0,
+            "stuck_after": 3600.0,
             "retention": 7.0 * DAY,
+            "alerts_channel": "C1",
             **settings,
         }
         self.restart()
