@@ -20,6 +20,8 @@ from bot.diff import Known
 from bot.errors import StateError, StateHeldError
 from bot.listing import Listing
 from bot.outbox import Outbox, Receipt
+from bot.summary import Day
+from bot.trouble import Ongoing
 
 VERSION = 1
 
@@ -29,7 +31,8 @@ class State:
     """Everything the bot remembers.
 
     `baseline_at` is when the first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts,
-    `delivered_count` counts all there ever were.
+    `delivered_count` counts all there ever were. `summarised` is the last day told of in a daily summary. `boards` are
+    the ts of the boards, by channel.
     """
 
     version: int = VERSION
@@ -39,6 +42,10 @@ class State:
     outbox: Outbox = field(default_factory=Outbox)
     delivered: tuple[Receipt, ...] = ()
     delivered_count: int = 0
+    troubles: Mapping[str, Ongoing] = field(default_factory=dict)
+    days: Mapping[str, Day] = field(default_factory=dict)
+    summarised: str = ""
+    boards: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
