@@ -32,7 +32,7 @@ def test_a_failed_look_is_repeated_before_anything_is_posted_again(world: World)
 
 def test_a_failed_reading_at_the_start_is_repeated_before_the_first_post(world: World) -> None:
     end_one(world)
-    world.run_until_death("after post")
+    world.run_until_death("post")
     world.slack.failing_looks = 3
     world.start()
     world.settle()
@@ -54,7 +54,7 @@ def test_a_single_poll_goes_on_with_looks_that_are_due(world: World) -> None:
 def test_a_clock_that_steps_while_the_bot_is_down_does_not_shorten_the_looks(world: World, step: float) -> None:
     end_one(world)
     world.slack.lag = LOOKS[1] * SETTLE
-    world.run_until_death("after post")
+    world.run_until_death("post")
     world.clock.skew = step
     world.start()
     world.settle()
@@ -75,7 +75,7 @@ def test_a_channel_whose_history_can_be_read_again_is_looked_through_before_a_me
 
 def test_removed_from_the_channel_while_in_doubt_and_invited_again(world: World) -> None:
     end_one(world)
-    world.run_until_death("after post")
+    world.run_until_death("post")
     world.slack.dead["C1"] = "not_in_channel"
     world.start()
     world.run(120)

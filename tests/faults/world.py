@@ -7,8 +7,8 @@ Every effect is counted, before and after. `World.die_at` ends the program at on
 import contextlib
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -51,16 +51,18 @@ class Effects:
         self.die_at: int | None = None
         self.die_on: str | None = None
 
-    def __call__(self, name: str) -> None:
-        self.names.append(name)
-        if name == self.die_on or (self.die_at is not None and len(self.names) > self.die_at):
-            raise Death(name)
-
     @contextlib.contextmanager
     def around(self, name: str) -> Iterator[None]:
-        self(f"before {name}")
+        # To die after one effect is to die before the next, so only the beginnings are counted.
+        self.names.append(name)
+        if self.die_at is not None and len(self.names) > self.die_at:
+            raise Death(name)
         yield
-        self(f"after {name}")
+        self.done(name)
+
+    def done(self, name: str) -> None:
+        if name == self.die_on:
+            raise Death(name)
 
 
 class SimulatedClock:
@@ -152,6 +154,11 @@ class SimulatedChanjing:
         link = f"https://example.com/{task_id}.mp4" if status == 20 else ""
         self._tasks[task_id] = Task(task_id, status, video_url=link, create_time=created)
 
+    def serve_older(self, task_id: str) -> None:
+        """Serve the task as it was when it was being generated, until `stale` is cleared."""
+        if task_id in self._tasks:
+            self.stale[task_id] = replace(self._tasks[task_id], status=10, video_url="")
+
     @property
     def ended(self) -> set[tuple[str, int]]:
         return {(task.id, task.status) for task in self._tasks.values() if task.status in {20, 30}}
@@ -209,7 +216,6 @@ class SimulatedSlack:
                     raise DestinationRefused("is_archived", reason="is_archived")
                 case "unsayable":
                     raise PayloadRefused("invalid_blocks", reason="invalid_blocks")
-            self._effects("request arrived")
             self._last = max(self._clock.real, self._last + 0.000001)
             ts = f"{self._last:.6f}"
             self.posts.append(Posted(channel, ts, self._clock.real, ids, message.text))
@@ -272,7 +278,6 @@ class World:
 
     def start(self, survival: Survival = "kill") -> None:
         """Start the program from what the disk holds after a death."""
-        self.effects.die_at = self.effects.die_on = None
         directory = self.directory / str(next(self._starts))
         directory.mkdir()
         path = directory / "state.json"
@@ -308,12 +313,24 @@ class World:
         while self.owed and self.clock.real < end:
             self.run(1)
 
+    def dies(self, work: Callable[[], object], *, at: int) -> bool:
+        """Do *work* and tell whether the program died of it, at the effect *at*, counted from 0."""
+        self.effects.die_at = len(self.effects.names) + at
+        try:
+            work()
+        except Death:
+            return True
+        finally:
+            self.effects.die_at = None
+        return False
+
     def run_until_death(self, on: str) -> None:
         """Run until the effect *on*, at which the program dies."""
         self.effects.die_on = on
         try:
             self.run(3_600)
         except Death:
+            self.effects.die_on = None
             return
         raise AssertionError(f"there was no {on!r} to die of")
 
