@@ -9,7 +9,7 @@
 The first run is a full read, all or nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -63,6 +63,7 @@ class Poll:
         beat: Callable[[], None],
         last_alive: float | None = None,
         progress: Shown,
+        show_board: Callable[[Sequence[Task]], None] | None = None,
     ) -> None:
         self._fetch_page = fetch
         self._delivery = delivery
@@ -72,12 +73,14 @@ class Poll:
         self._settings = settings
         self._beat = beat
         self._progress = progress
+        self._show_board = show_board
         self._budget = Budget()
         self._full: FullRead | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was met since
         self._watched: tuple[Mapping[str, Known], dict[str, Known]] = ({}, {})
         self._last_good = last_alive  # Unix seconds
+        self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
         self._odd: set[tuple[str, str]] = set()  # (code of the trouble, what was odd)
 
@@ -92,6 +95,10 @@ class Poll:
         interval = self.interval()
         # Halves: neither a long queue nor a long list may starve the other.
         self._delivery.run(began + (interval / 2 if self._full_read_due() else interval))
+        if self._show_board and not self.owing():
+            watching = self._watching()
+            self._latest = {task_id: task for task_id, task in self._latest.items() if task_id in watching}
+            self._show_board(list(self._latest.values()))
         if error:
             raise error
         if self._full_read_due():
@@ -164,6 +171,8 @@ class Poll:
         page = self._fetch_page(number, self._page_size())
         self._beat()
         self._report(page)
+        if self._show_board:
+            self._latest |= {task.id: task for task in page.tasks if not is_final(task.status)}
         return page
 
     def _page_size(self) -> int:
