@@ -4,9 +4,11 @@ Facts and codes: https://doc.chanjing.cc/ , page 获取对口型视频列表.
 """
 
 import json
+import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import tenacity
@@ -15,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
 from bot.exchange import Answer, Exchange
+from bot.secret import visible
 from bot.task import Page, Task
 from bot.token import Minted, TokenSource
 
@@ -22,18 +25,21 @@ DOCUMENTED_PAGE_SIZE = 10  # what the list takes for sure; the largest it takes 
 
 _LIST = "/open/v1/video_lip_sync/list"
 _TOKEN = "/open/v1/access_token"  # noqa: S105 - a path
+_MINT = "access_token"
 _ATTEMPTS = 4
 _MAX_ID = 255
 _MAX_INT = 2**53
 
 _OK, _BAD_TOKEN, _BAD_PARAMETERS, _TOO_FAST, _THEIR_FAULT = 0, 10400, 40000, 40001, 50000
 _REMEDIES = {
+    _OK: "Check chanjing.base_url.",  # also where there is no code: that is not Chanjing speaking
     _BAD_TOKEN: "Put a valid token where chanjing.access_token comes from. "
     "A token lives for about a day, and a new one ends the old one.",
     _BAD_PARAMETERS: "Lower chanjing.page_size.",
     _TOO_FAST: "Lower chanjing.max_requests_per_second, or stop other programs that use this account.",
     _THEIR_FAULT: "Chanjing's own fault; the bot goes on trying.",
 }
+_REMEDIES_OF_MINT = dict.fromkeys((_BAD_TOKEN, _BAD_PARAMETERS), "Check chanjing.app_id and chanjing.secret_key.")
 
 
 def may_be_page_size(error: ChanjingError) -> bool:
@@ -70,10 +76,10 @@ class Chanjing:
 def mint(base_url: str, app_id: str, secret_key: str, transport: "Transport") -> Minted:
     """Ask for a new access token, which ends the one before. Raise ChanjingError."""
     url = base_url.rstrip("/") + _TOKEN
-    data = transport.call("access_token", url, {"app_id": app_id, "secret_key": secret_key}, {}, secrets=(secret_key,))
+    data = transport.call(_MINT, url, {"app_id": app_id, "secret_key": secret_key}, {}, secrets=(secret_key,))
     try:
-        return Minted(str(data["access_token"]).strip(), float(data["expire_in"] or 0))
-    except (KeyError, TypeError, ValueError):
+        return Minted(visible(data["access_token"]), float(data.get("expire_in") or 0))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise ChanjingRejected("access_token: Chanjing answered without a token. Check chanjing.app_id.") from None
 
 
@@ -86,7 +92,7 @@ class Transport:
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ChanjingUnavailable),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(initial=0.5, max=8, jitter=0.5),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.5),
             sleep=clock.wait,
             reraise=True,
         )
@@ -112,11 +118,11 @@ class Transport:
 
 
 class SlidingWindow:
-    """At most so many starts in any second, or in any longer span where the rate is below one a second."""
+    """At most so many starts in any second, rounded down; where that is none, one in the longer span it takes."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self._starts = deque[float](maxlen=max(1, int(per_second)))
-        self._span = max(1, int(per_second)) / per_second
+        self._span = max(1.0, 1 / per_second)
         self._clock = clock
 
     def wait(self) -> None:
@@ -137,9 +143,9 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
     envelope = _json(answer.body)
     fields = envelope if isinstance(envelope, dict) else {}
     code = _code(fields.get("code"))
-    said = f"{operation}: HTTP {answer.status}, code {fields.get('code', 'missing')!s:.20}"
-    said += (
-        f", {_plain(fields.get('msg'), secrets)!r}, trace_id {_plain(fields.get('trace_id'), secrets) or 'missing'}."
+    said = (
+        f"{operation}: HTTP {answer.status}, code {_plain(fields.get('code', 'missing'), secrets, 20)}, "
+        f"{_plain(fields.get('msg', ''), secrets)!r}, trace_id {_plain(fields.get('trace_id', 'missing'), secrets)}."
     )
     if httpx.codes.is_server_error(answer.status):
         raise ChanjingUnavailable(f"{said} {_REMEDIES[_THEIR_FAULT]}", code=code)
@@ -149,18 +155,21 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
             f"{operation}: redirected to {where!r}; not followed. Check chanjing.base_url.", code=code
         )
     if envelope is _NOT_JSON:
+        # Half of an answer to access_token may hold a token that is not known to be secret yet.
+        quoted = "" if operation == _MINT else f": {_plain(answer.body, secrets, 80)!r}"
         raise ChanjingUnavailable(
-            f"{operation}: HTTP {answer.status}, and the answer is not JSON: {_plain(answer.body[:80], secrets)!r}. "
+            f"{operation}: HTTP {answer.status}, and the answer is not JSON{quoted}. "
             "Check chanjing.base_url, and whether a proxy stands between."
         )
     if code == _OK and httpx.codes.is_success(answer.status):
         return fields.get("data")
-    remedy = _REMEDIES.get(code, "Not a documented code; ask Chanjing, with the trace_id.") if code is not None else ""
+    remedies = _REMEDIES | (_REMEDIES_OF_MINT if operation == _MINT else {})
+    remedy = remedies.get(code or _OK, "Not a documented code; ask Chanjing, with the trace_id.")
     if code == _BAD_TOKEN:
         raise ChanjingRefused(f"{said} {remedy}", code=code)
     if code in {_TOO_FAST, _THEIR_FAULT}:
         raise ChanjingUnavailable(f"{said} {remedy}", code=code)
-    raise ChanjingRejected(f"{said} {remedy or 'Check chanjing.base_url.'}", code=code)
+    raise ChanjingRejected(f"{said} {remedy}", code=code)
 
 
 def parse_page(data: Any, number: int, size: int) -> Page:
@@ -196,17 +205,16 @@ def _text(value: object) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _or_zero(value: object, parse: Any) -> int:
-    try:
-        number = int(parse(value))
-    except ValidationError:
-        return 0
-    return number if 0 <= number <= _MAX_INT else 0
-
-
 def _or_none(value: object, parse: Any) -> int | None:
-    number = _or_zero(value, parse)
-    return number if number or value in {0, "0"} else None
+    try:
+        number: int | None = parse(value)
+    except ValidationError:
+        return None
+    return number if number is not None and 0 <= number <= _MAX_INT and not isinstance(value, bool) else None
+
+
+def _or_zero(value: object, parse: Any) -> int:
+    return _or_none(value, parse) or 0
 
 
 _Text = Annotated[str, BeforeValidator(_text)]
@@ -245,14 +253,23 @@ def _json(body: bytes) -> Any:
 
 def _code(value: object) -> int | None:
     """Return the code as a number. None where it is missing, null, or not a number: `false` is not 0."""
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value[:20])
+    if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _plain(said: object, secrets: tuple[str, ...]) -> str:
+def _plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
     """Return what somebody else said, fit for one line of a log: printable, short, and without our secrets."""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else "" if said is None else str(said)
+    match said:
+        case None:
+            text = "null"
+        case bytes():
+            text = said.decode("utf-8", "replace")
+        case dict() | list():
+            text = f"a {type(said).__name__}"
+        case _:
+            text = str(said)
+    # Before it is cut, which could leave half a secret; quoted as it stands in a URL.
     for secret in secrets:
-        text = text.replace(secret, "***")
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+        text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * most]).split())[:most]

@@ -59,10 +59,13 @@ class Exchange:
             raise
         finally:
             timer.cancel()
+            # Else one that is just going off could cut the next exchange.
+            timer.join()
 
     def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
         # httpx documents this hook: https://www.python-httpx.org/advanced/extensions/#trace
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+        # Through a proxy the names begin otherwise, and TLS takes the socket over from the one that connected.
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._socket = info["return_value"].get_extra_info("socket")
             if self._overdue.is_set():
                 self._cut()

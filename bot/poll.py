@@ -42,9 +42,9 @@ class Settings:
     active_interval: float
     first_run: Literal["baseline", "announce"]
     full_scan_interval: float
-    stuck_after: float
     retention: float
-    alerts_channel: str
+    stuck_after: float = 3600.0
+    alerts_channel: str = ""
     daily_summary: str | None = None  # "HH:MM", by the machine's TZ
 
 

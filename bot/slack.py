@@ -51,8 +51,6 @@ _REMEDIES = {
 _NO_CONNECTION = "no_connection"
 _RETRY_AFTER = 30.0  # seconds, where Slack does not say
 _LONGEST_RETRY_AFTER = 300.0
-_LONGEST_NO_CONNECTION = "no_connection"
-_RETRY_AFTER = 300.0
 _HISTORY_PAGE = 200
 _CODE = re.compile(r"[a-z0-9_]+")
 
@@ -144,7 +142,9 @@ class SlackWebhook:
         body = {"text": message.text, "metadata": metadata(ids), "unfurl_links": False, "unfurl_media": False}
         if message.blocks:
             body["blocks"] = list(message.blocks)
-        _ask("webhook", lambda: self._client.send_dict(body))
+        said = _ask("webhook", lambda: self._client.send_dict(body))[0]["said"]
+        if said != "ok":
+            raise OutcomeUnknown(f"webhook: HTTP 200, but not “ok”: {said[:80]!r}", reason="not_ok")
         return ""
 
     def look(self, channel: str, oldest: str) -> dict[str, str]:
@@ -191,7 +191,7 @@ def _send(exchange: Exchange, url: str, request: Request) -> Answer:
 def _ask(
     method: str, call: Callable[[], SlackResponse | WebhookResponse]
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the JSON object that Slack answered with ok (a webhook: an empty one), and headers. Raise SlackError."""
+    """Return the JSON object that Slack answered with ok (a webhook: `said`), and headers. Raise SlackError."""
     try:
         response = call()
     except SlackApiError as error:
@@ -206,7 +206,7 @@ def _ask(
         return (response.data if isinstance(response.data, dict) else {}), response.headers
     if response.status_code != httpx.codes.OK:
         raise _classify(method, response)
-    return {}, response.headers
+    return {"said": response.body.strip()}, response.headers
 
 
 def _classify(method: str, response: SlackResponse | WebhookResponse) -> SlackError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bot.clock import Clock
-from bot.errors import ChanjingError
+from bot.errors import ChanjingError, ConfigError
 
 _EVERY = 60.0  # seconds between two attempts to get another token
 _MARGIN = 60.0  # seconds before its end at which a token counts as expired
@@ -61,8 +61,12 @@ class FileToken:
     def after_refusal(self, refused: str) -> str | None:
         if self._clock.monotonic() - self._tried < _EVERY:
             return None
+        try:
+            self._token = self._read()
+        except ConfigError as error:
+            # Perhaps it is being written just now: it is read again at the next refusal.
+            raise ChanjingError(f"chanjing.access_token_file: the token was refused, and the file: {error}") from None
         self._tried = self._clock.monotonic()
-        self._token = self._read()
         return self._token if self._token != refused else None
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 
 from bot.errors import ChanjingRefused, ChanjingUnavailable, ForeignStateError
 from bot.outbox import Destination
-from bot.trouble import CODES, Ailment, ailments, observe
+from bot.trouble import CODES, Ailment, Ongoing, ailments, observe
 from tests.worlds import Bot, World
 
 NOW = 1_763_800_000.0
@@ -14,7 +15,8 @@ MINUTE = 60
 
 def run(schedule, *, until, step=30):
     """Observe every *step* seconds; *schedule* is (from, to, code, subjects), in seconds. Return (at, trouble) owed."""
-    remembered, told = {}, []
+    remembered: Mapping[str, Ongoing] = {}
+    told = []
     for at in range(0, until, step):
         now = {
             code: Ailment("why", frozenset(subjects)) for start, end, code, subjects in schedule if start <= at < end
