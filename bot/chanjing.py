@@ -86,7 +86,7 @@ class Transport:
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ChanjingUnavailable),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(initial=0.5, max=8, jitter=0.5),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.5),
             sleep=clock.wait,
             reraise=True,
         )
