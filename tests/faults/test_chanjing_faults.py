@@ -75,6 +75,7 @@ ANSWERS: dict[str, Fault] = {
     "page_info null": data(page_info=None),
     "page_info a list": data(page_info=[]),
     "total_count null": data(page_info={"page": 1, "size": 50, "total_count": None}),
+    "total_count a list": data(page_info={"page": [], "size": {}, "total_count": []}),
     "total_count a lie": data(page_info={"page": 1, "size": 50, "total_count": 10**30}),
     "every field null": items(lambda item: dict.fromkeys(item, None) | {"id": item["id"], "status": item["status"]}),
     "numbers as strings": wire.changed(numbers_as_strings),
