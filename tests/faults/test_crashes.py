@@ -98,7 +98,7 @@ def test_wherever_the_first_run_dies_what_was_unfinished_then_is_told_later(tmp_
         world = World(tmp_path / str(n))
         world.chanjing.put("old", 20)
         world.chanjing.put("new", 10)
-        died = world.dies(lambda: (world.start(), world.run(31)), at=n)  # noqa: B023 - called at once
+        died = world.dies(world.start_and_run, at=n)
         world.start(survival)
         world.run(1)
         world.chanjing.put("new", 20)

@@ -306,6 +306,10 @@ class World:
                 self.poll.cycle()
             self.clock.wait(max(0.0, began + self.poll.interval() - self.clock.real))
 
+    def start_and_run(self) -> None:
+        self.start()
+        self.run(31)
+
     def settle(self, seconds: float = 3_600.0) -> None:
         """Run until nothing is owed and a poll has passed, or for *seconds*."""
         end = self.clock.real + seconds
