@@ -98,27 +98,26 @@ def _environment() -> dict[str, str]:
 
 def _process(home: Path, chanjing: ChanjingServer, slack: SlackServer) -> dict[str, float]:
     """Return CPU seconds of `lipsync-bot run`: to its first request, for an idle poll, for a message."""
-    with _running(_config(home, chanjing, slack)) as pid:
-        with _watched(chanjing, pid) as seen:
-            _until(seen.__len__, 1)
-            start = seen[0]
-            _until(seen.__len__, 20)
-            before = _cpu(pid)
-            polls = len(seen)
-            _until(seen.__len__, polls + _IDLE)
-            idle = (_cpu(pid) - before) / (len(seen) - polls)
-            posted = len(slack.messages)
-            before, polls = _cpu(pid), len(seen)
-            for number in range(1, _MESSAGES + 1):
-                chanjing.add(status=Status.SUCCEEDED.value)
-                _until(lambda: len(slack.messages), posted + number)
-            message = (_cpu(pid) - before - idle * (len(seen) - polls)) / _MESSAGES
-            return {"start": start, "poll": idle, "message": message, "memory": clients.resident(pid)}
+    with _running(_config(home, chanjing, slack)) as pid, _watched(chanjing, pid) as seen:
+        _until(seen.__len__, 1)
+        start = seen[0]
+        _until(seen.__len__, 20)
+        before = _cpu(pid)
+        polls = len(seen)
+        _until(seen.__len__, polls + _IDLE)
+        idle = (_cpu(pid) - before) / (len(seen) - polls)
+        posted = len(slack.messages)
+        before, polls = _cpu(pid), len(seen)
+        for number in range(1, _MESSAGES + 1):
+            chanjing.add(status=Status.SUCCEEDED.value)
+            _until(lambda: len(slack.messages), posted + number)
+        message = (_cpu(pid) - before - idle * (len(seen) - polls)) / _MESSAGES
+        return {"start": start, "poll": idle, "message": message, "memory": clients.resident(pid)}
 
 
 @contextmanager
 def _running(config: Path) -> Iterator[int]:
-    """The real program, for as long as the block lasts."""
+    """Run the real program for as long as the block lasts, and yield its process id."""
     command = [sys.executable, "-m", "bot", "run", "--config", str(config)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=_environment()) as process:
         try:
@@ -129,7 +128,7 @@ def _running(config: Path) -> Iterator[int]:
 
 @contextmanager
 def _watched(chanjing: ChanjingServer, pid: int) -> Iterator[list[float]]:
-    """The CPU seconds that the process had spent at each of its requests."""
+    """Yield the CPU seconds that the process had spent at each of its requests; the list grows."""
     seen: list[float] = []
 
     def note(_call: Call) -> None:
@@ -156,7 +155,9 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def _words(least: dict[str, Any], sample: dict[str, Any], bots: list[tuple[int, dict[str, Any], dict[str, float]]]) -> str:
+def _words(
+    least: dict[str, Any], sample: dict[str, Any], bots: list[tuple[int, dict[str, Any], dict[str, float]]]
+) -> str:
     head = ["", "CPU, start to first request", "CPU, idle poll", "× least", "CPU, message", "resident"]
     rows = [
         _row("least: `http.client`, one connection", least, least),

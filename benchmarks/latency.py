@@ -2,22 +2,27 @@
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, quantiles
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import paper
-from benchmarks.simulation import DEFAULTS, START, Account, Simulation, SimulatedClock
+from benchmarks.simulation import DEFAULTS, START, Account, SimulatedClock, Simulation
 
 FIXED = (5.0, 10.0, 15.0, 30.0, 60.0)
 IDLE = (15.0, 30.0, 60.0, 120.0)
-ACTIVE = (2.0, 3.0, 5.0, 10.0, 15.0)
+ACTIVE = (2.0, 5.0, 10.0, 15.0)
 DEFAULT = (DEFAULTS.interval, DEFAULTS.active_interval)
 DAY = 86_400.0
+_TICKS = (500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _MEDIAN, _SIGMA = 180.0, 0.6  # of a render, in seconds: lognormal
-_DAYS = (1, 2, 3)  # seeds; the figures are those of all days together
+_DAYS = (1, 2)  # seeds; the figures are those of all days together
+
+
+_Of = Callable[[Sequence[float]], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ def replay(renders: list[Render], interval: float, active: float) -> Pace:
     settings = replace(DEFAULTS, interval=interval, active_interval=active)
     bot = Simulation(account, settings, clock=clock, before_answer=happen)
     bot.cycle()
-    waits, polls, full_reads = [], 0, 0
+    waits: list[float] = []
+    polls = full_reads = 0
     while clock.now() < START + DAY or len(waits) < len(renders):
         began = clock.now()
         cost = bot.cycle()
@@ -123,17 +129,15 @@ def _row(pace: Pace, default: Pace) -> list[str]:
     name = f"{pace.interval:g} s / {pace.active:g} s" if pace.active < pace.interval else f"{pace.interval:g} s, fixed"
     if pace is default:
         name = f"**{name}, the default**"
-    p95 = quantiles(pace.waits, n=20)[-1]
-    times = (fmean(pace.waits), quantiles(pace.waits, n=2)[0], p95, max(pace.waits))
+    times = (fmean(pace.waits), quantiles(pace.waits, n=2)[0], _p95(pace.waits), max(pace.waits))
     product = pace.polls * fmean(pace.waits) / (default.polls * fmean(default.waits))
     return [name, f"{pace.polls:,.0f}", *(f"{seconds:.1f} s" for seconds in times), f"{product:.2f}"]
 
 
 def _plot(fixed: list[Pace], grid: list[Pace]) -> None:
     figure = Figure(figsize=(11, 4.8))
-    for axes, name, of in zip(
-        figure.subplots(1, 2), ("mean", "95th percentile"), (fmean, lambda w: quantiles(w, n=20)[-1]), strict=True
-    ):
+    measures: tuple[tuple[str, _Of], ...] = (("mean", fmean), ("95th percentile", _p95))
+    for axes, (name, of) in zip(figure.subplots(1, 2), measures, strict=True):
         for idle, color in zip(IDLE, ("C0", "C1", "C2", "C4"), strict=True):
             own = [pace for pace in grid if pace.interval == idle]
             label = f"two speeds, idle {idle:g} s"
@@ -148,11 +152,17 @@ def _plot(fixed: list[Pace], grid: list[Pace]) -> None:
         axes.plot(default.polls, of(default.waits), "*", color="C3", markersize=17, label="the default, 30 s / 5 s")
         axes.plot(foreknown()[1], 0, "D", color="0.4", label="foreknowledge", clip_on=False)
         axes.set(xscale="log", xlabel="requests a day, full reads left out", ylabel=f"{name}, seconds", ylim=(0, None))
+        axes.set_xticks(_TICKS, [f"{tick:,}" for tick in _TICKS])
+        axes.minorticks_off()
         axes.set_title(f"From the end of a render to its news: {name}", fontsize=10)
         axes.legend(fontsize=8)
     figure.text(0.5, -0.03, "Labels: the interval at one speed; the active interval at idle 120 s.", ha="center")
     paper.save(figure, "latency")
 
 
-def _note(axes: object, pace: Pace, of: object, text: str, offset: tuple[int, int]) -> None:
+def _p95(waits: Sequence[float]) -> float:
+    return quantiles(waits, n=20)[-1]
+
+
+def _note(axes: Axes, pace: Pace, of: _Of, text: str, offset: tuple[int, int]) -> None:
     axes.annotate(text, (pace.polls, of(pace.waits)), offset, textcoords="offset points", fontsize=8)

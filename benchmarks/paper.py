@@ -1,6 +1,6 @@
 """The page and the plots: docs/performance.md between its marks, docs/img/*.png."""
 
-import datetime
+import datetime as dt
 import os
 import platform
 import re
@@ -27,7 +27,7 @@ def write(section: str, text: str) -> None:
     """Put *text* between the marks of *section* on the page, with the command, the date and the machine."""
     page = PAGE.read_text("utf-8")
     pattern = rf"(<!-- generated: {section} -->\n).*?(<!-- end: {section} -->)"
-    stamp = f"`python -m benchmarks {section}`, {datetime.datetime.now(datetime.UTC).date()}, {_machine()}"
+    stamp = f"`python -m benchmarks {section}`, {dt.datetime.now(dt.UTC).date()}, {_machine()}"
     written, marks = re.subn(pattern, lambda m: f"{m[1]}\n_{stamp}_\n\n{text}\n\n{m[2]}", page, flags=re.DOTALL)
     if marks != 1:
         raise SystemExit(f"{PAGE}: wants one pair of marks for {section}, has {marks}")

@@ -166,6 +166,7 @@ class Simulation:
     ) -> None:
         self.account = account
         self.clock = clock or SimulatedClock()
+        self._settings = settings
         self._store = MemoryStore(state or State())
         self._before_answer = before_answer
         self._pace = SlidingWindow(PACE, self.clock)
@@ -199,9 +200,7 @@ class Simulation:
 
     def branch(self) -> "Simulation":
         """Return a simulation that goes on from here apart, as after a restart."""
-        return Simulation(
-            self.account.copy(), self._poll._settings, clock=SimulatedClock(self.clock.now()), state=self.state
-        )
+        return Simulation(self.account.copy(), self._settings, clock=SimulatedClock(self.clock.now()), state=self.state)
 
     def _fetch(self, number: int, size: int) -> Page:
         self._pace.wait()
@@ -217,4 +216,3 @@ class Simulation:
         if self._poll_ended is None:
             self._poll_ended = self._requests, self.clock.monotonic()
         self._told += told
-
