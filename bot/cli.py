@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -18,6 +19,9 @@ from bot.errors import (
     StateHeldError,
     Stopped,
 )
+
+if TYPE_CHECKING:
+    from bot.state import State
 
 DONE, UNDONE, USAGE, HELD, STATE = 0, 1, 2, 3, 4
 
@@ -35,6 +39,25 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="PATH", help="The YAML file. Default: config.yaml, where there is one."),
 ]
+
+
+class Kind(StrEnum):
+    """What `preview` shows."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DIGEST = "digest"
+    BOARD = "board"
+    SUMMARY = "summary"
+    ALERT = "alert"
+    GREETING = "greeting"
+
+
+class Language(StrEnum):
+    """What the bot speaks."""
+
+    EN = "en"
+    ZH = "zh"
 
 
 def main() -> None:
@@ -172,9 +195,7 @@ def status(
     from bot.config import load_local
 
     path = state.resolve(load_local(config or context.obj, os.environ).state.path)
-    known = state.peek(path)
-    if known is None:
-        raise StateError(f"{path}: there is no state yet: no bot has run with it. Start one: lipsync-bot run")
+    known = _known_state(path)
     told = report.status(known, state.heartbeat(path))
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -198,3 +219,124 @@ def health(context: typer.Context, *, config: ConfigOption = None) -> None:
     if found:
         raise typer.Exit(UNDONE)
     typer.echo("ok")
+
+
+@_command("preview", "lipsync-bot preview --kind failure --language zh")
+def preview(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="[ID]", help="A task that is owed, instead of a sample.")] = "",
+    *,
+    config: ConfigOption = None,
+    kind: Annotated[Kind | None, typer.Option(help="Which message; default: all of them.")] = None,
+    language: Annotated[Language | None, typer.Option(help="Default: slack.language.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The message as Slack gets it.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="A link that shows it in Slack's Block Kit Builder.")] = False,
+) -> None:
+    """Show the messages as they will look."""
+    from rich.console import Console
+
+    from bot import preview as show
+    from bot import state
+    from bot.config import load_local
+    from bot.message import Style
+
+    settings = load_local(config or context.obj, os.environ)
+    style = Style(language.value if language else settings.slack.language, settings.slack.mention_on_failure)
+    if task:
+        known = _known_state(state.resolve(settings.state.path))
+        messages = [show.of_task(known, _only(task, show.owed(known), "is owed"), style)]
+    else:
+        messages = list(show.samples(kind.value if kind else None, style))
+    for message in messages:
+        if as_json:
+            typer.echo(show.as_json(message))
+        elif link:
+            typer.echo(show.link(message))
+        else:
+            show.draw(message, Console(highlight=False))
+
+
+@_command("explain", "lipsync-bot explain 9499ed79")
+def explain(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="ID", help="A task's id, or how it begins.")],
+    *,
+    config: ConfigOption = None,
+) -> None:
+    """Say why a task was or was not announced, when, and with which ts."""
+    from bot import report, state, wiring
+    from bot.config import load, load_local
+    from bot.slack import SlackBot
+
+    known = _known_state(state.resolve(load_local(config or context.obj, os.environ).state.path))
+    task_id = _only(task, report.matching(known, task), "is known to the state")
+
+    def permalink(channel: str, ts: str) -> str:
+        try:
+            settings = load(config or context.obj, os.environ)
+            with wiring.http() as client:
+                bot = wiring.slack(settings, client)
+                if not isinstance(bot, SlackBot):
+                    return "not known: a webhook cannot ask for it"
+                return str(bot.call("chat.getPermalink", channel=channel, message_ts=ts).get("permalink", "not told"))
+        except LipsyncBotError as error:
+            return f"not known: {str(error).splitlines()[0]}"
+
+    for what, how in report.explain(known, task_id, permalink):
+        typer.echo(f"{what + ':':<12} {how}")
+
+
+@_command("replay", "lipsync-bot replay 9499ed79 --yes")
+def replay(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="ID", help="A task's id, or how it begins.")],
+    *,
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Announce a task again, on purpose: one more message, whatever was announced before."""
+    from bot import replay as again
+    from bot import wiring
+    from bot.clock import SystemClock
+    from bot.config import load
+    from bot.message import Style, render
+    from bot.task import is_final
+
+    settings = load(config or context.obj, os.environ)
+    with wiring.http() as client:
+        clock = SystemClock(threading.Event())
+        listed = again.find(
+            wiring.chanjing(settings, client, clock), task, page_size=settings.chanjing.page_size, now=clock.now()
+        )
+        task_id = _only(task, [one.id for one in listed], "is in Chanjing's list")
+        chosen = next(one for one in listed if one.id == task_id)
+        if not is_final(chosen.status):
+            raise typer.BadParameter(f"{task_id} has not ended yet: the bot will announce it.", param_hint="ID")
+        if not yes:
+            if not sys.stdin.isatty():
+                raise typer.BadParameter("not a terminal, so it cannot be asked: add --yes.", param_hint="--yes")
+            typer.confirm(f"Announce {task_id} once more?", abort=True)
+        style = Style(settings.slack.language, settings.slack.mention_on_failure)
+        channel, ts = again.post(
+            wiring.slack(settings, client), wiring.routes(settings), chosen, lambda content: render([content], style)
+        )
+    typer.echo(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}")
+
+
+def _known_state(path: Path) -> "State":
+    from bot import state
+
+    known = state.peek(path)
+    if known is None:
+        raise StateError(f"{path}: there is no state yet: no bot has run with it. Start one: lipsync-bot run")
+    return known
+
+
+def _only(prefix: str, ids: list[str], what: str) -> str:
+    """Return the one id that *prefix* stands for. Raise a usage error that helps where there is none, or several."""
+    if not ids:
+        raise typer.BadParameter(f"no task whose id begins with {prefix!r} {what}.", param_hint="ID")
+    if len(ids) > 1 and prefix not in ids:
+        some = ", ".join(ids[:3])
+        raise typer.BadParameter(f"{len(ids)} ids begin with {prefix!r}: {some} … Type more of it.", param_hint="ID")
+    return prefix if prefix in ids else ids[0]

@@ -64,7 +64,8 @@ class Delivery:
         self._settle = settle
         self._beat = beat
         self._read_at_start: set[str] = set()
-        self._posted: dict[str, float] = {}  # channel → when we last posted there, in monotonic seconds
+        # Channel → when we last posted there, in monotonic seconds.
+        self._posted = {c: self._dispatched(d.mark) for c, d in self._outbox.destinations.items() if d.mark}
 
     def run(self, until: float) -> None:
         """Deliver until *until* (monotonic seconds) or until nothing is due before that; at least one step.
@@ -81,16 +82,16 @@ class Delivery:
 
     def run_once(self) -> None:
         """Deliver what is due, waiting for the pace and a first look, but for nothing longer. Raises as `run` does."""
-        while step := min(self._steps(), key=lambda step: step.at, default=None):
-            if step.wait in {"look", "postponed"}:
-                steps = [s for s in self._steps() if s.wait not in {"look", "postponed"}]
-                if not steps:
-                    return
-                step = min(steps, key=lambda step: step.at)
+        while step := min(filter(self._is_near, self._steps()), key=lambda step: step.at, default=None):
             self._take(step)
+
+    def _is_near(self, step: _Step) -> bool:
+        return step.wait not in {"look", "postponed"} or step.at <= self._clock.monotonic()
 
     def _take(self, step: _Step) -> None:
         self._clock.wait(max(0.0, step.at - self._clock.monotonic()))
+        if step.wait == "postponed":
+            return  # what comes next may be a look, not a post
         step.act(step.channel)
         self._beat()
 
@@ -109,8 +110,9 @@ class Delivery:
         if channel not in self._read_at_start:
             return _Step(monotonic, channel, "none", self._read_history)
         mark = destination.mark
-        if mark and not mark.absent and not destination.unreadable:
-            return _Step(self._look_at(channel, mark), channel, "look" if mark.looks else "first look", self._look)
+        if mark and not mark.absent and not destination.blind:
+            due = self._posted[channel] + box.LOOKS[mark.looks] * self._settle
+            return _Step(due, channel, "look" if mark.looks else "first look", self._look)
         if mark and channel not in self._route.values():
             # Nothing goes to this channel any more: what was not posted there goes where its role leads now.
             return _Step(monotonic, channel, "none", self._forget_mark)
@@ -167,8 +169,8 @@ class Delivery:
             case OutcomeUnknown():
                 self._log.warning("notice_in_doubt", **told)
                 outbox = box.in_doubt(self._outbox, channel, text)
-                # Nothing can be looked for there, so it is posted again; not at once, over and over.
-                unreadable = self._outbox.to(channel).unreadable
+                # Where nothing could be looked for it may be posted again; not at once, over and over.
+                unreadable = outbox.to(channel).unreadable
                 self._save(box.paused(outbox, channel, text, now) if unreadable else outbox)
             case _:
                 self._postpone(channel, error)
@@ -199,7 +201,7 @@ class Delivery:
         if mark is None:
             return
         found = self._history(channel, mark.after or self._a_day_before(mark))
-        if found is not None and not set(mark.ids) & set(found) and not self._outbox.to(channel).unreadable:
+        if found is not None and not set(mark.ids) & set(found) and not self._outbox.to(channel).blind:
             self._log.info("notice_looked_for", channel=channel, ids=mark.ids, found=False)
             self._save(box.looked_in_vain(self._outbox, channel))
 
@@ -231,15 +233,15 @@ class Delivery:
         retry_after = error.retry_after if isinstance(error, RateLimited) else None
         self._save(box.paused(self._outbox, channel, str(error), self._clock.now(), retry_after=retry_after))
 
-    def _look_at(self, channel: str, mark: Mark) -> float:
-        """Return when the next look for what is marked is due, in monotonic seconds."""
-        posted = self._posted.get(channel)
-        if posted is None:
-            # Dispatched before this start. A dispatch in the future means that the clock was set back: due now.
-            posted = self._clock.monotonic() - max(0.0, self._clock.now() - mark.at)
-            if mark.at > self._clock.now():
-                return self._clock.monotonic()
-        return posted + box.LOOKS[mark.looks] * self._settle
+    def _dispatched(self, mark: Mark) -> float:
+        """Return when *mark*, made before this start, counts as dispatched, in monotonic seconds.
+
+        The Unix clock may have stepped since, so that at most the next look is due now and the others keep their
+        distances. A dispatch in the future says that it has: due now.
+        """
+        since = self._clock.now() - mark.at
+        next_look = box.LOOKS[min(mark.looks, len(box.LOOKS) - 1)] * self._settle
+        return self._clock.monotonic() - (min(since, next_look) if since >= 0 else next_look)
 
     def _a_day_before(self, mark: Mark | None) -> str:
         return f"{(mark.at if mark else self._clock.now()) - _DAY:.6f}"

@@ -145,7 +145,7 @@ def settle(
         if after.vanished and not before.vanished:
             vanished.append(task_id)
         gone = before.create_time < floor if comparable else after.missed >= VANISHED_READS
-        if gone and is_final(after.status) and task_id not in keep:
+        if gone and not after.watched and task_id not in keep:
             continue
         tasks[task_id] = after
     return Settled(tasks, floor, tuple(vanished))

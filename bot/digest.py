@@ -123,8 +123,11 @@ def _row(task: Task, now: float, language: Language) -> str:
     progress = min(max(task.progress, 0), 100)
     full = progress * _BAR // 100
     waiting = task.status == Status.QUEUED and not progress
-    age = duration(now - task.create_time, language) if 0 < task.create_time < now else None
-    parts = (wording.QUEUED.say(language) if waiting else f"{progress}%", age, code(task.id))
+    age = now - task.create_time if 0 < task.create_time < now else 0
+    # From the first minute on in whole ones, or the board would have to be updated all the time.
+    age = age // 60 * 60 if age >= 60 else age  # noqa: PLR2004
+    shown = duration(age, language) if age else None
+    parts = (wording.QUEUED.say(language) if waiting else f"{progress}%", shown, code(task.id))
     return f"{'▰' * full}{'▱' * (_BAR - full)} " + " · ".join(part for part in parts if part)
 
 

@@ -4,7 +4,7 @@ The order of the list is not documented, so it is observed by full reads, not as
 pages and names the next one, and so is `FullRead`; `Budget` bounds what reads may cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -46,18 +46,24 @@ class Listing:
 
     def places(self, page: Page) -> dict[str, int]:
         """Return, for each unfinished task on *page*, how many tasks of the list are older. Empty: not known."""
+        size = self.size_of(page)
+        at = {task.id: (page.number - 1) * size + index for index, task in _unfinished(page)}
+        return {task_id: place for task_id, index in at.items() if (place := self.place(index, page)) is not None}
+
+    def place(self, index: int, page: Page) -> int | None:
+        """Return how many tasks are older than the one at *index* of the list, as long as *page* says it is."""
         if page.total_count is None or not self.count_holds or self.order not in {"newest_first", "oldest_first"}:
-            return {}
-        first = (page.number - 1) * self.size_of(page)
-        indices = {task.id: index for index, task in enumerate(page.tasks, first) if not is_final(task.status)}
-        if self.order == "oldest_first":
-            return indices
-        return {task_id: page.total_count - 1 - index for task_id, index in indices.items()}
+            return None
+        return index if self.order == "oldest_first" else page.total_count - 1 - index
 
     def page_of(self, place: int, page: Page) -> int:
         """Return the number of the page where a task with that place is by now, given the newest *page* read."""
         index = place if self.order == "oldest_first" else (page.total_count or 0) - 1 - place
         return max(0, index) // self.size_of(page) + 1
+
+
+def _unfinished(page: Page) -> Iterator[tuple[int, Task]]:
+    return ((index, task) for index, task in enumerate(page.tasks) if not is_final(task.status))
 
 
 class _Walk:
@@ -72,19 +78,8 @@ class _Walk:
         self.pages = 0
         self.met: set[str] = set()
         self.total_count: int | None = None
-        self._recognised = False
         self._highest = 0
         self._steps_back = 0
-
-    @property
-    def withheld(self) -> bool:
-        """True while what was met may be another account's, so that it must not be announced."""
-        return not self._recognised and len(self._known) >= FOREIGN_AFTER
-
-    @property
-    def foreign(self) -> bool:
-        """True when the whole list was read, holds tasks, and none of at least ten known ones."""
-        return self.complete and bool(self.met) and self.withheld
 
     def _meet(self, page: Page) -> tuple[tuple[Task, ...], int]:
         """Return the tasks that were not met yet, and what the count changed by since the page before."""
@@ -93,7 +88,6 @@ class _Walk:
         self.pages += 1
         self.total_count = page.total_count
         self.met.update(task.id for task in new)
-        self._recognised = self._recognised or any(task.id in self._known for task in new)
         return new, changed
 
     def _page_after(self, page: Page, *, any_new: bool, changed: int) -> int | None:
@@ -144,6 +138,7 @@ class Read(_Walk):
         self._backward = listing.order == "oldest_first"
         self._lowest = listing.last_page + 1
         self._unknown = 0
+        self._recognised = False
         self._edge_known = False
         self._visits: list[int] = []
         self.looks = 0  # pages that were read for stale tasks only
@@ -153,6 +148,7 @@ class Read(_Walk):
     def add(self, page: Page) -> tuple[Task, ...]:
         """Take in the page asked for, decide on the next, and return the tasks that this read had not met yet."""
         new, changed = self._meet(page)
+        self._recognised = self._recognised or any(task.id in self._known for task in new)
         if self.complete:
             self.looks += 1
             self.next = self._visits.pop() if self._visits else None
@@ -170,14 +166,24 @@ class Read(_Walk):
             self.next = None
         return new
 
-    def outcome(self) -> Listing:
-        """Return what is to be remembered of the list after this read, wherever it ended."""
+    @property
+    def withheld(self) -> bool:
+        """True while what was met may be another account's, so that it must not be announced."""
+        return not self._recognised and len(self._known) >= FOREIGN_AFTER
+
+    @property
+    def foreign(self) -> bool:
+        """True when the whole list was read, holds tasks, and none of at least ten known ones."""
+        return self.complete and bool(self.met) and self.withheld
+
+    def outcome(self, listing: Listing) -> Listing:
+        """Return *listing* with what is to be remembered after this read, or after as much of it as there was."""
         if self.complete:
-            return replace(self._listing, total_count=self.total_count)
+            return replace(listing, total_count=self.total_count)
         if self._listing.total_count is None:
-            return self._listing
+            return listing
         # What was met is accounted for; what the count grew by beyond that is still to be found.
-        return replace(self._listing, total_count=self._listing.total_count + self._unknown)
+        return replace(listing, total_count=self._listing.total_count + self._unknown)
 
     def _page_before(self, page: Page, *, any_new: bool, changed: int) -> int | None:
         """Return the page that follows *page* on the way from the last page to page 1, or None at the end of it.
@@ -238,6 +244,7 @@ class FullRead(_Walk):
         self._rising = self._falling = self._previous = 0
         self._last_page = 1
         self._per_page = 0
+        self._unfinished: dict[str, tuple[int, Page]] = {}  # id → its index on the page, and the page without its tasks
         self._once_more = listing.count_holds
 
     def add(self, page: Page) -> tuple[Task, ...]:
@@ -253,19 +260,32 @@ class FullRead(_Walk):
         self.complete = self.next is None
         return new
 
-    def outcome(self, *, asked: int, now: float) -> Listing:
-        """Return what is to be remembered of the list after this read to its end, in pages of *asked* tasks."""
+    def outcome(self, listing: Listing, *, asked: int, now: float) -> Listing:
+        """Return *listing* with what is to be remembered after this read to its end, in pages of *asked* tasks.
+
+        The count that polls have kept meanwhile stands, if it could be believed: it knows of tasks at the new end that
+        came after this read had passed there.
+        """
         totals = self._totals or {-1}
+        kept = listing.total_count if listing.count_holds else None
         return replace(
-            self._listing,
+            listing,
             order=self._order(),
-            total_count=self.total_count,
+            total_count=self.total_count if kept is None else kept,
             count_holds=min(totals) <= self._counted <= max(totals),
             asked=asked,
             per_page=self._per_page,
             last_page=self._last_page,
             full_read_at=now,
         )
+
+    def places(self, listing: Listing) -> dict[str, int]:
+        """Return, for each unfinished task met, how many tasks are older, given the *outcome*. Empty: not known."""
+        found = {
+            task_id: listing.place((page.number - 1) * self._per_page + index, page)
+            for task_id, (index, page) in self._unfinished.items()
+        }
+        return {task_id: place for task_id, place in found.items() if place is not None}
 
     @property
     def _counted(self) -> int:
@@ -278,6 +298,8 @@ class FullRead(_Walk):
         if page.listed:
             self._last_page = page.number
             self._per_page = max(self._per_page, page.listed)
+        bare = replace(page, tasks=())
+        self._unfinished |= {task.id: (index, bare) for index, task in _unfinished(page)}
         for task in page.tasks:
             if task.id not in self.met and usable(task.create_time, self._now):
                 self._rising += 0 < self._previous < task.create_time

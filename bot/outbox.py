@@ -112,7 +112,7 @@ class Mark:
     """What was about to be posted: written before the post, so that a crash cannot hide it.
 
     `at` is Unix seconds, `after` the ts of the last receipt in that channel ("": none). `looks` counts those that did
-    not find it.
+    not find it. `again` says that it was posted before, and that nobody could look whether it had arrived.
     """
 
     ids: tuple[str, ...]
@@ -120,6 +120,7 @@ class Mark:
     after: str
     in_doubt: bool = False
     looks: int = 0
+    again: bool = False
 
     @property
     def absent(self) -> bool:
@@ -132,7 +133,8 @@ class Destination:
     """What is remembered of one channel.
 
     `until` is when it may be tried again after a refusal, in Unix seconds. `unreadable` is why its history cannot be
-    read ("": it can); then a message in doubt is posted again. `checked` says that it is known which.
+    read ("": it can); then a message in doubt is posted again. `checked` says that it is known which: after each doubt
+    it is asked anew, as somebody may have let us in.
     """
 
     last_ts: str = ""
@@ -142,6 +144,11 @@ class Destination:
     error: str = ""
     unreadable: str = ""
     checked: bool = False
+
+    @property
+    def blind(self) -> bool:
+        """True when it is known that nothing can be looked for there."""
+        return self.checked and bool(self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +245,9 @@ def dispatched(outbox: Outbox, channel: str, chosen: Iterable[Notice], now: floa
     `after` is the last receipt's ts, not a reading of our clock: posts to a channel are made one after the other, so a
     message in doubt is newer than that, by Slack's clock.
     """
-    ids = tuple(notice.id for notice in chosen)
-    return outbox.with_destination(channel, mark=Mark(ids, now, after=outbox.to(channel).last_ts))
+    ids, before = tuple(notice.id for notice in chosen), outbox.to(channel)
+    again = before.mark is not None and not before.mark.absent
+    return outbox.with_destination(channel, mark=Mark(ids, now, after=before.last_ts, again=again))
 
 
 def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float) -> tuple[Outbox, tuple[Receipt, ...]]:
@@ -281,9 +289,15 @@ def paused(outbox: Outbox, channel: str, error: str, now: float, *, retry_after:
 
 
 def postponed(outbox: Outbox, channel: str, error: str, now: float, *, retry_after: float | None = None) -> Outbox:
-    """Return the outbox after *channel* refused a post for certain: mark cleared, and the channel paused."""
-    outbox = _attempted(outbox, outbox.to(channel).mark, error)
-    return paused(unmarked(outbox, channel), channel, error, now, retry_after=retry_after)
+    """Return the outbox after *channel* refused a post for certain: mark cleared, and the channel paused.
+
+    What was posted again, and may have arrived the first time, is still in doubt.
+    """
+    mark = outbox.to(channel).mark
+    outbox = (
+        in_doubt(outbox, channel, error) if mark and mark.again else unmarked(_attempted(outbox, mark, error), channel)
+    )
+    return paused(outbox, channel, error, now, retry_after=retry_after)
 
 
 def backoff(refusals: int) -> float:
@@ -312,7 +326,8 @@ def in_doubt(outbox: Outbox, channel: str, error: str) -> Outbox:
     mark = outbox.to(channel).mark
     if mark is None:
         return outbox
-    return _attempted(outbox, mark, error).with_destination(channel, mark=replace(mark, in_doubt=True), error=error)
+    outbox = _attempted(outbox, mark, error)
+    return outbox.with_destination(channel, mark=replace(mark, in_doubt=True), error=error, checked=False)
 
 
 def looked_in_vain(outbox: Outbox, channel: str) -> Outbox:

@@ -9,13 +9,13 @@
 The first run is a full read, all or nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from structlog.typing import FilteringBoundLogger
 
-from bot import diff, outbox
+from bot import diff, outbox, summary, trouble
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.deliver import Delivery
@@ -30,6 +30,7 @@ from bot.task import Page, Status, Task, is_final
 _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
 _AWAY = 300.0  # seconds without a good poll from which on we say that we were away
 _DAY = 86_400.0
+_ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class Settings:
     first_run: Literal["baseline", "announce"]
     full_scan_interval: float
     retention: float
+    stuck_after: float = 3600.0
+    alerts_channel: str = ""
+    daily_summary: str | None = None  # "HH:MM", by the machine's TZ
 
 
 class Poll:
@@ -59,6 +63,7 @@ class Poll:
         beat: Callable[[], None],
         last_alive: float | None = None,
         progress: Shown,
+        show_board: Callable[[Sequence[Task]], None] | None = None,
     ) -> None:
         self._fetch_page = fetch
         self._delivery = delivery
@@ -68,11 +73,16 @@ class Poll:
         self._settings = settings
         self._beat = beat
         self._progress = progress
+        self._show_board = show_board
         self._budget = Budget()
         self._full: FullRead | None = None
+        self._ours = True  # the last poll met a task that is known, so the list is that of the state
+        self._foreign = False  # a whole list was read in which none is, and nothing known was met since
         self._watched: tuple[Mapping[str, Known], dict[str, Known]] = ({}, {})
         self._last_good = last_alive  # Unix seconds
-        self._reported: set[str] = set()
+        self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
+        self._vanished: tuple[str, ...] = ()
+        self._odd: set[tuple[str, str]] = set()  # (code of the trouble, what was odd)
 
     def cycle(self) -> None:
         """Poll, deliver, and go on with a full read, until the next poll is due.
@@ -81,24 +91,31 @@ class Poll:
         ForeignStateError, StateError, or Stopped.
         """
         began = self._clock.monotonic()
-        try:
-            self._poll()
-        finally:
-            interval = self.interval()
-            # Halves: neither a long queue nor a long list may starve the other.
-            self._delivery.run(began + (interval / 2 if self._full_read_due() else interval))
+        error = self._poll()
+        interval = self.interval()
+        # Halves: neither a long queue nor a long list may starve the other.
+        self._delivery.run(began + (interval / 2 if self._full_read_due() else interval))
+        if self._show_board and not self.owing():
+            watching = self._watching()
+            self._latest = {task_id: task for task_id, task in self._latest.items() if task_id in watching}
+            self._show_board(list(self._latest.values()))
+        if error:
+            raise error
         if self._full_read_due():
             self._read_on(began + interval)
             self._delivery.run(began + interval)
 
     def once(self) -> None:
         """Poll, with a whole full read if one is due, and deliver what is due. Raises as `cycle` does."""
-        try:
-            self._poll()
-            if self._full_read_due():
+        error = self._poll()
+        if not error and self._full_read_due():
+            try:
                 self._read_on(float("inf"))
-        finally:
-            self._delivery.run_once()
+            except ChanjingError as failure:
+                error = failure
+        self._delivery.run_once()
+        if error:
+            raise error
 
     def interval(self) -> float:
         """Return the seconds from the start of one poll to the start of the next."""
@@ -110,17 +127,52 @@ class Poll:
         """Tell whether anything is still to be delivered."""
         return bool(self._store.state.outbox.notices)
 
-    def _poll(self) -> None:
-        if self._store.state.baseline_at is None:
-            self._first_run()
+    def _poll(self) -> ChanjingError | ForeignStateError | None:
+        """Read the list, take note of how that went, and return the error if it failed."""
+        failure: ChanjingError | ForeignStateError | None = None
+        try:
+            if self._store.state.baseline_at is None:
+                self._first_run()
+            else:
+                self._read_news()
+        except (ChanjingError, ForeignStateError) as error:
+            failure = error
         else:
-            self._read_news()
-        self._last_good = self._clock.now()
+            self._last_good = self._clock.now()
+        self._observe(failure)
+        return failure
+
+    def _observe(self, error: ChanjingError | ForeignStateError | None) -> None:
+        """Save what the bot has to say of itself: its trouble, and the summary of the day."""
+        state, now = self._store.state, self._clock.now()
+        watching = self._watching()
+        ailing = trouble.ailments(
+            error,
+            stuck=(task_id for task_id, known in watching.items() if known.age(now) > self._settings.stuck_after),
+            vanished=self._vanished,
+            destinations=state.outbox.destinations,
+            alerts_channel=self._settings.alerts_channel,
+            page_size=state.listing.page_size,
+            odd=self._odd,
+        )
+        troubles, notices = trouble.observe(state.troubles, ailing, now)
+        days, summarised = state.days, state.summarised
+        if self._settings.daily_summary is not None:
+            days = summary.count(days, summary.today(now, None), ())
+            told = summary.due(
+                days, summarised, at=self._settings.daily_summary, rendering=len(watching), now=now, zone=None
+            )
+            if told:
+                notices, summarised = (*notices, told), told.subject.removeprefix("summary:")
+        owed = outbox.owe(state.outbox, notices, state.delivered) if notices else state.outbox
+        self._store.save(replace(state, troubles=troubles, days=days, summarised=summarised, outbox=owed))
 
     def _fetch(self, number: int) -> Page:
         page = self._fetch_page(number, self._page_size())
         self._beat()
         self._report(page)
+        if self._show_board:
+            self._latest |= {task.id: task for task in page.tasks if not is_final(task.status)}
         return page
 
     def _page_size(self) -> int:
@@ -165,17 +217,20 @@ class Poll:
                 pending += new
                 places |= state.listing.places(page)
                 if not read.withheld:
-                    self._take(pending, places, read.outcome() if read.next is None else None)
+                    self._take(pending, places, read.outcome(self._store.state.listing))
                     pending, places = [], {}
-        except ChanjingError:
-            if not read.withheld:
-                self._take((), {}, read.outcome())
-            raise
         finally:
             self._budget.spend(
                 walked=read.pages - read.looks, looked=read.looks, began=began, ended=self._clock.monotonic()
             )
-        self._refuse_foreign(read)
+        if read.foreign or (self._foreign and read.withheld):
+            self._foreign = True
+            raise ForeignStateError(
+                "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
+                "Set the token of that account, or give this one a state.path of its own."
+            )
+        self._foreign = False
+        self._ours = not read.withheld or not read.met
 
     def _read_on(self, until: float) -> None:
         """Go on with the full read, page by page, until *until* or its end."""
@@ -183,21 +238,22 @@ class Poll:
             self._full = FullRead(self._store.state.listing, self._store.state.tasks, now=self._clock.now())
             self._log.debug("full_read_started")
         full = self._full
-        for page, new in self._walk(full):
-            if full.withheld:
-                # Nothing known was listed yet. The poll before this has checked whose list it is.
-                break
-            self._take(new, self._store.state.listing.places(page))
+        for _, new in self._walk(full):
+            state, listing = self._store.state, self._store.state.listing
+            if listing.total_count is not None:
+                now = self._clock.now()
+                unknown = sum(not diff.is_known(task, state.tasks, floor=listing.floor, now=now) for task in new)
+                listing = replace(listing, total_count=listing.total_count + unknown)
+            self._take(new, {}, listing)
             if self._clock.monotonic() >= until:
                 break
         if full.complete:
             self._full = None
-            self._refuse_foreign(full)
             self._settle(full)
 
     def _full_read_due(self) -> bool:
-        if self._full is not None:
-            return True
+        if self._full is not None or not self._ours:
+            return self._ours
         state, now = self._store.state, self._clock.now()
         since = now - state.listing.full_read_at
         due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._page_size()
@@ -206,9 +262,9 @@ class Poll:
     def _settle(self, full: FullRead) -> None:
         """Save what a full read leaves, after all its news has been saved."""
         state, now = self._store.state, self._clock.now()
-        listing = full.outcome(asked=self._page_size(), now=now)
+        listing = full.outcome(state.listing, asked=self._page_size(), now=now)
         settled = diff.settle(
-            state.tasks,
+            _placed(state.tasks, full.places(listing)),
             full.met,
             newest=full.newest,
             floor=listing.floor,
@@ -216,29 +272,28 @@ class Poll:
             keep={notice.subject for notice in state.outbox.notices},
             now=now,
         )
-        # What polls have learnt since this read began stands: it saw the new end earlier than they did.
-        listing = replace(listing, total_count=state.listing.total_count, floor=settled.floor)
-        self._store.save(replace(state, tasks=settled.tasks, listing=listing))
+        self._store.save(replace(state, tasks=settled.tasks, listing=replace(listing, floor=settled.floor)))
         self._log.debug("full_read_finished", tasks=len(full.met), pages=full.pages, order=listing.order)
         for task_id in settled.vanished:
             self._log.warning("task_vanished", task_id=task_id)
 
-    def _take(self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing | None = None) -> None:
+    def _take(self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing) -> None:
         """Save what *listed* changes: the new statuses and the new notices in one write."""
         state, now = self._store.state, self._clock.now()
         found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
-        changed = dict(found.changed)
-        for task_id, place in places.items():
-            known = changed.get(task_id) or state.tasks.get(task_id)
-            if known is not None and known.watched and known.place != place:
-                changed[task_id] = replace(known, place=place)
+        tasks = _placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in found.ended]
+        days = state.days
+        if self._settings.daily_summary is not None and notices:
+            ended = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
+            days = summary.count(days, summary.today(now, None), ended)
         self._store.save(
             replace(
                 state,
-                tasks={**state.tasks, **changed} if changed else state.tasks,
+                days=days,
+                tasks=tasks,
                 outbox=outbox.owe(state.outbox, notices, state.delivered),
-                listing=listing or state.listing,
+                listing=listing,
             )
         )
         for task in found.ended:
@@ -262,20 +317,29 @@ class Poll:
         for page, new in self._walk(full):
             if page.oddities and not page.listed and page.total_count != 0:
                 raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is. Trying again.")
-            known |= diff.baseline(new, now=began)
+            # What is below the floor already would be forgotten at the end.
+            floor = int(full.newest - self._settings.retention)
+            known |= diff.baseline(
+                (t for t in new if not (is_final(t.status) and diff.is_known(t, {}, floor=floor, now=began))), now=began
+            )
             if self._settings.first_run == "announce":
                 young = [t for t in (*young, *new) if self._is_young(t, full.newest)]
             self._progress(len(full.met), full.total_count, done=full.complete)
         now = self._clock.now()
-        listing = full.outcome(asked=self._page_size(), now=now)
-        listing = replace(listing, page_size=self._store.state.listing.page_size)
+        listing = full.outcome(self._store.state.listing, asked=self._page_size(), now=now)
         settled = diff.settle(
-            known, full.met, newest=full.newest, floor=0, retention=self._settings.retention, keep=frozenset(), now=now
+            _placed(known, full.places(listing)),
+            full.met,
+            newest=full.newest,
+            floor=0,
+            retention=self._settings.retention,
+            keep=frozenset(),
+            now=now,
         )
         announced = diff.news({}, young, floor=settled.floor, now=now)
         tasks = {**settled.tasks, **announced.changed}
         watching = sum(one.watched for one in tasks.values())
-        noted = sum(is_final(one.status) for one in known.values()) - len(announced.ended)
+        noted = len(full.met) - watching - len(announced.ended)
         greeting = Greeting(watching=watching, noted=noted, announcing=len(announced.ended))
         notices = [
             Notice("greeting", int(now), "alerts", now, greeting),
@@ -299,20 +363,27 @@ class Poll:
         tasks = self._store.state.tasks
         if tasks is not self._watched[0]:
             self._watched = (tasks, {task_id: known for task_id, known in tasks.items() if known.watched})
+            self._vanished = tuple(task_id for task_id, known in tasks.items() if known.vanished)
         return self._watched[1]
-
-    def _refuse_foreign(self, walk: Read | FullRead) -> None:
-        if walk.foreign:
-            raise ForeignStateError(
-                "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
-                "Set the token of that account, or give this one a state.path of its own."
-            )
 
     def _report(self, page: Page) -> None:
         """Log what is odd about *page*, each kind once."""
         unknown = {task.status for task in page.tasks} - set(Status)
-        for oddity in (*page.oddities, *(f"page {page.number}: unknown status {status}" for status in unknown)):
-            kind = oddity.partition(": ")[2]
-            if kind not in self._reported and len(self._reported) < 100:  # noqa: PLR2004 - a bound on memory
-                self._reported.add(kind)
-                self._log.warning("answer_odd", detail=oddity)
+        odd = [
+            *(("malformed_items", oddity.partition(": ")[2]) for oddity in page.oddities),
+            *(("unknown_status", str(status)) for status in unknown),
+        ]
+        for code, what in odd:
+            if (code, what) not in self._odd and len(self._odd) < _ODDITIES:
+                self._odd.add((code, what))
+                self._log.warning("answer_odd", code=code, detail=what, page=page.number)
+
+
+def _placed(tasks: Mapping[str, Known], places: Mapping[str, int]) -> Mapping[str, Known]:
+    """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
+    moved = {
+        task_id: replace(known, place=place)
+        for task_id, place in places.items()
+        if (known := tasks.get(task_id)) and known.watched and known.place != place
+    }
+    return {**tasks, **moved} if moved else tasks

@@ -201,7 +201,7 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
             ),
             Phrase("The bot's state fits the account again", "机器人的状态文件与账号已相符"),
         ),
-        "count_of_pages_refused": TroubleWords(
+        "page_size_refused": TroubleWords(
             Phrase("Chanjing refuses large pages", "蝉镜拒绝了较大的分页"),
             Phrase(
                 "The bot now reads 10 tasks a page. It misses nothing and needs a few more requests.",

@@ -1,15 +1,24 @@
 """What `status`, `health` and `explain` say, from the state alone."""
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group
 from rich.table import Table
 
-from bot.outbox import Notice
+from bot.diff import Known
+from bot.outbox import Notice, TaskEnded
 from bot.state import State
+from bot.task import Status
 
 OVERDUE = 600.0  # seconds for which a notice may be owed before the bot counts as unwell
+_NAMES = {
+    int(Status.QUEUED): "queued",
+    int(Status.GENERATING): "generating",
+    int(Status.SUCCEEDED): "succeeded",
+    int(Status.FAILED): "failed",
+}
 _SILENT = 120.0  # seconds without a heartbeat, at least
 
 
@@ -96,3 +105,52 @@ def table(told: dict[str, Any]) -> Group:
             one["task_id"], str(one["status"]), one["since"], str(one["attempts"]), then, one["last_error"] or ""
         )
     return Group(facts, "", owed)
+
+
+def matching(state: State, prefix: str) -> list[str]:
+    """Return the ids of the tasks that the state knows and that begin with *prefix*; only the one that equals it."""
+    owed = (notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded))
+    told = (receipt.subject for receipt in state.delivered if receipt.role != "alerts")
+    ids = {*state.tasks, *owed, *told}
+    return [prefix] if prefix in ids else sorted(one for one in ids if prefix and one.startswith(prefix))
+
+
+def explain(state: State, task_id: str, permalink: Callable[[str, str], str]) -> Iterator[tuple[str, str]]:
+    """Yield what is known of *task_id*, a line each as (what, how): why it was or was not announced.
+
+    *permalink* returns the link of (channel, ts), or says why there is none.
+    """
+    yield "task", task_id
+    known = state.tasks.get(task_id)
+    if known is not None:
+        yield "created", (_iso(known.create_time) or "") if known.create_time else "Chanjing did not say"
+        yield "first seen", _iso(known.first_seen) or ""
+        yield "status", f"{known.status} ({_NAMES.get(known.status, 'not documented')})"
+    receipts = [receipt for receipt in state.delivered if receipt.subject == task_id]
+    for receipt in receipts:
+        how = f"{_iso(receipt.at)}, as {receipt.status} ({_NAMES.get(receipt.status)}), in {receipt.channel}"
+        yield "delivered", f"{how}, ts {receipt.ts}" if receipt.ts else f"{how}; a webhook tells no ts"
+        if receipt.ts:
+            yield "permalink", permalink(receipt.channel, receipt.ts)
+    owed = [notice for notice in state.outbox.notices if notice.subject == task_id]
+    for notice in owed:
+        told = _owed(state, notice)
+        then = f"next try {told['next_attempt'] or 'now'}"
+        then = "in doubt: it is looked for in the channel" if told["in_doubt"] else then
+        yield "owed", f"since {told['since']}, {told['attempts']} attempts, {then}"
+        if told["last_error"]:
+            yield "last error", told["last_error"]
+    if not receipts and not owed:
+        yield "announced", _why_not(state, known)
+
+
+def _why_not(state: State, known: Known | None) -> str:
+    if known is None:
+        return "not known: forgotten, as it is older than state.retention, and its receipt is no longer kept"
+    if known.vanished:
+        return "not yet: it vanished from the list before it ended"
+    if known.watched:
+        return "not yet: it has not ended"
+    if state.baseline_at is not None and known.first_seen <= state.baseline_at:
+        return "never: it had ended before the bot's first run, which takes note of such tasks in silence"
+    return "yes; the receipt is no longer kept (the last 500 are)"

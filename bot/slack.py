@@ -22,6 +22,7 @@ from bot.exchange import Answer, Exchange, plain
 from bot.message import Message
 from bot.outbox import EVENT_TYPE, metadata
 
+_BOARD = "lipsync_board"
 WEBHOOK = "webhook"  # stands for the channel where an incoming webhook leads
 
 _RATE_LIMITS = {"ratelimited", "rate_limited", "message_limit_exceeded"}
@@ -81,13 +82,33 @@ class SlackBot:
         self._ask = partial(_ask, secrets=(token,))
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        return self._post(channel, message, metadata(ids))
+
+    def post_board(self, channel: str, message: Message) -> str:
+        """Post *message* as the board of *channel* and return its ts. Raise SlackError."""
+        return self._post(channel, message, {"event_type": _BOARD, "event_payload": {"board": channel}})
+
+    def find_board(self, channel: str, oldest: str) -> str | None:
+        """Return the ts of the newest board in *channel* since the ts *oldest*. Raise SlackError."""
+        boards = (m for m in self._history(channel, oldest) if _stamp(m).get("event_type") == _BOARD)
+        return next((str(message["ts"]) for message in boards if "ts" in message), None)
+
+    def update(self, channel: str, ts: str, message: Message) -> None:
+        """Put *message* in the place of the one with that *ts*. Raise SlackError."""
+        blocks = list(message.blocks)
+        self._ask(
+            "chat.update",
+            lambda: self._client.chat_update(channel=channel, ts=ts, text=message.text, blocks=blocks),
+        )
+
+    def _post(self, channel: str, message: Message, stamp: dict[str, Any]) -> str:
         answer, _ = self._ask(
             "chat.postMessage",
             lambda: self._client.chat_postMessage(
                 channel=channel,
                 text=message.text,
                 blocks=list(message.blocks) or None,
-                metadata=metadata(ids),
+                metadata=stamp,
                 unfurl_links=False,
                 unfurl_media=False,
             ),
@@ -271,10 +292,16 @@ def _retry_after(headers: Mapping[str, Any]) -> float:
     return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else _RETRY_AFTER
 
 
+def _stamp(message: Any) -> Mapping[str, Any]:
+    """Return the metadata of an entry of a channel's history."""
+    stamp = message.get("metadata") if isinstance(message, dict) else None
+    return stamp if isinstance(stamp, dict) else {}
+
+
 def _stamps(message: Any) -> Iterator[tuple[str, str]]:
     """Yield (notice id, ts) for each notice that *message*, an entry of a channel's history, delivers."""
-    stamp = message.get("metadata") if isinstance(message, dict) else None
-    if not isinstance(stamp, dict) or stamp.get("event_type") != EVENT_TYPE:
+    stamp = _stamp(message)
+    if stamp.get("event_type") != EVENT_TYPE:
         return
     payload, ts = stamp.get("event_payload"), message.get("ts")
     ids = payload.get("ids") if isinstance(payload, dict) else None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +20,8 @@ from bot.diff import Known
 from bot.errors import StateError, StateHeldError
 from bot.listing import Listing
 from bot.outbox import Outbox, Receipt
+from bot.summary import Day
+from bot.trouble import Ongoing
 
 VERSION = 1
 
@@ -29,7 +31,8 @@ class State:
     """Everything the bot remembers.
 
     `baseline_at` is when the first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts,
-    `delivered_count` counts all there ever were.
+    `delivered_count` counts all there ever were. `summarised` is the last day told of in a daily summary. `boards` are
+    the ts of the boards, by channel.
     """
 
     version: int = VERSION
@@ -39,6 +42,10 @@ class State:
     outbox: Outbox = field(default_factory=Outbox)
     delivered: tuple[Receipt, ...] = ()
     delivered_count: int = 0
+    troubles: Mapping[str, Ongoing] = field(default_factory=dict)
+    days: Mapping[str, Day] = field(default_factory=dict)
+    summarised: str = ""
+    boards: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +61,34 @@ _STATE = TypeAdapter(State)
 _HOLDER = TypeAdapter(Holder)
 
 
+class Disk(Protocol):
+    """The effects of a save, one call each: a crash, or a power cut, may come between any two. All raise OSError."""
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Create *path*, or create it anew, with *content*, which need not have reached the medium."""
+
+    def sync(self, path: Path) -> None:
+        """Return when what the file, or the names that the directory, holds has reached the medium."""
+
+    def link(self, path: Path, other: Path) -> None:
+        """Give the file *path* the name *other* as well. Raise FileNotFoundError where there is none."""
+
+    def replace(self, path: Path, other: Path) -> None:
+        """Rename *path* to *other*, which is replaced: at every moment there is the one or the other."""
+
+    def unlink(self, path: Path) -> None:
+        """Remove the name *path*, where there is one."""
+
+
 class Store:
     """The state file of the copy of the bot that holds its lock.
 
     `state` is what the file holds: a save that fails leaves both as they were.
     """
 
-    def __init__(self, path: Path, state: State) -> None:
+    def __init__(self, path: Path, state: State, disk: Disk | None = None) -> None:
         self._path = path
+        self._disk = disk or _LocalDisk()
         self.state = state
 
     def save(self, state: State) -> None:
@@ -78,19 +105,56 @@ class Store:
         document = _STATE.dump_json(state, indent=1, exclude_defaults=False)
         new = beside(self._path, ".new")
         try:
-            with _create(new) as file:
-                file.write(document)
-                file.flush()
-                os.fsync(file.fileno())
-            _keep_generation(self._path)
-            # Same directory: os.replace() is atomic only within one file system.
-            new.replace(self._path)
-            _sync_directory(self._path.parent)
+            self._disk.write(new, document)
+            self._disk.sync(new)
+            self._keep_generation()
+            # Same directory: a rename is atomic only within one file system.
+            self._disk.replace(new, self._path)
+            self._disk.sync(self._path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
-                new.unlink()
+                self._disk.unlink(new)
             _refuse(error, self._path, "written")
         self.state = state
+
+    def _keep_generation(self) -> None:
+        """Keep what the file holds now as `.bak`."""
+        passing = beside(self._path, ".bak.new")
+        self._disk.unlink(passing)
+        try:
+            self._disk.link(self._path, passing)
+        except FileNotFoundError:
+            return
+        self._disk.replace(passing, beside(self._path, ".bak"))
+
+
+class _LocalDisk:
+    def write(self, path: Path, content: bytes) -> None:
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+
+    def sync(self, path: Path) -> None:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def link(self, path: Path, other: Path) -> None:
+        try:
+            os.link(path, other)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            # Some file systems have no hard links.
+            shutil.copy2(path, other)
+
+    def replace(self, path: Path, other: Path) -> None:
+        path.replace(other)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
 
 
 class Lock:
@@ -243,33 +307,6 @@ def _strict_json(document: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise ValueError("it holds no object")  # noqa: TRY004 - for the caller it is one more way of being unreadable
     return parsed
-
-
-def _keep_generation(path: Path) -> None:
-    """Keep what *path* holds now as `.bak`."""
-    passing, backup = beside(path, ".bak.new"), beside(path, ".bak")
-    passing.unlink(missing_ok=True)
-    try:
-        os.link(path, passing)
-    except FileNotFoundError:
-        return
-    except OSError:
-        # Some file systems have no hard links.
-        shutil.copy2(path, passing)
-    passing.replace(backup)
-
-
-def _create(path: Path) -> Any:
-    path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def beside(path: Path, suffix: str) -> Path:

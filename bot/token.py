@@ -62,14 +62,14 @@ class FileToken:
     def after_refusal(self, refused: str) -> str | None:
         if self._clock.monotonic() - self._tried < _EVERY:
             return None
-        self._tried = self._clock.monotonic()
         try:
             self._token = self._read()
         except ConfigError as error:
-            # The other program may be writing it just now: the next poll is the retry.
+            # Perhaps it is being written just now: it is read again at the next refusal.
             raise ChanjingRefused(
                 f"token: Chanjing refuses it, and chanjing.access_token_file cannot be read again: {error}."
             ) from None
+        self._tried = self._clock.monotonic()
         return self._token if self._token != refused else None
 
 

@@ -7,17 +7,19 @@ import httpx
 from structlog.typing import FilteringBoundLogger
 
 from bot import state
+from bot.board import Board
 from bot.chanjing import Chanjing, Transport, mint
 from bot.clock import Clock
 from bot.config import Config
 from bot.deliver import Delivery
 from bot.exchange import Exchange
-from bot.message import Message, Style, render
+from bot.message import Message, Style, render, render_board
 from bot.outbox import Notice, Role
 from bot.poll import Poll, Settings
 from bot.progress import Shown
 from bot.secret import read_secret
 from bot.slack import WEBHOOK, Slack, SlackBot, SlackWebhook
+from bot.task import Task
 from bot.token import FileToken, GivenToken, MintedToken, TokenSource
 
 
@@ -42,8 +44,9 @@ def polling(
         store = state.Store(path, loaded)
         store.write(loaded)
         with http(trust_env=trust_env) as client:
+            destination = slack(config, client)
             delivery = Delivery(
-                slack(config, client),
+                destination,
                 store,
                 clock,
                 log,
@@ -66,11 +69,15 @@ def polling(
                     active_interval=config.poll.active_interval,
                     first_run=config.poll.first_run,
                     full_scan_interval=config.poll.full_scan_interval,
+                    stuck_after=config.poll.stuck_after,
                     retention=config.state.retention,
+                    alerts_channel=routes(config)["alerts"],
+                    daily_summary=config.slack.daily_summary,
                 ),
                 beat=lock.beat,
                 last_alive=lock.last_alive,
                 progress=progress,
+                show_board=_board(config, destination, store, clock, log),
             )
     finally:
         lock.release()
@@ -116,6 +123,25 @@ def slack(config: Config, client: Callable[[float], httpx.Client]) -> Slack:
         return SlackWebhook(settings.webhook_url.get_secret_value(), exchange)
     token = settings.bot_token.get_secret_value() if settings.bot_token else ""
     return SlackBot(token, settings.base_url, exchange)
+
+
+def _board(
+    config: Config, destination: Slack, store: state.Store, clock: Clock, log: FilteringBoundLogger
+) -> Callable[[Sequence[Task]], None] | None:
+    if not config.slack.board:
+        return None
+    if not isinstance(destination, SlackBot):
+        log.warning("board_impossible", detail="slack.board needs a bot token: a webhook cannot update a message")
+        return None
+    style = Style(config.slack.language)
+    return Board(
+        destination,
+        store,
+        clock,
+        log,
+        channel=routes(config)["success"],
+        render=lambda rows, now: render_board(rows, now, style),
+    ).show
 
 
 def routes(config: Config) -> dict[Role, str]:

@@ -103,7 +103,7 @@ def test_the_board_shows_the_oldest_first_with_progress_and_age():
     ]
     assert render_board(rows, NOW, EN).text.split("\n") == [
         ":hourglass_flowing_sand: *4 lip-sync videos rendering*",
-        "▰▰▰▰▰▰▰▱▱▱ 75% · 3 min 20 s · `old`",
+        "▰▰▰▰▰▰▰▱▱▱ 75% · 3 min · `old`",
         "▰▰▰▱▱▱▱▱▱▱ 30% · 20 s · `young`",
         "▱▱▱▱▱▱▱▱▱▱ queued · 5 s · `queued`",
         "▰▰▰▰▰▱▱▱▱▱ 50% · `unknown`",

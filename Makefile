@@ -1,0 +1,64 @@
+# Everything one does with this project, the same on a laptop and in CI. Needs Python 3.11 or later, and pip's network.
+
+MINIMUM := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c '$(MINIMUM)' 2>/dev/null && echo "$$p" && break; done)
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+RUNTIME = $(VENV)/.runtime
+DEV = $(VENV)/.dev
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	--custom-compile-command "make lock" pyproject.toml
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run test check fix lock clean
+
+help: ## show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(RUNTIME) ## see the whole job in 20 seconds: no account needed
+	@$(BIN)/python -m bot demo
+
+run: $(RUNTIME) ## watch Chanjing and post to Slack, as config.yaml says
+	@$(BIN)/python -m bot run
+
+test: $(DEV) ## run the tests
+	@$(BIN)/python -m pytest --quiet
+
+check: $(DEV) ## run everything that must hold before a change is merged
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet --cov
+
+fix: $(DEV) ## format the code, and mend what can be mended without thought
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(DEV) ## bring the locked requirements up to date with pyproject.toml and with what has been released
+	$(LOCK) --upgrade --output-file requirements.txt
+	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove what the other targets have made
+	rm -rf $(VENV) .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+$(RUNTIME): $(VENV)/pyvenv.cfg requirements.txt
+	@echo "installing what lipsync-bot needs into $(VENV) …"
+	@$(INSTALL) requirements.txt
+	@touch $@
+
+$(DEV): $(VENV)/pyvenv.cfg requirements-dev.txt
+	@echo "installing what its checks need into $(VENV) …"
+	@$(INSTALL) requirements-dev.txt
+	@touch $@
+
+$(VENV)/pyvenv.cfg:
+	@"$(PYTHON)" -c '$(MINIMUM)' 2>/dev/null || { \
+		echo "lipsync-bot needs Python 3.11 or later with venv and pip; $(or $(PYTHON),python3) is not that."; \
+		echo "On Debian and Ubuntu: apt install python3-venv. Elsewhere name one: make PYTHON=/path/to/python3.13 …"; \
+		exit 1; } >&2
+	@"$(PYTHON)" -m venv $(VENV)

@@ -1,0 +1,61 @@
+"""What `preview` shows: the messages as they will look, from samples or from what is owed."""
+
+import json
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.rule import Rule
+
+from bot import samples as sample
+from bot import terminal
+from bot.message import Message, Style, render, render_board
+from bot.outbox import TaskEnded
+from bot.state import State
+
+_SAMPLES = {
+    "success": ("success",),
+    "failure": ("failure",),
+    "digest": ("digest-success", "digest-failure"),
+    "board": (),
+    "summary": ("summary",),
+    "alert": ("trouble", "trouble-over"),
+    "greeting": ("greeting",),
+}
+_BUILDER = "https://app.slack.com/block-kit-builder#"
+
+
+def samples(kind: str | None, style: Style) -> Iterator[Message]:
+    """Yield the sample messages of *kind* (None: of every kind)."""
+    for one, names in _SAMPLES.items():
+        if kind in {None, one}:
+            yield from (render(sample.SAMPLES[name], style) for name in names)
+            if one == "board":
+                yield render_board(sample.BOARD, sample.NOW, style)
+
+
+def owed(state: State) -> list[str]:
+    """Return the ids of the tasks that are owed: only of those does the state keep everything."""
+    return [notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded)]
+
+
+def of_task(state: State, task_id: str, style: Style) -> Message:
+    """Return the message for a task that is owed, as it would be posted next."""
+    notice = next(notice for notice in state.outbox.notices if notice.subject == task_id)
+    return render([notice.content], style, rung=notice.rung)
+
+
+def as_json(message: Message) -> str:
+    """Return *message* as Slack's chat.postMessage takes it."""
+    return json.dumps({"text": message.text, "blocks": list(message.blocks)}, ensure_ascii=False, indent=2)
+
+
+def link(message: Message) -> str:
+    """Return a link that shows *message* in Slack's Block Kit Builder."""
+    return _BUILDER + quote(json.dumps({"blocks": list(message.blocks)}, ensure_ascii=False), safe="")
+
+
+def draw(message: Message, console: Console) -> None:
+    """Draw *message* on the terminal about as Slack shows it."""
+    console.print(Rule(style="dim"))
+    terminal.draw(message, console)

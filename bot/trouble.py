@@ -1,0 +1,128 @@
+"""Pure: the bot's own trouble → notices.
+
+What ails the bot is observed after each poll, as a level: the causes in force now. One message is owed when a cause
+has been in force for five minutes, one when it is over, and at most one an hour for one cause.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from bot.errors import ChanjingRefused, ForeignStateError, LipsyncBotError
+from bot.outbox import Destination, Notice, Trouble
+
+LASTING = 300.0  # seconds for which a cause must be in force before it is told
+_HOUR = 3600.0
+_SHOWN = 10  # subjects named in one message
+
+# Those that end are told to be over; the others are told once for each subject and never again.
+ENDING = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
+LASTING_FOR_EVER = ("task_vanished", "page_size_refused", "unknown_status", "malformed_items")
+CODES = (*ENDING, *LASTING_FOR_EVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Ailment:
+    """One cause as it is now: `detail` is the text of the error; `subjects` are what it concerns, such as task ids."""
+
+    detail: str = ""
+    subjects: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Ongoing:
+    """One cause as remembered. Times are Unix seconds; `told_at` 0: not told. `subjects` are those it was told of."""
+
+    since: float
+    told_at: float = 0.0
+    subjects: tuple[str, ...] = ()
+    over: bool = False
+
+
+def ailments(
+    error: LipsyncBotError | None,
+    *,
+    stuck: Iterable[str],
+    vanished: Iterable[str],
+    destinations: Mapping[str, Destination],
+    alerts_channel: str,
+    page_size: int,
+    odd: Iterable[tuple[str, str]],
+) -> dict[str, Ailment]:
+    """Return the causes in force now, given what this poll met.
+
+    *error* is how the poll failed; *page_size* is what the list was found to take (0: whatever was asked); *odd* are
+    (code, what) of answers that could not be read whole. A channel that refuses is not told of in that very channel.
+    """
+    found: dict[str, Ailment] = {}
+    match error:
+        case ForeignStateError():
+            found["foreign_state"] = Ailment(str(error))
+        case ChanjingRefused():
+            found["chanjing_refused"] = Ailment(str(error))
+        case LipsyncBotError():
+            found["chanjing_unreachable"] = Ailment(str(error))
+    refusing = {c: d.error for c, d in destinations.items() if d.refusals and c != alerts_channel}
+    subjects = {
+        "task_stuck": frozenset(stuck),
+        "task_vanished": frozenset(vanished),
+        "page_size_refused": frozenset({str(page_size)} if page_size else ()),
+        **{
+            code: frozenset(what for other, what in odd if other == code)
+            for code in ("unknown_status", "malformed_items")
+        },
+    }
+    found |= {code: Ailment(subjects=concerned) for code, concerned in subjects.items() if concerned}
+    if refusing:
+        found["slack_refused"] = Ailment("; ".join(refusing.values()), frozenset(refusing))
+    return found
+
+
+def observe(
+    remembered: Mapping[str, Ongoing], now_ailing: Mapping[str, Ailment], now: float
+) -> tuple[Mapping[str, Ongoing], tuple[Notice, ...]]:
+    """Return what is to be remembered of each cause, and the notices that are owed for it.
+
+    The same object comes back where nothing changed.
+    """
+    after = dict(remembered)
+    owed: list[Notice] = []
+    for code, ailment in now_ailing.items():
+        before = after.get(code)
+        if before is None or before.over:
+            # Told less than an hour ago: the clock of the hour goes on.
+            before = Ongoing(now, told_at=before.told_at if before else 0.0)
+        # Never ahead of now, where the clock was set back.
+        after[code] = before = replace(before, since=min(before.since, now), told_at=min(before.told_at, now))
+        if told := _tell(code, before, ailment, now):
+            after[code], notice = told
+            owed.append(notice)
+    for code, before in remembered.items():
+        if code in now_ailing or code in LASTING_FOR_EVER:
+            continue
+        if _told(before) and not before.over:
+            owed.append(_notice(code, before, Trouble(code, "", before.since, over=True, until=now), now))
+            after[code] = replace(before, over=True)
+        elif not 0 <= now - before.told_at < _HOUR:
+            del after[code]
+        elif not before.over:
+            after[code] = replace(before, over=True)
+    return (after if after != remembered else remembered), tuple(owed)
+
+
+def _told(one: Ongoing) -> bool:
+    return one.told_at >= one.since > 0
+
+
+def _tell(code: str, before: Ongoing, ailment: Ailment, now: float) -> tuple[Ongoing, Notice] | None:
+    """Return the cause as told now, and the notice; None where there is nothing to tell, or not yet."""
+    fresh = sorted(ailment.subjects - set(before.subjects))
+    if now - before.since < LASTING or (_told(before) and not fresh) or 0 <= now - before.told_at < _HOUR:
+        return None
+    named = ", ".join(fresh[:_SHOWN]) + (f" (+{len(fresh) - _SHOWN})" if len(fresh) > _SHOWN else "")
+    trouble = Trouble(code, ": ".join(filter(None, (named, ailment.detail))), before.since)
+    told = replace(before, told_at=now, subjects=tuple(sorted(ailment.subjects)))
+    return told, _notice(code, told, trouble, now)
+
+
+def _notice(code: str, ongoing: Ongoing, trouble: Trouble, now: float) -> Notice:
+    return Notice(f"trouble:{code}:{ongoing.told_at:.0f}", int(trouble.over), "alerts", now, trouble)

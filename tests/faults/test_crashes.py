@@ -1,0 +1,138 @@
+"""The program dies at every boundary of an effect, once each, until a run completes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tests.faults.world import SETTLE, Fault, Survival, World
+
+
+def one_end(world: World) -> None:
+    """A task ends."""
+    world.chanjing.put("a", 10)
+    world.run(31)
+    world.chanjing.put("a", 20)
+    world.run(12)
+
+
+def digests_for_two_channels(world: World) -> None:
+    """Many end at once, some failed, for two channels; more end meanwhile, which must not join what was marked."""
+    for number in range(26):
+        world.chanjing.put(f"good{number}", 20)
+    for number in range(7):
+        world.chanjing.put(f"bad{number}", 30)
+    world.run(31)
+    for number in range(3):
+        world.chanjing.put(f"late{number}", 20)
+    world.run(40)
+
+
+def doubt(*faults: Fault | None) -> Callable[[World], None]:
+    """Return a story in which the posts meet *faults*; looks are made, the last may find nothing."""
+
+    def story(world: World) -> None:
+        world.slack.faults.extend(faults)
+        one_end(world)
+        world.run(2 * SETTLE)
+
+    return story
+
+
+def lagging_history(world: World) -> None:
+    """The reply is lost, and the message is not in the history until the last look."""
+    world.slack.lag = SETTLE - 20
+    world.slack.faults.append("lost_after")
+    one_end(world)
+    world.run(2 * SETTLE)
+
+
+STORIES: dict[str, Callable[[World], None]] = {
+    "one end": one_end,
+    "digests for two channels": digests_for_two_channels,
+    "in doubt, posted": doubt("lost_after"),
+    "in doubt, not posted": doubt("lost_before"),
+    "in doubt twice": doubt("lost_before", "lost_after"),
+    "down the ladder": doubt("unsayable", "unsayable", "unsayable"),
+    "down the ladder, then in doubt": doubt("unsayable", "unsayable", "lost_after"),
+    "refused, then limited": doubt("refused", "limited"),
+    "lagging history": lagging_history,
+}
+
+
+def deaths(tmp_path: Path, story: Callable[[World], None], survival: Survival) -> Iterator[World]:
+    """Yield, for every n, the world after a run that died at its n-th effect and a restart; the last did not die."""
+    for n in range(5_000):
+        (tmp_path / str(n)).mkdir()
+        world = World(tmp_path / str(n), route={"success": "C1", "failure": "C2", "alerts": "C1"}, interval=10.0)
+        world.start()
+        world.run(11)
+        died = world.dies(lambda: story(world), at=n)  # noqa: B023 - called at once
+        if died:
+            world.start(survival)
+        world.settle()
+        yield world
+        if not died:
+            return
+    raise AssertionError("the story does not end")
+
+
+@pytest.mark.parametrize("survival", get_args(Survival))
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+def test_wherever_the_program_dies_each_end_is_told_in_exactly_one_message(
+    tmp_path: Path, story: Callable[[World], None], survival: Survival
+) -> None:
+    runs = 0
+    for world in deaths(tmp_path, story, survival):
+        world.check()
+        runs += 1
+    assert runs > 20
+
+
+@pytest.mark.parametrize("survival", get_args(Survival))
+def test_wherever_the_first_run_dies_what_was_unfinished_then_is_told_later(tmp_path: Path, survival: Survival) -> None:
+    died, n = True, 0
+    while died:
+        (tmp_path / str(n)).mkdir()
+        world = World(tmp_path / str(n))
+        world.chanjing.put("old", 20)
+        world.chanjing.put("new", 10)
+        died = world.dies(world.start_and_run, at=n)
+        world.start(survival)
+        world.run(1)
+        world.chanjing.put("new", 20)
+        world.settle()
+        world.check({("new", 20)})
+        n += 1
+    assert n > 20
+
+
+@pytest.mark.parametrize("hours", [-72, -5, 5, 72])
+def test_what_is_looked_for_is_newer_than_the_last_receipt_whatever_our_clock_says(tmp_path: Path, hours: int) -> None:
+    world = World(tmp_path)
+    world.start()
+    world.run(31)
+    greeting = world.slack.posts[0].ts
+    world.clock.skew = hours * 3_600.0
+    world.slack.faults.append("lost_after")
+    one_end(world)
+    world.settle()
+    world.check()
+    assert world.slack.looks[-1] == ("C1", greeting)
+
+
+def test_a_marked_digest_is_posted_again_unchanged(tmp_path: Path) -> None:
+    world = World(tmp_path, digest_after=1)
+    world.start()
+    world.run(31)
+    for name in "abc":
+        world.chanjing.put(name, 20)
+    world.slack.faults.append("lost_before")
+    world.run_until_death("look")
+    world.chanjing.put("d", 20)
+    world.start()
+    world.settle()
+    attempts = [ids for _, ids in world.slack.attempts if len(ids) > 1]
+    assert attempts[0] == attempts[1]
+    world.check()

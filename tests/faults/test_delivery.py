@@ -1,0 +1,84 @@
+"""The promises against single faults, on a simulated clock."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.outbox import LOOKS
+from tests.faults.world import SETTLE, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.start()
+    world.run(60)
+    return world
+
+
+def end_one(world: World, task_id: str = "a") -> None:
+    world.chanjing.put(task_id, 10)
+    world.run(31)
+    world.chanjing.put(task_id, 20)
+
+
+def test_a_failed_look_is_repeated_before_anything_is_posted_again(world: World) -> None:
+    end_one(world)
+    world.slack.faults.extend(["lost_after"])
+    world.slack.failing_looks = 4
+    world.settle()
+    world.check()
+
+
+def test_a_failed_reading_at_the_start_is_repeated_before_the_first_post(world: World) -> None:
+    end_one(world)
+    world.run_until_death("post")
+    world.slack.failing_looks = 3
+    world.start()
+    world.settle()
+    world.check()
+
+
+def test_a_single_poll_goes_on_with_looks_that_are_due(world: World) -> None:
+    end_one(world)
+    world.slack.faults.append("lost_before")
+    world.poll.once()
+    for _ in range(4):
+        world.clock.real += 60
+        world.start()
+        world.poll.once()
+    world.check()
+
+
+@pytest.mark.parametrize("step", [-3_600.0, 7 * 86_400.0])
+def test_a_clock_that_steps_while_the_bot_is_down_does_not_shorten_the_looks(world: World, step: float) -> None:
+    end_one(world)
+    world.slack.lag = LOOKS[1] * SETTLE
+    world.run_until_death("post")
+    world.clock.skew = step
+    world.start()
+    world.settle()
+    world.check()
+
+
+def test_a_channel_whose_history_can_be_read_again_is_looked_through_before_a_message_is_repeated(world: World) -> None:
+    end_one(world)
+    world.slack.dead["C1"] = "not_in_channel"
+    world.start()
+    world.settle(60)
+    assert world.owed == ["a"]
+    world.slack.dead.clear()
+    world.slack.faults.append("lost_after")
+    world.settle()
+    world.check()
+
+
+def test_removed_from_the_channel_while_in_doubt_and_invited_again(world: World) -> None:
+    end_one(world)
+    world.run_until_death("post")
+    world.slack.dead["C1"] = "not_in_channel"
+    world.start()
+    world.run(120)
+    world.slack.dead.clear()
+    world.settle()
+    world.check()

@@ -1,0 +1,365 @@
+"""A world in memory around the real poll and delivery: clock, disk, Chanjing and Slack, each of which can fail.
+
+Every effect is counted, before and after. `World.die_at` ends the program at one of them, as SIGKILL or a power cut do;
+`World.start` starts it again from what the disk kept.
+"""
+
+import contextlib
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from bot import state
+from bot.deliver import Delivery
+from bot.errors import (
+    ChanjingError,
+    DestinationRefused,
+    OutcomeUnknown,
+    PayloadRefused,
+    RateLimited,
+    StateError,
+    Stopped,
+)
+from bot.message import Message, Style, render
+from bot.outbox import Notice, Role, notice_id
+from bot.poll import Poll, Settings
+from bot.state import State, Store
+from bot.task import Page, Task
+
+Survival = Literal["kill", "power_cut", "torn"]
+"""What a death leaves on the disk: all that was done; only what was synced; or every name, but only synced content."""
+
+Fault = Literal["lost_before", "lost_after", "limited", "refused", "unsayable"]
+
+SETTLE = 45.0
+
+
+class Death(BaseException):
+    """The program ends here. No handler of its own may catch this."""
+
+
+class Effects:
+    """Counts what the program does to the world; dies at the chosen one."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.die_at: int | None = None
+        self.die_on: str | None = None
+
+    @contextlib.contextmanager
+    def around(self, name: str) -> Iterator[None]:
+        # To die after one effect is to die before the next, so only the beginnings are counted.
+        self.names.append(name)
+        if self.die_at is not None and len(self.names) > self.die_at:
+            raise Death(name)
+        yield
+        self.done(name)
+
+    def done(self, name: str) -> None:
+        if name == self.die_on:
+            raise Death(name)
+
+
+class SimulatedClock:
+    """Time that passes only when somebody waits. The Unix time can be stepped, the monotonic one cannot."""
+
+    def __init__(self) -> None:
+        self.real = 1_750_000_000.0  # what the clock of everybody else says
+        self.skew = 0.0
+        self.stop_at = float("inf")
+
+    def now(self) -> float:
+        return self.real + self.skew
+
+    def monotonic(self) -> float:
+        return self.real
+
+    def wait(self, seconds: float) -> None:
+        if self.real + seconds >= self.stop_at:
+            self.real = max(self.real, self.stop_at)
+            raise Stopped
+        self.real += seconds
+
+
+class SimulatedDisk:
+    """One directory whose names and contents are lost in a power cut unless they were synced."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+        self._content: dict[int, bytes] = {}
+        self._synced: dict[int, bytes] = {}
+        self._names: dict[str, int] = {}
+        self._synced_names: dict[str, int] = {}
+        self._inodes = itertools.count()
+        self.full = False
+
+    def write(self, path: Path, content: bytes) -> None:
+        with self._effects.around("write"):
+            if self.full:
+                raise OSError(28, "No space left on device")
+            self._names[path.name] = inode = next(self._inodes)
+            self._content[inode] = content
+
+    def sync(self, path: Path) -> None:
+        with self._effects.around("sync"):
+            if path.name in self._names:
+                inode = self._names[path.name]
+                self._synced[inode] = self._content[inode]
+            else:
+                self._synced_names = dict(self._names)
+
+    def link(self, path: Path, other: Path) -> None:
+        with self._effects.around("link"):
+            if path.name not in self._names:
+                raise FileNotFoundError(2, "No such file or directory")
+            self._names[other.name] = self._names[path.name]
+
+    def replace(self, path: Path, other: Path) -> None:
+        with self._effects.around("rename"):
+            self._names[other.name] = self._names.pop(path.name)
+
+    def unlink(self, path: Path) -> None:
+        self._names.pop(path.name, None)
+
+    def come_back(self, survival: Survival) -> dict[str, bytes]:
+        """Return the files that are there after a death."""
+        if survival == "power_cut":
+            self._names = dict(self._synced_names)
+        if survival != "kill":
+            self._content = {inode: self._synced.get(inode, b"") for inode in self._content}
+        self._synced_names, self._synced = dict(self._names), dict(self._content)
+        return {name: self._content[inode] for name, inode in self._names.items()}
+
+
+class SimulatedChanjing:
+    """The list, newest first."""
+
+    def __init__(self, clock: SimulatedClock, effects: Effects) -> None:
+        self._clock = clock
+        self._effects = effects
+        self._tasks: dict[str, Task] = {}
+        self.stale: dict[str, Task] = {}  # older answers, served instead
+        self.down = False
+        self.requests: list[float] = []
+
+    def put(self, task_id: str, status: int) -> None:
+        """Add the task, or give it another status."""
+        old = self._tasks.get(task_id)
+        created = old.create_time if old else int(self._clock.real)
+        link = f"https://example.com/{task_id}.mp4" if status == 20 else ""
+        self._tasks[task_id] = Task(task_id, status, video_url=link, create_time=created)
+
+    def serve_older(self, task_id: str) -> None:
+        """Serve the task as it was when it was being generated, until `stale` is cleared."""
+        if task_id in self._tasks:
+            self.stale[task_id] = replace(self._tasks[task_id], status=10, video_url="")
+
+    @property
+    def ended(self) -> set[tuple[str, int]]:
+        return {(task.id, task.status) for task in self._tasks.values() if task.status in {20, 30}}
+
+    def page(self, number: int, size: int) -> Page:
+        with self._effects.around("listing"):
+            self.requests.append(self._clock.real)
+            self._clock.wait(0.01)
+            if self.down:
+                raise ChanjingError("list: no answer")
+            shown = [self.stale.get(task.id, task) for task in reversed(self._tasks.values())]
+            here = tuple(shown[(number - 1) * size : number * size])
+            return Page(number, here, listed=len(here), size=size, total_count=len(shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    channel: str
+    ts: str
+    at: float
+    ids: tuple[str, ...]
+    text: str
+
+
+class SimulatedSlack:
+    """Implements bot.slack.Slack. `faults` meet the posts in turn; `lag` is how late a message shows in the history."""
+
+    def __init__(self, clock: SimulatedClock, effects: Effects) -> None:
+        self._clock = clock
+        self._effects = effects
+        self._last = 0.0
+        self.posts: list[Posted] = []
+        self.attempts: list[tuple[str, tuple[str, ...]]] = []
+        self.looks: list[tuple[str, str]] = []
+        self.faults: deque[Fault | None] = deque()
+        self.failing_looks = 0
+        self.limited_until = 0.0
+        self.dead: dict[str, str] = {}  # channel → reason
+        self.unreadable: dict[str, str] = {}
+        self.hanging = False
+        self.lag = 0.0
+
+    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        self.attempts.append((channel, ids))
+        with self._effects.around("post"):
+            self._clock.wait(0.0)
+            fault = self.faults.popleft() if self.faults else None
+            self._refuse(channel)
+            match fault:
+                case "lost_before":
+                    raise OutcomeUnknown("the connection broke", reason="lost")
+                case "limited":
+                    raise RateLimited("ratelimited", reason="ratelimited", retry_after=3.0)
+                case "refused":
+                    raise DestinationRefused("is_archived", reason="is_archived")
+                case "unsayable":
+                    raise PayloadRefused("invalid_blocks", reason="invalid_blocks")
+            self._last = max(self._clock.real, self._last + 0.000001)
+            ts = f"{self._last:.6f}"
+            self.posts.append(Posted(channel, ts, self._clock.real, ids, message.text))
+            if fault == "lost_after":
+                raise OutcomeUnknown("the reply was lost", reason="lost")
+            return ts
+
+    def look(self, channel: str, oldest: str) -> dict[str, str]:
+        self.looks.append((channel, oldest))
+        with self._effects.around("look"):
+            self._refuse(channel)
+            if self.failing_looks:
+                self.failing_looks -= 1
+                raise OutcomeUnknown("history: half an answer", reason="half")
+            if reason := self.unreadable.get(channel):
+                raise DestinationRefused(reason, reason=reason)
+            seen = self._clock.real - self.lag
+            return {
+                id_: post.ts
+                for post in self.posts
+                if post.channel == channel and float(post.ts) > float(oldest) and post.at <= seen
+                for id_ in post.ids
+            }
+
+    def _refuse(self, channel: str) -> None:
+        if self.hanging:
+            self._clock.wait(10.0)
+            raise OutcomeUnknown("no whole answer within 10 s", reason="ReadTimeout")
+        if self._clock.real < self.limited_until:
+            raise RateLimited("ratelimited", reason="ratelimited", retry_after=300.0)
+        if reason := self.dead.get(channel):
+            raise DestinationRefused(reason, reason=reason)
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that outlives the program, and the program while it runs."""
+
+    directory: Path
+    route: dict[Role, str] = field(default_factory=lambda: {"success": "C1", "failure": "C1", "alerts": "C1"})
+    digest_after: int = 5
+    pace: float = 1.0
+    interval: float = 30.0
+    page_size: int = 50
+    effects: Effects = field(default_factory=Effects)
+    clock: SimulatedClock = field(init=False)
+    disk: SimulatedDisk = field(init=False)
+    chanjing: SimulatedChanjing = field(init=False)
+    slack: SimulatedSlack = field(init=False)
+    poll: Poll = field(init=False)
+    delivery: Delivery = field(init=False)
+    store: Store = field(init=False)
+    _starts: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.clock = SimulatedClock()
+        self.disk = SimulatedDisk(self.effects)
+        self.chanjing = SimulatedChanjing(self.clock, self.effects)
+        self.slack = SimulatedSlack(self.clock, self.effects)
+
+    def start(self, survival: Survival = "kill") -> None:
+        """Start the program from what the disk holds after a death."""
+        directory = self.directory / str(next(self._starts))
+        directory.mkdir()
+        path = directory / "state.json"
+        for name, content in self.disk.come_back(survival).items():
+            (directory / name).write_bytes(content)
+        log = structlog.wrap_logger(structlog.ReturnLogger())
+        self.store = Store(path, state.load(path, lambda _: None), self.disk)
+        self.store.write(self.store.state)
+        self.delivery = Delivery(
+            self.slack, self.store, self.clock, log,
+            route=self.route, render=_put_into_words, digest_after=self.digest_after, pace=self.pace, settle=SETTLE,
+            beat=lambda: None,
+        )  # fmt: skip
+        settings = Settings(self.page_size, self.interval, 5.0, "baseline", 3600.0, 7 * 86_400.0)
+        self.poll = Poll(
+            self.chanjing.page, self.delivery, self.store, self.clock, log, settings,
+            beat=lambda: None, progress=lambda *_, **__: None,
+        )  # fmt: skip
+
+    def run(self, seconds: float) -> None:
+        """Let the program poll and deliver for *seconds*, as bot.daemon does."""
+        end = self.clock.real + seconds
+        while self.clock.real < end:
+            began = self.clock.real
+            with contextlib.suppress(ChanjingError, StateError):  # the next cycle is the retry
+                self.poll.cycle()
+            self.clock.wait(max(0.0, began + self.poll.interval() - self.clock.real))
+
+    def start_and_run(self) -> None:
+        self.start()
+        self.run(31)
+
+    def settle(self, seconds: float = 3_600.0) -> None:
+        """Run until nothing is owed and a poll has passed, or for *seconds*."""
+        end = self.clock.real + seconds
+        self.run(self.interval + 1)
+        while self.owed and self.clock.real < end:
+            self.run(1)
+
+    def dies(self, work: Callable[[], object], *, at: int) -> bool:
+        """Do *work* and tell whether the program died of it, at the effect *at*, counted from 0."""
+        self.effects.die_at = len(self.effects.names) + at
+        try:
+            work()
+        except Death:
+            return True
+        finally:
+            self.effects.die_at = None
+        return False
+
+    def run_until_death(self, on: str) -> None:
+        """Run until the effect *on*, at which the program dies."""
+        self.effects.die_on = on
+        try:
+            self.run(3_600)
+        except Death:
+            self.effects.die_on = None
+            return
+        raise AssertionError(f"there was no {on!r} to die of")
+
+    @property
+    def state(self) -> State:
+        return self.store.state
+
+    @property
+    def owed(self) -> list[str]:
+        return [notice.subject for notice in self.state.outbox.notices]
+
+    def told(self) -> Counter[tuple[str, int]]:
+        """Return in how many messages each (task, status) was announced."""
+        roles: dict[int, Role] = {20: "success", 30: "failure"}
+        ids = Counter(id_ for post in self.slack.posts for id_ in post.ids)
+        subjects = {(task, status) for task in self.chanjing._tasks for status in (20, 30)}
+        told = {one: ids[notice_id(one[0], one[1], roles[one[1]])] for one in subjects}
+        return Counter({one: count for one, count in told.items() if count})
+
+    def check(self, expected: set[tuple[str, int]] | None = None) -> None:
+        """Assert that every end was told in exactly one message, and that nothing is owed."""
+        wanted = self.chanjing.ended if expected is None else expected
+        assert self.told() == dict.fromkeys(wanted, 1)
+        assert self.owed == []
+
+
+def _put_into_words(notices: Sequence[Notice]) -> Message:
+    return render([n.content for n in notices], Style("en"), rung=max(n.rung for n in notices))

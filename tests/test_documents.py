@@ -1,0 +1,178 @@
+"""What the documents say, held to what the program does."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from bot import check, cli
+from bot.config import KEYS
+from bot.demo.slack import Channel, SlackServer
+from bot.exchange import Exchange
+from bot.slack import SlackBot
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PICTURES = sorted(ROOT.glob("docs/img/*"))
+
+
+def rows(heading: str) -> Iterator[list[str]]:
+    """Yield the cells of each row of the first table below *heading*, without the head."""
+    section = README.partition(f"\n{heading}\n")[2]
+    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    for line in table[0].splitlines()[2:] if table else []:
+        yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# Options
+
+
+def test_the_readme_lists_each_key_with_its_environment_name_and_default():
+    listed = [(key, environment, default) for key, environment, default, _ in rows("## Options")]
+    assert listed == [(f"`{k.name}`", f"`{k.environment}`", f"`{k.default}`" if k.default else "–") for k in KEYS]
+
+
+def test_each_setting_named_in_a_document_exists():
+    sections = "|".join({key.name.partition(".")[0] for key in KEYS} - {"slack"})
+    known = {key.name for key in KEYS}
+    for document in DOCUMENTS:
+        named = re.findall(rf"`((?:{sections}|slack)\.[a-z_]+)`", document.read_text("utf-8"))
+        files = {name for name in named if (ROOT / "bot" / f"{name.partition('.')[0]}.py").exists()}
+        assert set(named) - known - files == set(), document
+
+
+# Commands
+
+
+def commands() -> list[str]:
+    """Return every command line with lipsync-bot in the README, up to a pipe."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    lines = [line for line in blocks.splitlines() if line.startswith("lipsync-bot ")]
+    spans = [span for span in re.findall(r"`([^`\n]+)`", README) if span.startswith("lipsync-bot ")]
+    return sorted({re.split(r"\\?\||#", line)[0].strip() for line in lines + spans})
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_in_the_readme_exists_with_its_options(line):
+    _, command, *arguments = shlex.split(line)
+    shown = CliRunner().invoke(cli.app, [command, "--help"], env={"TERM": "dumb", "COLUMNS": "100"})
+    assert shown.exit_code == 0, shown.output
+    for option in (argument for argument in arguments if argument.startswith("-")):
+        assert option in shown.output
+
+
+def test_the_readme_shows_every_command():
+    shown = {shlex.split(line)[1] for line in commands()}
+    assert shown == {command.name for command in cli.app.registered_commands}
+
+
+def test_the_readme_lists_the_exit_codes():
+    codes = {int(code) for code, _ in rows("### Exit codes")}
+    assert codes == {cli.DONE, cli.UNDONE, cli.USAGE, cli.HELD, cli.STATE}
+
+
+# Errors
+
+
+def said_by_the_program() -> str:
+    """Return the source of the program with its split strings joined."""
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "bot").glob("*.py"))
+    return re.sub(r'"\s*\n\s*f?"', "", source)
+
+
+def test_the_program_says_each_error_that_the_readme_explains():
+    source = said_by_the_program()
+    explained = [text for says, _ in rows("## When something is wrong") for text in code(says)]
+    assert [text for text in explained if text not in source] == []
+    assert len(explained) > 20
+
+
+# The Slack app
+
+
+def scopes() -> set[str]:
+    manifest = yaml.safe_load((ROOT / "slack-app-manifest.yaml").read_text("utf-8"))
+    return set(manifest["oauth_config"]["scopes"]["bot"])
+
+
+def findings(granted: set[str], channel: Channel) -> list[tuple[str, str]]:
+    """Return severity and text of what `check` says of a Slack app with the scopes *granted*."""
+    with SlackServer(scopes=granted, channels={"C0LIPSYNC01": channel}) as server, httpx.Client() as client:
+        bot = SlackBot(server.token, server.base_url, Exchange(client, timeout=5))
+        return [(found.severity, found.text) for found in check.slack(bot, {"slack.channel": "C0LIPSYNC01"})]
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_check_has_nothing_to_find_fault_with_in_an_app_made_from_the_manifest(private):
+    found = findings(scopes(), Channel("videos", is_private=private))
+    assert {severity for severity, _ in found} == {"good"}
+    assert "#videos" in found[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("taken_away", "private"),
+    [
+        ({"chat:write"}, False),
+        ({"channels:history"}, False),
+        ({"groups:history"}, True),
+        ({"channels:read"}, False),
+        ({"groups:read"}, True),
+    ],
+)
+def test_each_scope_of_the_manifest_is_needed(taken_away, private):
+    channel = Channel("videos", is_private=private)
+    assert findings(scopes() - taken_away, channel) != findings(scopes(), channel)
+
+
+def test_the_manifest_asks_for_the_scopes_that_the_readme_explains():
+    assert {name for scope, _ in rows("### 2. A Slack app") for name in code(scope)} == scopes()
+
+
+def test_the_bot_has_the_name_in_slack_that_its_errors_invite():
+    manifest = yaml.safe_load((ROOT / "slack-app-manifest.yaml").read_text("utf-8"))
+    assert f"/invite @{manifest['features']['bot_user']['display_name']}" in said_by_the_program()
+
+
+# Links and pictures
+
+
+def links(document: Path) -> list[str]:
+    text = re.sub(r"```.*?```", "", document.read_text("utf-8"), flags=re.DOTALL)
+    found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    return [link for link in found if not re.match(r"https?:", link)]
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of *document*."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_relative_link_leads_somewhere(document):
+    for link in links(document):
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_architecture_tells_of_every_file():
+    told = {Path(link).name for link in links(ROOT / "docs/architecture.md")}
+    files = {path.name for path in (ROOT / "bot").glob("*.py") if not path.name.startswith("__")}
+    assert files <= told
+
+
+def test_each_picture_is_shown_and_small():
+    assert {ROOT / link for link in links(ROOT / "README.md") if link.startswith("docs/img/")} == set(PICTURES)
+    assert [path.name for path in PICTURES if path.stat().st_size >= 60_000] == []

@@ -1,0 +1,498 @@
+"""The reader, the diff and the floor together, over a list in memory: what is told, and at what cost."""
+
+import pytest
+
+from bot.errors import ForeignStateError
+from bot.outbox import Greeting, TaskEnded
+from bot.task import Status, Task
+from tests.worlds import DAY, START, Bot, Clock, MemoryStore, World
+
+SORTED = ["newest_first", "oldest_first"]
+ORDERS = [*SORTED, "shuffled"]
+
+
+def started(order="newest_first", finished=100, **settings):
+    world = World(order)
+    world.fill(finished)
+    bot = Bot(world, **settings)
+    bot.cycle()
+    return world, bot
+
+
+def test_the_first_run_tells_of_nothing_but_itself():
+    world = World()
+    world.fill(95)
+    running = [world.add(f"new{n}", Status.GENERATING) for n in range(5)]
+    bot = Bot(world)
+    bot.cycle()
+    assert bot.told == []
+    (notice,) = bot.postbox.notices
+    assert notice.content == Greeting(watching=len(running), noted=95)
+
+
+def test_the_first_run_reads_each_page_once_and_the_empty_one_behind():
+    world, _ = started(finished=10_000, page_size=50)
+    assert world.requests == list(range(1, 202))
+
+
+def test_a_first_run_that_fails_leaves_nothing_and_is_begun_again():
+    world = World()
+    world.fill(100)
+    world.fail_at = {5}
+    bot = Bot(world)
+    bot.cycle()
+    assert not bot.store.state.tasks
+    bot.cycle()
+    assert len(bot.store.state.tasks) == 100
+    assert bot.told == []
+
+
+def test_first_run_announce_tells_what_is_younger_than_the_retention():
+    world = World()
+    for age in (1, 6, 8, 30):
+        world.add(f"{age} days", create_time=int(START) - age * DAY)
+    world.add("running", Status.GENERATING)
+    world.order = "shuffled"
+    bot = Bot(world, first_run="announce", retention=7.0 * DAY - 3600)
+    bot.cycle()
+    assert {task_id for task_id, _ in bot.told} == {"1 days", "6 days"}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("finished", [0, 1, 9, 10, 11, 100, 1000])
+def test_an_idle_poll_costs_one_request_and_no_write(order, finished):
+    _, bot = started(order, finished)
+    bot.cycle()
+    writes = bot.store.writes
+    assert [bot.cycle() for _ in range(5)] == [1] * 5
+    assert bot.store.writes == writes
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("new", [1, 9, 10, 11, 35])
+def test_what_ended_between_two_polls_is_told_at_the_next(order, new):
+    world, bot = started(order)
+    ids = world.fill(new, prefix="new")
+    bot.cycle()
+    assert sorted(bot.told) == sorted((task_id, Status.SUCCEEDED) for task_id in ids)
+
+
+@pytest.mark.parametrize("new", [1, 5, 9])
+def test_fewer_new_tasks_than_a_page_cost_one_request(new):
+    world, bot = started()
+    world.fill(new, prefix="new")
+    assert bot.cycle() == 1
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_a_task_is_followed_from_the_queue_to_its_end(order):
+    world, bot = started(order)
+    world.add("a", Status.QUEUED)
+    bot.cycle()
+    world.set("a", Status.GENERATING)
+    bot.cycle()
+    assert bot.told == []
+    world.set("a", Status.FAILED)
+    bot.cycle()
+    world.set("a", Status.SUCCEEDED)
+    bot.cycle()
+    bot.cycle()
+    assert bot.told == [("a", Status.FAILED), ("a", Status.SUCCEEDED)]
+
+
+def test_in_no_order_at_all_the_end_of_a_task_is_told_when_the_budget_allows():
+    world, bot = started("shuffled")
+    world.add("a", Status.GENERATING)
+    bot.cycle()
+    world.set("a", Status.SUCCEEDED)
+    for _ in range(6):
+        bot.cycle()
+    assert bot.told == [("a", Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_a_burst_under_way_is_followed_over_several_pages(order):
+    world, bot = started(order)
+    ids = world.fill(25, status=Status.GENERATING, prefix="burst")
+    bot.cycle()
+    world.set(ids[0], Status.SUCCEEDED)
+    bot.cycle()
+    assert bot.told == [(ids[0], Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_a_stuck_task_deep_in_the_list_costs_less_than_a_request_a_poll_and_is_told_soon(order):
+    world = World(order)
+    world.fill(50)
+    world.add("stuck", Status.GENERATING, create_time=int(START) - 3 * DAY)
+    world.fill(1000, prefix="newer")
+    bot = Bot(world, full_scan_interval=1e9)
+    bot.cycle()
+    bot.clock.wait(7200)
+    bot.cycle()
+    costs = [bot.cycle() for _ in range(40)]
+    assert sum(costs) / len(costs) < 2
+    world.set("stuck", Status.SUCCEEDED)
+    bot.cycle()
+    bot.cycle()
+    assert bot.told == [("stuck", Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_a_stuck_task_is_found_again_while_new_ones_push_it_down(order):
+    world = World(order)
+    world.fill(30)
+    world.add("stuck", Status.GENERATING, create_time=int(START) - 3 * DAY)
+    world.fill(200, prefix="newer")
+    bot = Bot(world, full_scan_interval=1e9)
+    bot.cycle()
+    bot.clock.wait(7200)
+    for number in range(10):
+        world.fill(7, prefix=f"more{number}-")
+        bot.cycle()
+    world.set("stuck", Status.FAILED)
+    bot.cycle()
+    bot.cycle()
+    assert ("stuck", Status.FAILED) in bot.told
+
+
+def test_a_long_read_is_paid_for_with_short_ones():
+    world, bot = started(full_scan_interval=1e9)
+    ids = world.fill(100, status=Status.GENERATING, prefix="burst")
+    costs = [bot.cycle() for _ in range(5)]
+    assert costs[0] == 11
+    assert costs[1:4] == [3, 3, 3]
+    world.set(ids[0], Status.SUCCEEDED)  # the oldest, so the deepest
+    for _ in range(10):
+        bot.cycle()
+    assert bot.told == [(ids[0], Status.SUCCEEDED)]
+
+
+def test_what_a_read_cut_short_has_not_met_is_found_by_the_next_ones():
+    world, bot = started("shuffled", finished=300, full_scan_interval=1e9)
+    world.fill(100, status=Status.GENERATING, prefix="burst")
+    bot.cycle()  # a long read: from now on three pages
+    ids = world.fill(5, prefix="new")
+    for _ in range(30):
+        bot.cycle()
+    assert sorted(bot.told) == sorted((task_id, Status.SUCCEEDED) for task_id in ids)
+
+
+def test_a_count_that_grows_without_new_tasks_is_not_believed_twice():
+    world, bot = started(finished=200, full_scan_interval=1e9)
+    world.count = lambda true: true + 1
+    assert bot.cycle() > 20
+    assert [bot.cycle() for _ in range(3)] == [1] * 3
+
+
+def test_a_count_that_a_full_read_contradicts_is_not_used():
+    world = World()
+    world.fill(200)
+    lies = iter(range(1, 10**6))
+    world.count = lambda true: 7 * true + next(lies)
+    bot = Bot(world)
+    bot.cycle()
+    assert [bot.cycle() for _ in range(5)] == [1] * 5
+    world.fill(3, prefix="new")
+    bot.cycle()
+    assert len(bot.told) == 3
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_list_that_does_not_say_how_long_it_is_is_followed_too(order):
+    world = World(order)
+    world.fill(95)
+    world.count = lambda true: None
+    bot = Bot(world)
+    bot.cycle()
+    ids = world.fill(25, prefix="new")
+    bot.cycle()
+    bot.full_cycle()
+    assert sorted(bot.told) == sorted((task_id, Status.SUCCEEDED) for task_id in ids)
+
+
+@pytest.mark.parametrize("order", SORTED)
+@pytest.mark.parametrize("finished", [5, 95])
+def test_without_a_count_the_read_goes_on_to_a_page_that_ends_in_a_known_task(order, finished):
+    world = World(order)
+    world.fill(finished)
+    world.count = lambda true: None
+    bot = Bot(world)
+    bot.cycle()
+    world.fill(25, prefix="new")
+    bot.cycle()
+    assert len(bot.told) == 25
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_server_that_caps_the_page_size_is_followed_too(order):
+    world = World(order)
+    world.cap = 10
+    world.fill(95)
+    bot = Bot(world, page_size=50)
+    bot.cycle()
+    assert [bot.cycle() for _ in range(3)] == [1] * 3
+    ids = world.fill(25, prefix="new")
+    bot.cycle()
+    assert sorted(bot.told) == sorted((task_id, Status.SUCCEEDED) for task_id in ids)
+
+
+def test_a_page_size_that_is_refused_is_lowered_once_for_all():
+    world = World()
+    world.refuse_over = 10
+    world.fill(25)
+    bot = Bot(world, page_size=50)
+    bot.cycle()
+    assert bot.store.state.baseline_at is not None
+    assert bot.store.state.listing.page_size == 10
+    bot.restart()
+    assert bot.cycle() == 1
+    world.add("new")
+    bot.cycle()
+    assert bot.told == [("new", Status.SUCCEEDED)]
+
+
+def test_a_server_that_ignores_the_page_ends_the_read():
+    world = World()
+    world.ignore_page = True
+    world.fill(95)
+    bot = Bot(world)
+    assert bot.cycle() <= 6
+    world.add("new")
+    assert bot.cycle() <= 4
+    assert bot.told == [("new", Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_a_batch_of_one_second_larger_than_a_page_is_told_whole(order):
+    world, bot = started(order)
+    ids = [world.add(f"batch{n}", create_time=int(START)) for n in range(33)]
+    bot.cycle()
+    assert sorted(task_id for task_id, _ in bot.told) == sorted(ids)
+
+
+@pytest.mark.parametrize("create_time", [0, int(START) + 30 * DAY, 1])
+def test_an_odd_create_time_loses_nothing(create_time):
+    world, bot = started()
+    world.add("odd", Status.GENERATING, create_time=create_time or int(START))
+    world.set("odd", Status.GENERATING, create_time=create_time)
+    for _ in range(3):
+        bot.full_cycle()
+    # A create_time below the floor, on a task that was never seen: taken for one that has been forgotten.
+    expected = [] if create_time == 1 else [("odd", Status.SUCCEEDED)]
+    world.set("odd", Status.SUCCEEDED)
+    bot.cycle()
+    bot.full_cycle()
+    assert bot.told == expected
+
+
+def test_tasks_taken_out_during_a_full_read_hide_no_other():
+    world, bot = started(finished=60, full_scan_interval=100.0)
+    world.add("new", create_time=int(START))
+    order = world.listed()
+    hidden = order[20]  # the first of the third page
+    bot.store.save(bot.store.state)
+    bot.clock.wait(200)
+    bot.cycle()
+    assert bot.told == [("new", Status.SUCCEEDED)]
+    state = bot.store.state
+    forgotten = {task_id: known for task_id, known in state.tasks.items() if task_id != hidden}
+    bot.store.save(type(state)(baseline_at=state.baseline_at, listing=state.listing, tasks=forgotten))
+    first = len(world.requests)
+
+    def take_out(index):
+        if index == first + 3:  # the normal read and two pages of the full read are over
+            world.remove(order[0])
+            world.remove(order[1])
+
+    world.before_answer = take_out
+    bot.clock.wait(200)
+    bot.cycle()
+    assert (hidden, Status.SUCCEEDED) in bot.told
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("fails", range(1, 6))
+def test_a_read_cut_short_by_an_error_is_made_good_by_the_next_ones(order, fails):
+    world, bot = started(order, full_scan_interval=1e9)
+    ids = world.fill(45, prefix="new")
+    world.fail_at = {len(world.requests) + fails}
+    for _ in range(12):
+        bot.cycle()
+    assert sorted(task_id for task_id, _ in bot.told) == sorted(ids)
+
+
+def test_a_full_read_goes_on_where_it_was_cut_short():
+    world, bot = started(finished=300)
+    bot.clock.wait(3600)
+    first = len(world.requests)
+    world.fail_at = {first + 10}  # one for the news, nine pages, and then
+    bot.cycle()
+    bot.cycle()
+    walked = world.requests[first:]
+    assert walked.count(10) == 2  # the one without an answer was asked for again
+    assert walked.count(5) == 1
+    assert bot.store.state.listing.full_read_at > START + 3600
+
+
+def test_a_long_full_read_does_not_hold_up_the_news():
+    world, bot = started(finished=2000)
+    bot.clock.wait(3600)
+    bot.cycle()
+    world.add("new")
+    bot.cycle()
+    assert bot.told == [("new", Status.SUCCEEDED)]
+    assert bot.store.state.listing.full_read_at == pytest.approx(START, abs=60)
+
+
+def test_downtime_longer_than_the_retention_loses_nothing():
+    world, bot = started(retention=float(DAY))
+    world.add("rendering", Status.GENERATING)
+    bot.cycle()
+    bot.clock.wait(30 * DAY)
+    world.set("rendering", Status.SUCCEEDED)
+    ids = [world.add(f"later{n}", create_time=int(START) + n * DAY) for n in range(25)]
+    bot.restart()
+    bot.cycle()
+    bot.full_cycle()
+    assert sorted(task_id for task_id, _ in bot.told) == sorted([*ids, "rendering"])
+
+
+@pytest.mark.parametrize("retention", [3600.0, 365.0 * DAY])
+def test_a_changed_retention_repeats_nothing(retention):
+    world, bot = started(finished=50)
+    for number in range(30):
+        world.add(f"day{number}", create_time=int(START) + number * DAY // 2)
+        bot.clock.wait(DAY / 2)
+        bot.cycle()
+    bot.settings["retention"] = retention
+    bot.restart()
+    for _ in range(3):
+        bot.full_cycle()
+    assert len(bot.told) == len(set(bot.told)) == 30
+
+
+def test_what_is_forgotten_is_not_told_again():
+    world, bot = started(finished=10, retention=float(DAY))
+    for number in range(100):
+        world.add(f"n{number}", create_time=int(START) + number * 3600)
+        bot.clock.wait(3600)
+        bot.cycle()
+    for _ in range(3):
+        bot.full_cycle()
+    assert len(bot.store.state.tasks) < 40
+    assert len(bot.told) == len(set(bot.told)) == 100
+
+
+def test_another_accounts_list_is_not_announced():
+    _, bot = started(finished=50)
+    other = World()
+    other.fill(30, prefix="other")
+    bot.world = other
+    bot.restart()
+    tasks = bot.store.state.tasks
+    for _ in range(3):
+        with pytest.raises(ForeignStateError, match="belongs to another account"):
+            bot.poll.once()
+    assert bot.told == []
+    assert bot.store.state.tasks == tasks
+
+
+def test_many_new_tasks_after_downtime_are_not_taken_for_another_account():
+    world, bot = started(finished=50)
+    bot.restart()
+    ids = world.fill(40, prefix="new")
+    bot.cycle()
+    assert len(bot.told) == len(ids)
+
+
+def test_an_emptied_list_is_not_another_account():
+    world, bot = started(finished=20)
+    for task_id in list(world.ages):
+        world.remove(task_id)
+    bot.cycle()
+    bot.full_cycle()
+    assert bot.told == []
+
+
+def test_the_pace_is_fast_only_while_something_young_is_unfinished():
+    world, bot = started()
+    assert bot.poll.interval() == 30
+    world.add("a", Status.GENERATING)
+    bot.cycle()
+    assert bot.poll.interval() == 5
+    bot.clock.wait(3600)
+    bot.cycle()
+    assert bot.poll.interval() == 30
+
+
+def test_a_day_of_polls_grows_nothing():
+    _, bot = started(finished=200)
+    for _ in range(10):
+        bot.cycle()
+    before = bot.store.state
+    polls = 0
+    while bot.clock.elapsed < DAY:
+        bot.cycle()
+        polls += 1
+    assert polls > 2000
+    assert len(bot.store.state.tasks) == len(before.tasks)
+    assert bot.store.state.outbox == before.outbox
+
+
+def ended(bot, task_id):
+    return next(n.content for n in bot.postbox.notices if n.subject == task_id and isinstance(n.content, TaskEnded))
+
+
+def test_ready_after_is_told_only_where_the_task_was_seen_unfinished_shortly_before():
+    world, bot = started()
+    world.add("seen", Status.GENERATING, create_time=int(bot.clock.now()))
+    bot.cycle()
+    world.set("seen", Status.SUCCEEDED)
+    world.add("unseen", create_time=int(bot.clock.now()))
+    bot.cycle()
+    assert 0 < ended(bot, "seen").ready_after < 60
+    assert ended(bot, "unseen").ready_after is None
+
+
+def test_after_downtime_the_news_says_from_when_to_when_the_bot_was_away():
+    world, bot = started()
+    world.add("slow", Status.GENERATING, create_time=int(bot.clock.now()))
+    bot.cycle()
+    last = bot.clock.now()
+    bot.clock.wait(7200)
+    world.set("slow", Status.SUCCEEDED)
+    bot.cycle()
+    news = ended(bot, "slow")
+    assert news.ready_after is None
+    assert news.away == (pytest.approx(last, abs=10), pytest.approx(last + 7200, abs=10))
+
+
+def test_a_null_list_at_the_first_run_is_not_taken_for_an_empty_account():
+    world = World()
+    world.fill(5)
+    bot = Bot(world)
+    real = world.fetch
+    answers = iter([lambda page: type(page)(1, (), 0, 10, None, ("page 1: the list is null",))])
+
+    def fetch(number, size):
+        page = real(number, size)
+        change = next(answers, None)
+        return change(page) if change else page
+
+    world.fetch = fetch  # type: ignore[method-assign]
+    bot.restart()
+    bot.cycle()
+    assert bot.store.state.baseline_at is None
+    bot.cycle()
+    assert bot.told == []
+
+
+def test_a_state_can_be_taken_over_by_another_copy():
+    world, bot = started()
+    world.add("a", Status.GENERATING)
+    bot.cycle()
+    other = Bot(world, Clock(bot.clock.now()), MemoryStore(bot.store.state))
+    world.tasks["a"] = Task("a", Status.SUCCEEDED, video_url="https://res.example.com/a.mp4")
+    other.cycle()
+    assert other.told == [("a", Status.SUCCEEDED)]

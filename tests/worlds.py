@@ -1,0 +1,201 @@
+"""A list as a server would page it, and a clock that moves only when somebody waits: the world of the pure tests."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+import structlog
+
+from bot import outbox
+from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError, Stopped
+from bot.outbox import TaskEnded
+from bot.poll import Poll, Settings
+from bot.state import State, Store
+from bot.task import Page, Status, Task
+
+START = 1_763_800_000.0
+DAY = 86_400
+LATENCY = 0.2  # seconds a request takes
+URL = "https://res.example.com/v.mp4"
+
+
+class Clock:
+    """Time stands still until somebody waits. `skew` is how far the wall clock has stepped."""
+
+    def __init__(self, start: float = START) -> None:
+        self.elapsed = 0.0
+        self.start = start
+        self.skew = 0.0
+        self.stopping = False
+
+    def now(self) -> float:
+        return self.start + self.elapsed + self.skew
+
+    def monotonic(self) -> float:
+        return 1000.0 + self.elapsed
+
+    def wait(self, seconds: float) -> None:
+        if self.stopping:
+            raise Stopped
+        self.elapsed += max(0.0, seconds)
+
+
+class World:
+    """An account. `order` is how its list is sorted; `requests` are the pages that were asked for."""
+
+    def __init__(
+        self, order: Literal["newest_first", "oldest_first", "shuffled"] = "newest_first", seed: int = 0
+    ) -> None:
+        self.order = order
+        self.ages: list[str] = []  # oldest first
+        self.tasks: dict[str, Task] = {}
+        self.shuffled: list[str] = []
+        self.requests: list[int] = []
+        self.cap: int | None = None  # the most items a page really holds, whatever the answer says
+        self.refuse_over: int | None = None
+        self.ignore_page = False
+        self.count: Callable[[int], int | None] = lambda true: true
+        self.fail_at: set[int] = set()  # numbers of requests, from 0, that get no answer
+        self.before_answer: Callable[[int], None] = lambda number: None
+        self.now: Callable[[], float] = lambda: START - DAY + len(self.ages)
+        self.random = Random(seed)  # noqa: S311 - to shuffle with
+
+    def add(self, task_id: str, status: int = Status.SUCCEEDED, create_time: int | None = None) -> str:
+        when = int(self.now()) if create_time is None else create_time
+        self.tasks[task_id] = Task(task_id, status, create_time=when, video_url=URL)
+        self.ages.append(task_id)
+        self.shuffled.insert(self.random.randint(0, len(self.shuffled)), task_id)
+        return task_id
+
+    def fill(self, count: int, *, status: int = Status.SUCCEEDED, prefix: str = "old") -> list[str]:
+        return [self.add(f"{prefix}{number}", status) for number in range(count)]
+
+    def set(self, task_id: str, status: int, **fields: Any) -> None:
+        self.tasks[task_id] = replace(self.tasks[task_id], status=status, **fields)
+
+    def remove(self, task_id: str) -> None:
+        del self.tasks[task_id]
+        self.ages.remove(task_id)
+        self.shuffled.remove(task_id)
+
+    def listed(self) -> list[str]:
+        if self.order == "newest_first":
+            return self.ages[::-1]
+        return self.ages if self.order == "oldest_first" else self.shuffled
+
+    def fetch(self, number: int, size: int) -> Page:
+        index = len(self.requests)
+        self.requests.append(number)
+        self.before_answer(index)
+        if index in self.fail_at:
+            raise ChanjingUnavailable("list: no answer")
+        if self.refuse_over is not None and size > self.refuse_over:
+            raise ChanjingRejected("list: code 40000", code=40000)
+        asked, size = size, min(size, self.cap or size)
+        at = 0 if self.ignore_page else (number - 1) * size
+        if self.order == "newest_first":  # without a copy of a long list
+            end = len(self.ages) - at
+            ids = self.ages[max(0, end - size) : max(0, end)][::-1]
+        else:
+            ids = self.listed()[at : at + size]
+        tasks = tuple(self.tasks[task_id] for task_id in ids)
+        return Page(number, tasks, listed=len(tasks), size=asked, total_count=self.count(len(self.ages)))
+
+
+class MemoryStore(Store):
+    """A state that lies nowhere. `writes` counts the saves that changed something."""
+
+    def __init__(self, state: State | None = None) -> None:
+        super().__init__(Path("nowhere"), state or State())
+        self.writes = 0
+
+    def write(self, state: State) -> None:
+        self.writes += 1
+        self.state = state
+
+
+class Postbox:
+    """Stands for Delivery: takes everything that is owed at once. `told` are (task id, status), in order."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.told: list[tuple[str, int]] = []
+        self.notices: list[outbox.Notice] = []
+
+    def run(self, until: float) -> None:
+        del until
+        self.run_once()
+
+    def run_once(self) -> None:
+        state = self.store.state
+        self.notices += state.outbox.notices
+        self.told += [(n.subject, n.status) for n in state.outbox.notices if isinstance(n.content, TaskEnded)]
+        if state.outbox.notices:
+            self.store.save(replace(state, outbox=replace(state.outbox, notices=())))
+
+
+class Bot:
+    """A poll over a world, with everything else in memory."""
+
+    def __init__(
+        self, world: World, clock: Clock | None = None, store: MemoryStore | None = None, **settings: Any
+    ) -> None:
+        self.world = world
+        self.clock = clock or Clock()
+        self.store = store or MemoryStore()
+        self.postbox = Postbox(self.store)
+        world.now = self.clock.now
+        self.settings = {
+            "page_size": 10,
+            "interval": 30.0,
+            "active_interval": 5.0,
+            "first_run": "baseline",
+            "full_scan_interval": 3600.0,
+            "stuck_after": 3600.0,
+            "retention": 7.0 * DAY,
+            "alerts_channel": "C1",
+            **settings,
+        }
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again from the state, as after a crash."""
+        self.poll = Poll(
+            self._fetch,
+            self.postbox,  # type: ignore[arg-type]
+            self.store,
+            self.clock,
+            structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(50)),
+            Settings(**self.settings),
+            beat=lambda: None,
+            progress=lambda *_, **__: None,
+        )
+
+    def _fetch(self, number: int, size: int) -> Page:
+        self.clock.wait(LATENCY)
+        return self.world.fetch(number, size)
+
+    def cycle(self) -> int:
+        """Run one cycle, survive a listing that fails, let the interval pass, and return how many requests it took."""
+        before = len(self.world.requests)
+        with contextlib.suppress(ChanjingError, ForeignStateError):
+            self.poll.cycle()
+        self.clock.wait(self.poll.interval())
+        return len(self.world.requests) - before
+
+    def full_cycle(self) -> None:
+        """Run cycles until a whole full read has been made."""
+        self.clock.wait(self.settings["full_scan_interval"])
+        before = self.store.state.listing.full_read_at
+        for _ in range(1000):
+            self.cycle()
+            if self.store.state.listing.full_read_at != before:
+                return
+        raise AssertionError("no full read within 1000 cycles")
+
+    @property
+    def told(self) -> list[tuple[str, int]]:
+        return self.postbox.told
