@@ -208,7 +208,7 @@ def _or_none(value: object, parse: Any) -> int | None:
     if value is None:
         return None
     number = _or_zero(value, parse)
-    return number if number or value == 0 or value == "0" else None
+    return number if number or value in (0, "0") else None
 
 
 _Text = Annotated[str, BeforeValidator(_text)]
