@@ -46,14 +46,18 @@ def numbers_as_strings(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def one_malformed(answer: dict[str, Any]) -> dict[str, Any]:
-    odd = [None, 7, [], {"id": None, "status": 20}, {"id": "x"}, {"id": "y", "status": "soon"}]
+    odd: list[Any] = [None, 7, [], {"id": None, "status": 20}, {"id": "x"}, {"id": "y", "status": "soon"}]
     return {**answer, "data": {**answer["data"], "list": [*odd, *answer["data"]["list"]]}}
 
 
+_CODES: tuple[Any, ...] = (
+    *(10400, 400, 40000, 40001, 40002, 50000, 50011, 51000, 12345),
+    *(None, False, "", "soon", 0.5, [], {}),
+)
+
 # What the first answers meet while the task ends. It is told once afterwards.
 ANSWERS: dict[str, Fault] = {
-    **{f"code {value!r}": code(value) for value in (10400, 400, 40000, 40001, 40002, 50000, 50011, 51000, 12345, None,
-                                                   False, "", "soon", 0.5, [], {})},
+    **{f"code {value!r}": code(value) for value in _CODES},
     "no code": wire.says_json({}),
     "hang": wire.hang,
     "slow drip": wire.drip,
