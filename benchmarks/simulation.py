@@ -171,7 +171,9 @@ class Simulation:
         self._before_answer = before_answer
         self._pace = SlidingWindow(PACE, self.clock)
         self._requests = 0
-        self._poll_ended: tuple[int, float] | None = None
+        self._poll_ends: list[
+            tuple[int, float]
+        ] = []  # requests so far and when: the first is that of this cycle's poll
         self._told: list[str] = []
         self._poll = Poll(
             self._fetch,
@@ -192,9 +194,9 @@ class Simulation:
     def cycle(self) -> Cost:
         """Run one cycle, wait until the next is due, and return what it took."""
         requests, began = self._requests, self.clock.monotonic()
-        self._poll_ended, self._told = None, []
+        self._poll_ends, self._told = [], []
         self._poll.cycle()
-        at_end, ended = self._poll_ended or (self._requests, self.clock.monotonic())
+        at_end, ended = self._poll_ends[0]
         self.clock.wait(began + self._poll.interval() - self.clock.monotonic())
         return Cost(at_end - requests, ended - began, self._requests - at_end, tuple(self._told))
 
@@ -213,6 +215,5 @@ class Simulation:
         return page
 
     def _note(self, told: list[str]) -> None:
-        if self._poll_ended is None:
-            self._poll_ended = self._requests, self.clock.monotonic()
+        self._poll_ends.append((self._requests, self.clock.monotonic()))
         self._told += told
