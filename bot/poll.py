@@ -319,7 +319,7 @@ class Poll:
         full = FullRead(self._store.state.listing, {}, now=began)
         known: dict[str, Known] = {}
         young: list[Task] = []
-        for page, new in self._walk(full):
+        for _, new in self._walk(full):
             # What is below the floor already would be forgotten at the end.
             floor = int(full.newest - self._settings.retention)
             known |= diff.baseline(

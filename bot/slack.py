@@ -67,11 +67,14 @@ class Slack(Protocol):
         Raise SlackError: OutcomeUnknown where it may have been posted, the others where it was not.
         """
 
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
+    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
         """Return the notice ids of all messages in *channel* newer than the ts *oldest*, each with its ts.
 
         Raise SlackError: DestinationRefused where the history cannot be read.
         """
+
+    def newest(self, channel: str) -> str:
+        """Return the ts of the newest message in *channel* ("": there is none). Raise SlackError as `look` does."""
 
 
 class SlackBot:
@@ -118,8 +121,12 @@ class SlackBot:
             raise OutcomeUnknown("chat.postMessage: Slack said ok, but not where and when it posted.", reason="no_ts")
         return ts
 
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
+    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
         return {id_: ts for message in self._history(channel, oldest) for id_, ts in _stamps(message)}
+
+    def newest(self, channel: str) -> str:
+        first: Any = next(self._history(channel, "0", limit=1), {})
+        return str(first.get("ts", "")) if isinstance(first, dict) else ""
 
     def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
         """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
@@ -130,7 +137,7 @@ class SlackBot:
         answer, headers = self._ask("auth.test", self._client.auth_test)
         return answer, {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
-    def _history(self, channel: str, oldest: str) -> Iterator[Any]:
+    def _history(self, channel: str, oldest: str, *, limit: int = _HISTORY_PAGE) -> Iterator[Any]:
         cursor: str | None = None
         seen: set[str] = set()
         while True:
@@ -141,7 +148,7 @@ class SlackBot:
                     channel=channel,
                     oldest=oldest,
                     include_all_metadata=True,
-                    limit=_HISTORY_PAGE,
+                    limit=limit,
                     cursor=following,  # noqa: B023 - called at once
                 ),
             )
@@ -172,9 +179,12 @@ class SlackWebhook:
         self._ask("webhook", lambda: self._client.send_dict(body))
         return ""
 
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
+    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
         del channel, oldest
         raise DestinationRefused("An incoming webhook cannot read the channel's history.", reason=WEBHOOK)
+
+    def newest(self, channel: str) -> str:
+        return next(iter(self.look(channel, "0").values()))
 
 
 class _Web(WebClient):

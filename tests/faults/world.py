@@ -26,7 +26,7 @@ from bot.errors import (
     Stopped,
 )
 from bot.message import Message, Style, render
-from bot.outbox import Notice, Role, notice_id, TaskEnded
+from bot.outbox import Notice, Role, TaskEnded, notice_id
 from bot.poll import Poll, Settings
 from bot.state import State, Store
 from bot.task import Page, Task
@@ -226,6 +226,14 @@ class SimulatedSlack:
             if fault == "lost_after":
                 raise OutcomeUnknown("the reply was lost", reason="lost")
             return ts
+
+    def newest(self, channel: str) -> str:
+        with self._effects.around("newest"):
+            self._refuse(channel)
+            if reason := self.unreadable.get(channel):
+                raise DestinationRefused(reason, reason=reason)
+            seen = self._clock.real - self.lag
+            return max((post.ts for post in self.posts if post.channel == channel and post.at <= seen), default="")
 
     def look(self, channel: str, oldest: str) -> dict[str, str]:
         self.looks.append((channel, oldest))
