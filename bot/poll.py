@@ -264,7 +264,7 @@ class Poll:
         full = FullRead(self._store.state.listing, {}, now=began)
         known: dict[str, Known] = {}
         young: list[Task] = []
-        for page, new in self._walk(full):
+        for _, new in self._walk(full):
             known |= diff.baseline(new, now=began)
             if self._settings.first_run == "announce":
                 young = [t for t in (*young, *new) if self._is_young(t, full.newest)]
