@@ -172,7 +172,7 @@ class Read(_Walk):
 
     def outcome(self) -> Listing:
         """Return what is to be remembered of the list after this read, wherever it ended."""
-        if self.complete:
+        if self.complete and self.total_count is not None:
             return replace(self._listing, total_count=self.total_count)
         if self._listing.total_count is None:
             return self._listing
