@@ -213,7 +213,7 @@ def health(context: typer.Context, *, config: ConfigOption = None) -> None:
 
     settings = load_local(config or context.obj, os.environ)
     path = state.resolve(settings.state.path)
-    found = report.ailments(state.peek(path), state.heartbeat(path), interval=settings.poll.interval, now=time.time())
+    found = report.health(state.peek(path), state.heartbeat(path), interval=settings.poll.interval, now=time.time())
     for code, detail in found:
         typer.echo(f"{code}: {detail}")
     if found:

@@ -22,6 +22,7 @@ from bot.deliver import Delivery
 from bot.diff import Known
 from bot.errors import ChanjingError, ChanjingRejected, ForeignStateError
 from bot.listing import Budget, FullRead, Listing, Read
+from bot.metrics import Metrics
 from bot.outbox import Greeting, Notice, Role, TaskEnded
 from bot.progress import Shown
 from bot.state import State, Store
@@ -64,6 +65,7 @@ class Poll:
         last_alive: float | None = None,
         progress: Shown,
         show_board: Callable[[Sequence[Task]], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._fetch_page = fetch
         self._delivery = delivery
@@ -74,6 +76,7 @@ class Poll:
         self._beat = beat
         self._progress = progress
         self._show_board = show_board
+        self._metrics = metrics or Metrics()
         self._budget = Budget()
         self._full: FullRead | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
@@ -130,6 +133,7 @@ class Poll:
     def _poll(self) -> ChanjingError | ForeignStateError | None:
         """Read the list, take note of how that went, and return the error if it failed."""
         failure: ChanjingError | ForeignStateError | None = None
+        began = self._clock.monotonic()
         try:
             if self._store.state.baseline_at is None:
                 self._first_run()
@@ -139,6 +143,9 @@ class Poll:
             failure = error
         else:
             self._last_good = self._clock.now()
+            self._metrics.last_good_poll.set(self._last_good)
+        self._metrics.polls.labels("failed" if failure else "ok").inc()
+        self._metrics.poll_duration.observe(self._clock.monotonic() - began)
         self._observe(failure)
         return failure
 
@@ -302,6 +309,7 @@ class Poll:
             )
         )
         for task in found.ended:
+            self._metrics.tasks_ended.labels(Status(task.status).name.lower()).inc()
             self._log.info("task_ended", task_id=task.id, status=task.status)
 
     def _notice(self, task: Task, before: Known | None, now: float) -> Notice:
