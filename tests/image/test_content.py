@@ -38,8 +38,9 @@ def test_it_says_what_it_is(config):
     assert config["Labels"]["org.opencontainers.image.description"] == project["description"]
 
 
-def test_it_has_a_health_check_a_volume_and_a_stop_signal(config):
-    check = config.get("Healthcheck") or config["HealthCheck"]
+def test_it_has_a_health_check_a_volume_and_a_stop_signal(engine, config):
+    image = engine.inspect("image", IMAGE)
+    check = image.get("Healthcheck") or config["Healthcheck"]  # podman keeps it elsewhere than docker
     assert check["Test"] == ["CMD", "lipsync-bot", "health"]
     assert list(config["Volumes"]) == ["/data"]
     assert config["StopSignal"] == "SIGTERM"
