@@ -8,7 +8,6 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import httpx
 import tenacity
@@ -16,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
-from bot.exchange import Answer, Exchange
+from bot.exchange import Answer, Exchange, plain
 from bot.secret import visible
 from bot.task import Page, Task
 from bot.token import Minted, TokenSource
@@ -110,7 +109,7 @@ class Transport:
         try:
             answer = self._exchange.send(url, headers={"Content-Type": "application/json", **headers}, content=content)
         except httpx.RequestError as error:
-            why = _plain(error, secrets) or type(error).__name__
+            why = plain(error, secrets) or type(error).__name__
             raise ChanjingUnavailable(
                 f"{operation}: no answer from {httpx.URL(url).host}: {why}. Check chanjing.base_url and the network."
             ) from None
@@ -144,19 +143,19 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
     fields = envelope if isinstance(envelope, dict) else {}
     code = _code(fields.get("code"))
     said = (
-        f"{operation}: HTTP {answer.status}, code {_plain(fields.get('code', 'missing'), secrets, 20)}, "
-        f"{_plain(fields.get('msg', ''), secrets)!r}, trace_id {_plain(fields.get('trace_id', 'missing'), secrets)}."
+        f"{operation}: HTTP {answer.status}, code {plain(fields.get('code', 'missing'), secrets, 20)}, "
+        f"{plain(fields.get('msg', ''), secrets)!r}, trace_id {plain(fields.get('trace_id', 'missing'), secrets)}."
     )
     if httpx.codes.is_server_error(answer.status):
         raise ChanjingUnavailable(f"{said} {_REMEDIES[_THEIR_FAULT]}", code=code)
     if httpx.codes.is_redirect(answer.status):
-        where = _plain(answer.headers.get("location"), secrets)
+        where = plain(answer.headers.get("location"), secrets)
         raise ChanjingRejected(
             f"{operation}: redirected to {where!r}; not followed. Check chanjing.base_url.", code=code
         )
     if envelope is _NOT_JSON:
         # Half of an answer to access_token may hold a token that is not known to be secret yet.
-        quoted = "" if operation == _MINT else f": {_plain(answer.body, secrets, 80)!r}"
+        quoted = "" if operation == _MINT else f": {plain(answer.body, secrets, 80)!r}"
         raise ChanjingUnavailable(
             f"{operation}: HTTP {answer.status}, and the answer is not JSON{quoted}. "
             "Check chanjing.base_url, and whether a proxy stands between."
@@ -256,20 +255,3 @@ def _code(value: object) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
-    """Return what somebody else said, fit for one line of a log: printable, short, and without our secrets."""
-    match said:
-        case None:
-            text = "null"
-        case bytes():
-            text = said.decode("utf-8", "replace")
-        case dict() | list():
-            text = f"a {type(said).__name__}"
-        case _:
-            text = str(said)
-    # Before it is cut, which could leave half a secret; quoted as it stands in a URL.
-    for secret in secrets:
-        text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * most]).split())[:most]

@@ -32,6 +32,9 @@ class Finding:
 
 def state_directory(path: Path) -> Finding:
     """Tell whether the state can be written at *path*."""
+    if path.is_dir():
+        text = f"{path} is a directory: set state.path to a file in it, such as state.json."
+        return Finding("state", "bad", text, needed_network=False)
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
             pass
@@ -72,7 +75,8 @@ def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
 def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
     info: Mapping[str, Any] = {}
     try:
-        info = bot.call("conversations.info", channel=channel).get("channel") or {}
+        told = bot.call("conversations.info", channel=channel).get("channel")
+        info = told if isinstance(told, dict) else {}
     except SlackError as error:
         if error.reason not in {"missing_scope", "unknown_method"}:
             return Finding(keys, "bad", f"{channel}: {error}")

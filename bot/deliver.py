@@ -11,7 +11,7 @@ For each channel, one step at a time, and the state is saved before the next:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
@@ -24,6 +24,8 @@ from bot.slack import WEBHOOK, Slack, stops_every_call
 from bot.state import Store
 
 _DAY = 86_400.0
+_BEGINNING = "0"  # of a channel, as a ts
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +193,24 @@ class Delivery:
             )
 
     def _read_history(self, channel: str) -> None:
-        """Read what was posted since the last receipt: by a copy that crashed, on another machine, after a backup."""
-        destination = self._outbox.to(channel)
-        if self._history(channel, destination.last_ts or self._a_day_before(destination.mark)) is not None:
-            self._read_at_start.add(channel)
+        """Read what was posted since the last receipt: by a copy that crashed, on another machine, after a backup.
+
+        Where there is no receipt yet, the newest message in the channel takes its place, by Slack's clock: what we post
+        is newer than that. Our own clock may be wrong by any amount.
+        """
+        since = self._outbox.to(channel).last_ts
+        newest = since or self._ask(channel, lambda: self._slack.newest(channel), blind="")
+        if newest is None or self._history(channel, since or _a_day_before(newest)) is None:
+            return
+        if not self._outbox.to(channel).last_ts:
+            self._save(self._outbox.with_destination(channel, last_ts=newest))
+        self._read_at_start.add(channel)
 
     def _look(self, channel: str) -> None:
         mark = self._outbox.to(channel).mark
         if mark is None:
             return
-        found = self._history(channel, mark.after or self._a_day_before(mark))
+        found = self._history(channel, mark.after or _BEGINNING)
         if found is not None and not set(mark.ids) & set(found) and not self._outbox.to(channel).blind:
             self._log.info("notice_looked_for", channel=channel, ids=mark.ids, found=False)
             self._save(box.looked_in_vain(self._outbox, channel))
@@ -210,23 +220,29 @@ class Delivery:
 
         None: the look failed, and is no look.
         """
+        nothing: Mapping[str, str] = {}
+        found = self._ask(channel, lambda: self._slack.look(channel, oldest), blind=nothing)
+        if found:
+            self._receive(channel, found)
+        return found
+
+    def _ask(self, channel: str, question: Callable[[], _Answer], *, blind: _Answer) -> _Answer | None:
+        """Return what is answered about a channel's history, *blind* where it cannot be read. None: no answer."""
         try:
-            found = self._slack.look(channel, oldest)
+            answer = question()
         except DestinationRefused as error:
             if stops_every_call(error.reason):
                 self._pause(channel, error)
                 return None
-            if error.reason != WEBHOOK:
+            if error.reason != WEBHOOK and not self._outbox.to(channel).blind:
                 self._log.warning("history_unreadable", channel=channel, error=str(error))
             self._save(self._outbox.with_destination(channel, unreadable=error.reason, checked=True))
-            return {}
+            return blind
         except SlackError as error:
             self._pause(channel, error)
             return None
         self._save(self._outbox.with_destination(channel, unreadable="", checked=True))
-        if found:
-            self._receive(channel, found)
-        return found
+        return answer
 
     def _pause(self, channel: str, error: SlackError) -> None:
         self._postpone(channel, error)
@@ -243,5 +259,7 @@ class Delivery:
         next_look = box.LOOKS[min(mark.looks, len(box.LOOKS) - 1)] * self._settle
         return self._clock.monotonic() - (min(since, next_look) if since >= 0 else next_look)
 
-    def _a_day_before(self, mark: Mark | None) -> str:
-        return f"{(mark.at if mark else self._clock.now()) - _DAY:.6f}"
+
+def _a_day_before(ts: str) -> str:
+    """Return the ts a day before *ts*, or the beginning of the channel where there is no message in it."""
+    return f"{float(ts) - _DAY:.6f}" if ts else _BEGINNING

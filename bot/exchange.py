@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -54,7 +55,8 @@ class Exchange:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, names, _read(response))
         except httpx.TransportError as error:
-            if self._overdue.is_set():
+            # Without a connection nothing was sent, which is worth knowing, and the error says it.
+            if self._overdue.is_set() and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                 raise httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s") from error
             raise
         finally:
@@ -86,7 +88,7 @@ def _read(response: httpx.Response) -> bytes:
     elif encoding in {"gzip", "x-gzip", "deflate"}:
         decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the header
     else:
-        raise httpx.DecodingError(f"the answer is compressed with {encoding[:20]!r}, which was not asked for")
+        raise httpx.DecodingError("the answer is compressed in a way that is not known here and was not asked for")
     body = bytearray()
     for piece in response.iter_raw():
         try:
@@ -96,3 +98,20 @@ def _read(response: httpx.Response) -> bytes:
         if len(body) > MAX_BODY:
             raise httpx.DecodingError(f"the answer is larger than {MAX_BODY // 1024**2} MiB")
     return bytes(body)
+
+
+def plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
+    """Return what somebody else said, fit for one line of a log: printable, short, and without our secrets."""
+    match said:
+        case None:
+            text = "null"
+        case bytes():
+            text = said.decode("utf-8", "replace")
+        case dict() | list():
+            text = f"a {type(said).__name__}"
+        case _:
+            text = str(said)
+    # Before it is cut, which could leave half a secret; quoted as it stands in a URL.
+    for secret in secrets:
+        text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * most]).split())[:most]

@@ -178,7 +178,7 @@ class Read(_Walk):
 
     def outcome(self, listing: Listing) -> Listing:
         """Return *listing* with what is to be remembered after this read, or after as much of it as there was."""
-        if self.complete:
+        if self.complete and self.total_count is not None:
             return replace(listing, total_count=self.total_count)
         if self._listing.total_count is None:
             return listing

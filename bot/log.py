@@ -1,12 +1,15 @@
 """Logs on stderr with structlog: lines for a person on a terminal, JSON elsewhere. Results go to stdout, not here."""
 
 import logging
+import os
 import sys
 from typing import Literal
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
+# Neither here nor in text the pretty tracebacks: they print local variables, tokens included.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -15,11 +18,10 @@ def make(
 ) -> FilteringBoundLogger:
     """Return the log. *style* None: text on a terminal, else JSON."""
     text = style == "text" or (style is None and sys.stderr.isatty())
+    # https://no-color.org
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     render: Processor = (
-        # Not the pretty tracebacks: they print local variables, tokens included.
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=22
-        )
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback, pad_event_to=22)
         if text
         else structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=False)
     )
@@ -29,7 +31,7 @@ def make(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not text else structlog.processors.StackInfoRenderer(),
+            *(() if text else (_TRACEBACKS,)),
             render,
         ],
     )

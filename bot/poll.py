@@ -190,6 +190,11 @@ class Poll:
                 listing = replace(self._store.state.listing, page_size=DOCUMENTED_PAGE_SIZE)
                 self._store.save(replace(self._store.state, listing=listing))
                 continue
+            total = walk.total_count if page.total_count is None else page.total_count
+            beyond_the_end = total is not None and (page.number - 1) * page.size >= total
+            if page.oddities and not page.listed and not beyond_the_end:
+                # Not an empty page, which would be the end of the list: what stands there would not be looked for.
+                raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is. Trying again.")
             yield page, walk.add(page)
 
     def _read_news(self) -> None:
@@ -314,9 +319,7 @@ class Poll:
         full = FullRead(self._store.state.listing, {}, now=began)
         known: dict[str, Known] = {}
         young: list[Task] = []
-        for page, new in self._walk(full):
-            if page.oddities and not page.listed and page.total_count != 0:
-                raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is. Trying again.")
+        for _, new in self._walk(full):
             # What is below the floor already would be forgotten at the end.
             floor = int(full.newest - self._settings.retention)
             known |= diff.baseline(

@@ -7,7 +7,9 @@ bound a dripping reply, and retries. What an outcome means is decided in one pla
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 from urllib.request import Request
 
 import httpx
@@ -16,7 +18,7 @@ from slack_sdk.web import SlackResponse, WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
-from bot.exchange import Answer, Exchange
+from bot.exchange import Answer, Exchange, plain
 from bot.message import Message
 from bot.outbox import EVENT_TYPE, metadata
 
@@ -65,11 +67,14 @@ class Slack(Protocol):
         Raise SlackError: OutcomeUnknown where it may have been posted, the others where it was not.
         """
 
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
+    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
         """Return the notice ids of all messages in *channel* newer than the ts *oldest*, each with its ts.
 
         Raise SlackError: DestinationRefused where the history cannot be read.
         """
+
+    def newest(self, channel: str) -> str:
+        """Return the ts of the newest message in *channel* ("": there is none). Raise SlackError as `look` does."""
 
 
 class SlackBot:
@@ -77,6 +82,7 @@ class SlackBot:
 
     def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
         self._client = _Web(token, base_url, exchange)
+        self._ask = partial(_ask, secrets=(token,))
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
         return self._post(channel, message, metadata(ids))
@@ -93,13 +99,13 @@ class SlackBot:
     def update(self, channel: str, ts: str, message: Message) -> None:
         """Put *message* in the place of the one with that *ts*. Raise SlackError."""
         blocks = list(message.blocks)
-        _ask(
+        self._ask(
             "chat.update",
             lambda: self._client.chat_update(channel=channel, ts=ts, text=message.text, blocks=blocks),
         )
 
     def _post(self, channel: str, message: Message, stamp: dict[str, Any]) -> str:
-        answer, _ = _ask(
+        answer, _ = self._ask(
             "chat.postMessage",
             lambda: self._client.chat_postMessage(
                 channel=channel,
@@ -115,29 +121,34 @@ class SlackBot:
             raise OutcomeUnknown("chat.postMessage: Slack said ok, but not where and when it posted.", reason="no_ts")
         return ts
 
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
+    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
         return {id_: ts for message in self._history(channel, oldest) for id_, ts in _stamps(message)}
+
+    def newest(self, channel: str) -> str:
+        first: Any = next(self._history(channel, "0", limit=1), {})
+        return str(first.get("ts", "")) if isinstance(first, dict) else ""
 
     def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
         """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
-        return _ask(method, lambda: self._client.api_call(method, params=arguments))[0]
+        return self._ask(method, lambda: self._client.api_call(method, params=arguments))[0]
 
     def identify(self) -> tuple[Mapping[str, Any], set[str]]:
         """Return whose token this is, and its scopes (empty: not told). Raise SlackError."""
-        answer, headers = _ask("auth.test", self._client.auth_test)
+        answer, headers = self._ask("auth.test", self._client.auth_test)
         return answer, {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
-    def _history(self, channel: str, oldest: str) -> Iterator[Any]:
+    def _history(self, channel: str, oldest: str, *, limit: int = _HISTORY_PAGE) -> Iterator[Any]:
         cursor: str | None = None
+        seen: set[str] = set()
         while True:
             following = cursor
-            answer, _ = _ask(
+            answer, _ = self._ask(
                 "conversations.history",
                 lambda: self._client.conversations_history(
                     channel=channel,
                     oldest=oldest,
                     include_all_metadata=True,
-                    limit=_HISTORY_PAGE,
+                    limit=limit,
                     cursor=following,  # noqa: B023 - called at once
                 ),
             )
@@ -146,10 +157,11 @@ class SlackBot:
                 raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
             yield from messages
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
-            if not cursor and answer.get("has_more"):
+            if cursor in seen or (not cursor and answer.get("has_more")):
                 raise OutcomeUnknown("conversations.history: Slack has more, and no way to it.", reason="no_cursor")
-            if not cursor or cursor == following:
+            if not cursor:
                 return
+            seen.add(cursor)
 
 
 class SlackWebhook:
@@ -157,20 +169,22 @@ class SlackWebhook:
 
     def __init__(self, url: str, exchange: Exchange) -> None:
         self._client = _Webhook(url, exchange)
+        self._ask = partial(_ask, secrets=(url, urlsplit(url).path))
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
         del channel  # the webhook leads to one
         body = {"text": message.text, "metadata": metadata(ids), "unfurl_links": False, "unfurl_media": False}
         if message.blocks:
             body["blocks"] = list(message.blocks)
-        said = _ask("webhook", lambda: self._client.send_dict(body))[0]["said"]
-        if said != "ok":
-            raise OutcomeUnknown(f"webhook: HTTP 200, but not “ok”: {said[:80]!r}", reason="not_ok")
+        self._ask("webhook", lambda: self._client.send_dict(body))
         return ""
 
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
+    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
         del channel, oldest
         raise DestinationRefused("An incoming webhook cannot read the channel's history.", reason=WEBHOOK)
+
+    def newest(self, channel: str) -> str:
+        return next(iter(self.look(channel, "0").values()))
 
 
 class _Web(WebClient):
@@ -182,7 +196,7 @@ class _Web(WebClient):
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         answer = _send(self._exchange, url, req)
-        return {"status": answer.status, "headers": dict(answer.headers), "body": answer.body.decode()}
+        return {"status": answer.status, "headers": dict(answer.headers), "body": _text(answer)}
 
 
 class _Webhook(WebhookClient):
@@ -194,9 +208,7 @@ class _Webhook(WebhookClient):
 
     def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
         answer = _send(self._exchange, url, req)
-        return WebhookResponse(
-            url=url, status_code=answer.status, body=answer.body.decode(), headers=dict(answer.headers)
-        )
+        return WebhookResponse(url=url, status_code=answer.status, body=_text(answer), headers=dict(answer.headers))
 
 
 def _silent() -> logging.Logger:
@@ -209,28 +221,36 @@ def _send(exchange: Exchange, url: str, request: Request) -> Answer:
     return exchange.send(url, headers=dict(request.header_items()), content=content)
 
 
+def _text(answer: Answer) -> str:
+    # A gateway's page may be in any encoding; its status counts all the same.
+    return answer.body.decode("utf-8", "replace")
+
+
 def _ask(
-    method: str, call: Callable[[], SlackResponse | WebhookResponse]
+    method: str, call: Callable[[], SlackResponse | WebhookResponse], *, secrets: tuple[str, ...]
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the JSON object that Slack answered with ok (a webhook: `said`), and headers. Raise SlackError."""
+    """Return the JSON object that Slack answered with ok (a webhook: an empty one), and headers.
+
+    Raise SlackError; its text never holds one of *secrets*.
+    """
     try:
         response = call()
     except SlackApiError as error:
-        raise _classify(method, error.response) from None
+        raise _classify(method, error.response, secrets) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-        text = f"{method}: no connection to Slack: {error}. Check the network and slack.base_url."
+        text = f"{method}: no connection to Slack: {plain(error, secrets)}. Check the network and slack.base_url."
         raise DestinationRefused(text, reason=_NO_CONNECTION) from None
     except Exception as error:  # noqa: BLE001 - whatever it was, the message may have been posted
         reason = type(error).__name__
-        raise OutcomeUnknown(f"{method}: {reason}: {error}"[:300], reason=reason) from None
+        raise OutcomeUnknown(f"{method}: {reason}: {plain(error, secrets)}", reason=reason) from None
     if isinstance(response, SlackResponse):
         return (response.data if isinstance(response.data, dict) else {}), response.headers
-    if response.status_code != httpx.codes.OK:
-        raise _classify(method, response)
-    return {"said": response.body.strip()}, response.headers
+    if response.status_code != httpx.codes.OK or response.body.strip() != "ok":
+        raise _classify(method, response, secrets)
+    return {}, response.headers
 
 
-def _classify(method: str, response: SlackResponse | WebhookResponse) -> SlackError:
+def _classify(method: str, response: SlackResponse | WebhookResponse, secrets: tuple[str, ...]) -> SlackError:
     """Return what an answer other than success means, by the caller's next step.
 
     Only what Slack says in its own words is certain: a gateway's page may stand before a message that was posted.
@@ -250,14 +270,16 @@ def _classify(method: str, response: SlackResponse | WebhookResponse) -> SlackEr
     if reason in _DOUBTFUL or not (refused or (certain and _CODE.fullmatch(word))):
         return OutcomeUnknown(f"{said}: it is not known whether Slack did it", reason=reason)
     if reason in _PAYLOAD:
-        return PayloadRefused(f"{said}: {_details(data)}", reason=reason)
-    needed = f" (needed: {data['needed']})" if isinstance(data.get("needed"), str) else ""
+        return PayloadRefused(f"{said}: {plain(_details(data), secrets)}", reason=reason)
+    needed = f" (needed: {plain(data['needed'], secrets)})" if isinstance(data.get("needed"), str) else ""
     return DestinationRefused(f"{said}{needed}. {_remedy(reason)}", reason=reason)
 
 
 def _remedy(reason: str) -> str:
     if reason.startswith("restricted_action"):
         return "A rule of the workspace forbids posting there: an administrator has to allow it."
+    if reason.startswith("http_"):
+        return "It is not Slack that answers so: check slack.base_url, and whether a proxy stands between."
     return _REMEDIES.get(reason, "See https://api.slack.com/methods/chat.postMessage#errors for what it means.")
 
 
@@ -268,7 +290,7 @@ def stops_every_call(reason: str) -> bool:
 
 def _details(data: Mapping[str, Any]) -> str:
     errors = data.get("errors")
-    return "; ".join(map(str, errors))[:200] if isinstance(errors, list) else "what the message holds is refused"
+    return "; ".join(map(str, errors)) if isinstance(errors, list) else "what the message holds is refused"
 
 
 def _retry_after(headers: Mapping[str, Any]) -> float:

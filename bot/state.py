@@ -229,10 +229,7 @@ def load(path: Path, warn: Callable[[str], None]) -> State:
     if older is None:
         if trouble is None and trouble_of_older is None:
             return State()
-        raise StateError(
-            f"{path}: {trouble or 'missing'}; {backup.name}: {trouble_of_older or 'missing'}. Put a good copy of "
-            "either back. To begin anew instead, with everything that has ended by then taken as told, move both away."
-        )
+        raise _unreadable(path, trouble, trouble_of_older)
     if trouble is not None:
         aside = beside(path, time.strftime(".corrupt-%Y%m%dT%H%M%SZ", time.gmtime()))
         try:
@@ -251,10 +248,19 @@ def peek(path: Path) -> State | None:
     Raise StateError when neither the file nor the generation before it can be read.
     """
     state, trouble = _read(path)
-    older, _ = (None, None) if state is not None else _read(beside(path, ".bak"))
-    if state is None and older is None and trouble is not None:
-        raise StateError(f"{path}: {trouble}.")
-    return state or older
+    if state is not None:
+        return state
+    older, trouble_of_older = _read(beside(path, ".bak"))
+    if older is None and (trouble or trouble_of_older):
+        raise _unreadable(path, trouble, trouble_of_older)
+    return older
+
+
+def _unreadable(path: Path, trouble: str | None, trouble_of_older: str | None) -> StateError:
+    return StateError(
+        f"{path}: {trouble or 'missing'}; {beside(path, '.bak').name}: {trouble_of_older or 'missing'}. Put a good "
+        "copy of either back. To begin anew, with all that has ended by then taken as told, move both away."
+    )
 
 
 def _read(path: Path) -> tuple[State | None, str | None]:
@@ -267,7 +273,10 @@ def _read(path: Path) -> tuple[State | None, str | None]:
         _refuse(error, path, "read")
     try:
         version = _strict_json(document).get("version")
-        if isinstance(version, int) and version > VERSION:
+        if type(version) is not int or version < 1:
+            # `{}` too: else it would be taken for the state before a first run.
+            return None, "not a state file: it does not say which version"
+        if version > VERSION:
             raise StateError(
                 f"{path}: written by a newer version of the bot (format {version}, this one reads {VERSION}). "
                 "Run that version, or put back a state file from before the upgrade."

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bot.clock import Clock
-from bot.errors import ChanjingError, ConfigError
+from bot.errors import ChanjingError, ChanjingRefused, ConfigError
+from bot.secret import visible
 
 _EVERY = 60.0  # seconds between two attempts to get another token
 _MARGIN = 60.0  # seconds before its end at which a token counts as expired
@@ -65,16 +66,22 @@ class FileToken:
             self._token = self._read()
         except ConfigError as error:
             # Perhaps it is being written just now: it is read again at the next refusal.
-            raise ChanjingError(f"chanjing.access_token_file: the token was refused, and the file: {error}") from None
+            raise ChanjingRefused(
+                f"token: Chanjing refuses it, and chanjing.access_token_file cannot be read again: {error}."
+            ) from None
         self._tried = self._clock.monotonic()
         return self._token if self._token != refused else None
 
 
 class MintedToken:
-    """The token is minted from app_id and secret_key, and kept in *path* (mode 0600) until it is refused or expires."""
+    """The token is minted from app_id and secret_key, and kept in *path* (mode 0600) until it is refused or expires.
 
-    def __init__(self, mint: Callable[[], Minted], path: Path, clock: Clock) -> None:
+    One that was kept for another *app_id* is not used: it would show another account's list.
+    """
+
+    def __init__(self, mint: Callable[[], Minted], app_id: str, path: Path, clock: Clock) -> None:
         self._mint = mint
+        self._app_id = app_id
         self._path = path
         self._clock = clock
         self._kept = self._load()
@@ -114,9 +121,10 @@ class MintedToken:
     def _load(self) -> Minted | None:
         try:
             kept = json.loads(self._path.read_text("ascii"))
-            return Minted(str(kept["token"]), float(kept["expires_at"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            minted = Minted(visible(kept["token"]), float(kept["expires_at"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None  # not there or damaged: the next request mints one
+        return minted if kept.get("app_id") == self._app_id else None
 
     def _save(self, kept: Minted) -> None:
         beside = self._path.with_name(self._path.name + ".new")
@@ -124,5 +132,5 @@ class MintedToken:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(kept._asdict(), file)
+                json.dump({"app_id": self._app_id, **kept._asdict()}, file)
             beside.replace(self._path)

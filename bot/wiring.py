@@ -108,7 +108,7 @@ def chanjing(config: Config, client: Callable[[float], httpx.Client], clock: Clo
     elif settings.app_id is not None and settings.secret_key is not None:
         app_id, secret_key = settings.app_id, settings.secret_key.get_secret_value()
         kept = state.beside(state.resolve(config.state.path), ".token")
-        tokens = MintedToken(lambda: mint(settings.base_url, app_id, secret_key, transport), kept, clock)
+        tokens = MintedToken(lambda: mint(settings.base_url, app_id, secret_key, transport), app_id, kept, clock)
     else:
         tokens = GivenToken(settings.access_token.get_secret_value() if settings.access_token else "")
     return Chanjing(settings.base_url, tokens, transport)

@@ -183,11 +183,10 @@ def test_a_gzip_bomb_is_stopped_before_it_fills_the_memory(exchange, server):
     [
         ("gzip", b"plain", "says that it is compressed, and is not"),
         ("gzip", gzip.compress(b"hello")[:-9] + b"garbage!!", "says that it is compressed, and is not"),
-        ("br", b"plain", "compressed with 'br'"),
-        ("gzip, gzip", b"plain", "compressed with 'gzip, gzip'"),
-        ("x" * 500, b"plain", "compressed with 'x{20}'"),
+        ("br", b"plain", "compressed in a way that is not known"),
+        ("gzip, gzip", b"plain", "compressed in a way that is not known"),
     ],
-    ids=["no gzip", "damaged gzip", "unknown", "twice", "long"],
+    ids=["no gzip", "damaged gzip", "unknown", "twice"],
 )
 def test_a_body_that_cannot_be_decompressed_is_an_error(exchange, server, encoding, body, words):
     server.intercept = answering(body, encoding)

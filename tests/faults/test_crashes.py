@@ -48,6 +48,18 @@ def lagging_history(world: World) -> None:
     world.run(2 * SETTLE)
 
 
+def after_a_null_page(world: World) -> None:
+    """More tasks end than a page holds, after an answer that did not say how many there are."""
+    world.chanjing.put("first", 20)
+    world.run(11)
+    world.chanjing.null_pages.add(1)
+    world.run(1)
+    assert not world.chanjing.null_pages
+    for number in range(60):
+        world.chanjing.put(f"task{number}", 20)
+    world.run(11)
+
+
 STORIES: dict[str, Callable[[World], None]] = {
     "one end": one_end,
     "digests for two channels": digests_for_two_channels,
@@ -58,6 +70,7 @@ STORIES: dict[str, Callable[[World], None]] = {
     "down the ladder, then in doubt": doubt("unsayable", "unsayable", "lost_after"),
     "refused, then limited": doubt("refused", "limited"),
     "lagging history": lagging_history,
+    "after a null page": after_a_null_page,
 }
 
 
@@ -98,7 +111,7 @@ def test_wherever_the_first_run_dies_what_was_unfinished_then_is_told_later(tmp_
         world = World(tmp_path / str(n))
         world.chanjing.put("old", 20)
         world.chanjing.put("new", 10)
-        died = world.dies(lambda: (world.start(), world.run(31)), at=n)  # noqa: B023 - called at once
+        died = world.dies(world.start_and_run, at=n)
         world.start(survival)
         world.run(1)
         world.chanjing.put("new", 20)

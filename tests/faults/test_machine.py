@@ -87,9 +87,11 @@ class Machine(RuleBasedStateMachine):
         world.chanjing.down = world.disk.full = False
         world.chanjing.stale.clear()
         world.slack.failing_looks = 0
-        world.settle(6 * 3_600)
-        world.check(self.expected)
-        self.directory.cleanup()
+        try:
+            world.settle(6 * 3_600)
+            world.check(self.expected)
+        finally:
+            self.directory.cleanup()
 
 
 TestMachine = Machine.TestCase

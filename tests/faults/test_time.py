@@ -107,3 +107,13 @@ def test_a_notice_that_not_even_plain_text_delivers_stays_owed_and_lets_others_p
     assert world.owed == ["a"]
     world.settle()
     world.check()
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_a_page_that_is_null_is_not_taken_for_the_end_of_the_list(world: World, page: int) -> None:
+    for number in range(140):
+        world.chanjing.put(f"task{number}", 20)
+    world.chanjing.null_pages.add(page)
+    world.run(120)
+    assert not world.chanjing.null_pages
+    world.check()

@@ -26,7 +26,7 @@ from bot.errors import (
     Stopped,
 )
 from bot.message import Message, Style, render
-from bot.outbox import Notice, Role, notice_id
+from bot.outbox import Notice, Role, TaskEnded, notice_id
 from bot.poll import Poll, Settings
 from bot.state import State, Store
 from bot.task import Page, Task
@@ -145,6 +145,7 @@ class SimulatedChanjing:
         self._tasks: dict[str, Task] = {}
         self.stale: dict[str, Task] = {}  # older answers, served instead
         self.down = False
+        self.null_pages: set[int] = set()  # served once each as `list: null`
         self.requests: list[float] = []
 
     def put(self, task_id: str, status: int) -> None:
@@ -169,6 +170,9 @@ class SimulatedChanjing:
             self._clock.wait(0.01)
             if self.down:
                 raise ChanjingError("list: no answer")
+            if number in self.null_pages:
+                self.null_pages.remove(number)
+                return Page(number, (), listed=0, size=size, oddities=(f"page {number}: the list is null",))
             shown = [self.stale.get(task.id, task) for task in reversed(self._tasks.values())]
             here = tuple(shown[(number - 1) * size : number * size])
             return Page(number, here, listed=len(here), size=size, total_count=len(shown))
@@ -222,6 +226,14 @@ class SimulatedSlack:
             if fault == "lost_after":
                 raise OutcomeUnknown("the reply was lost", reason="lost")
             return ts
+
+    def newest(self, channel: str) -> str:
+        with self._effects.around("newest"):
+            self._refuse(channel)
+            if reason := self.unreadable.get(channel):
+                raise DestinationRefused(reason, reason=reason)
+            seen = self._clock.real - self.lag
+            return max((post.ts for post in self.posts if post.channel == channel and post.at <= seen), default="")
 
     def look(self, channel: str, oldest: str) -> dict[str, str]:
         self.looks.append((channel, oldest))
@@ -306,6 +318,10 @@ class World:
                 self.poll.cycle()
             self.clock.wait(max(0.0, began + self.poll.interval() - self.clock.real))
 
+    def start_and_run(self) -> None:
+        self.start()
+        self.run(31)
+
     def settle(self, seconds: float = 3_600.0) -> None:
         """Run until nothing is owed and a poll has passed, or for *seconds*."""
         end = self.clock.real + seconds
@@ -340,7 +356,8 @@ class World:
 
     @property
     def owed(self) -> list[str]:
-        return [notice.subject for notice in self.state.outbox.notices]
+        """The tasks that are owed. What the bot says of its own trouble comes and goes."""
+        return [one.subject for one in self.state.outbox.notices if isinstance(one.content, TaskEnded)]
 
     def told(self) -> Counter[tuple[str, int]]:
         """Return in how many messages each (task, status) was announced."""

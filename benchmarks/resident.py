@@ -1,0 +1,35 @@
+"""The bot's own polls, as wired for `run`, as fast as they go: `resident.py CONFIG POLLS`.
+
+Prints resident MiB after the first poll, after a tenth of them and after all, and CPU seconds a poll.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from benchmarks.clients import resident
+from bot import log, wiring
+from bot.clock import SystemClock
+from bot.config import load
+
+
+def main() -> None:
+    """Poll as often as asked, and print the figures as JSON."""
+    path, polls = Path(sys.argv[1]), int(sys.argv[2])
+    clock, logger = SystemClock(threading.Event()), log.make("error", "json")
+    with wiring.polling(load(path, os.environ), clock, logger, progress=lambda *_, **__: None, trust_env=False) as poll:
+        memory = []
+        for number in range(polls + 1):
+            if number == 1:
+                began = time.process_time()
+            poll.cycle()
+            if number in {1, polls // 10, polls}:
+                memory.append(resident())
+        print(json.dumps({"memory": memory, "poll": (time.process_time() - began) / polls}))
+
+
+if __name__ == "__main__":
+    main()

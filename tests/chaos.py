@@ -1,0 +1,241 @@
+"""The long form of the proof: the real process, killed at random, between a Chanjing and a Slack that fail at random.
+
+Run it with `python -m tests.chaos --minutes 10 --seed 1`, or `--webhook`. It ends with 1 when an end was lost or told
+twice (webhook: lost, or told again more often than outcomes were in doubt), and with 2 when it fell short of its aims.
+"""
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot import state
+from bot.demo.chanjing import ChanjingServer
+from bot.demo.server import Call
+from bot.demo.slack import CHANNEL, SlackServer
+from tests.faults import wire
+from tests.faults.wire import Fault
+
+_ROOT = Path(__file__).parents[1]
+_FAILURES = "C0FAILURE01"
+_ID = re.compile(r"[0-9a-f]{32}")
+_SHARE = 0.2  # of the calls that meet a fault
+_SETTINGS = {
+    "CHANJING_ACCESS_TOKEN": "secret-chanjing",
+    "CHANJING_PAGE_SIZE": "20",
+    "CHANJING_MAX_REQUESTS_PER_SECOND": "1000",
+    "CHANJING_TIMEOUT": "1s",
+    "POLL_INTERVAL": "100ms",
+    "POLL_ACTIVE_INTERVAL": "100ms",
+    "POLL_FULL_SCAN_INTERVAL": "60s",
+    "SLACK_TIMEOUT": "1s",
+    "SLACK_PACE": "10ms",
+    "SLACK_SETTLE": "700ms",
+    "LOG_LEVEL": "warning",
+}
+_SLACK_FAULTS: dict[str, Fault] = {
+    "reply lost": wire.reply_lost,
+    "closed": wire.closed,
+    "reset": wire.reset,
+    "429": wire.says("", 429, Retry_After="0.2"),
+    "502, not processed": wire.says(wire.HTML, 502),
+    "503, processed": wire.says(wire.HTML, 503, processed=True),
+    "HTML": wire.says(wire.HTML, processed=True),
+    "half a JSON": wire.half_a_json,
+    "fatal_error": wire.says_json({"ok": False, "error": "fatal_error"}, processed=True),
+    "hang": wire.hang_after_processing,
+}
+_CHANJING_FAULTS: dict[str, Fault] = {
+    "closed": wire.closed,
+    "reset": wire.reset,
+    "50000": wire.says_json({"code": 50000, "data": None}),
+    "code null": wire.says_json({"code": None, "data": None}),
+    "HTML": wire.says(wire.HTML, 502),
+    "half a JSON": wire.half_a_json,
+    "data null": wire.says_json({"code": 0, "data": None}),
+    "list null": wire.says_json({"code": 0, "data": {"list": None}}),
+}
+
+
+class Saboteur:
+    """Lets some calls to a server meet a fault, and counts them by kind, until it is told to rest."""
+
+    def __init__(self, side: str, faults: dict[str, Fault], chance: random.Random) -> None:
+        self._side = side
+        self._faults = faults
+        self._chance = chance
+        self._lock = threading.Lock()
+        self.injected: Counter[str] = Counter()
+        self.resting = True
+
+    def __call__(self, call: Call) -> bool | None:
+        with self._lock:
+            if self.resting or self._chance.random() > _SHARE:
+                return False
+            name = self._chance.choice(sorted(self._faults))
+            self.injected[f"{self._side}: {name}"] += 1
+        return self._faults[name](call)
+
+
+@dataclass(slots=True)
+class Chaos:
+    """One run: the servers, the program between them, and what was done to both."""
+
+    seed: int
+    webhook: bool
+    directory: Path
+    chanjing: ChanjingServer
+    slack: SlackServer
+    ids: list[str] = field(default_factory=list)
+    kills: int = 0
+    doubts: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        slack = {"SLACK_BOT_TOKEN": self.slack.token, "SLACK_CHANNEL": CHANNEL, "SLACK_FAILURE_CHANNEL": _FAILURES}
+        if self.webhook:
+            slack = {"SLACK_WEBHOOK_URL": self.slack.webhook_url}
+        places = {
+            "CHANJING_BASE_URL": self.chanjing.url,
+            "SLACK_BASE_URL": self.slack.base_url,
+            "STATE_PATH": str(self.path),
+            "PYTHONPATH": str(_ROOT),
+            "PATH": os.environ["PATH"],
+        }
+        with (self.directory / "stderr").open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "run"],
+                cwd=self.directory,
+                env={**_SETTINGS, **slack, **places},
+                stdout=stderr,
+                stderr=stderr,
+            )
+
+    @property
+    def path(self) -> Path:
+        return self.directory / "state.json"
+
+    def kill(self) -> None:
+        if self.process is not None:
+            if self.process.poll() not in {None, -signal.SIGKILL}:
+                raise SystemExit(f"The program ended by itself: {self.printed()[-2_000:]}")
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def printed(self) -> str:
+        return (self.directory / "stderr").read_text("utf-8", "replace")
+
+    def owed(self) -> int:
+        known = state.peek(self.path)
+        return len(known.outbox.notices) if known else 1
+
+    def told(self) -> list[set[str]]:
+        """Return for each message the tasks that it tells of; every message names the full id of each."""
+        ended = set(self.ids)
+        return [ended & set(_ID.findall(message.text + repr(message.blocks))) for message in self.slack.messages]
+
+
+def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, saboteurs: Sequence[Saboteur]) -> None:
+    """Kill and sabotage for at most *minutes*, and then let it finish in peace."""
+    chance = random.Random(chaos.seed)  # noqa: S311 - to be repeated, not to be secret
+    chaos.start()
+    _wait(lambda: chaos.path.exists() and not chaos.owed(), 30)
+    for saboteur in saboteurs:
+        saboteur.resting = False
+    end = time.monotonic() + minutes * 60 * 0.9
+    while time.monotonic() < end and (chaos.kills < kills or len(chaos.ids) < tasks):
+        # Most lives are short, from a start not yet finished to a few messages; some are long enough for three looks.
+        until = time.monotonic() + chance.choice([0.3, 0.5, 0.7, 0.9, 1.2, 2.5]) * chance.uniform(0.5, 1.0)
+        while time.monotonic() < until:
+            if len(chaos.ids) < tasks:
+                task_id = f"{chance.getrandbits(128):032x}"
+                chaos.ids.append(chaos.chanjing.add(task_id, chance.choice([20, 20, 20, 30])))
+            time.sleep(minutes * 60 * 0.8 / tasks * chance.uniform(0.0, 1.0))
+        chaos.kill()
+        chaos.kills += 1
+        chaos.start()
+    for saboteur in saboteurs:
+        saboteur.resting = True
+    _wait(lambda: len(set().union(*chaos.told())) == len(chaos.ids) and not chaos.owed(), max(30.0, minutes * 6))
+    time.sleep(1)
+    chaos.kill()
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--minutes", type=float, default=10.0, help="an upper bound (default: 10)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--tasks", type=int, default=2_000)
+    parser.add_argument("--webhook", action="store_true")
+    asked = parser.parse_args()
+    began = time.monotonic()
+    saboteurs = [
+        Saboteur("Slack", _SLACK_FAULTS, random.Random(f"slack {asked.seed}")),  # noqa: S311 - to be repeated
+        Saboteur("Chanjing", _CHANJING_FAULTS, random.Random(f"chanjing {asked.seed}")),  # noqa: S311 - the same
+    ]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        ChanjingServer("secret-chanjing") as chanjing,
+        SlackServer("xoxb-secret-slack") as slack,
+    ):
+        slack.channels[_FAILURES] = type(slack.channels[CHANNEL])("failures")
+        slack.intercept, chanjing.intercept = saboteurs
+        chaos = Chaos(asked.seed, asked.webhook, Path(directory), chanjing, slack)
+        run(chaos, minutes=asked.minutes, kills=asked.kills, tasks=asked.tasks, saboteurs=saboteurs)
+        told, printed, owed = chaos.told(), chaos.printed(), chaos.owed()
+    injected = saboteurs[0].injected + saboteurs[1].injected
+    times = Counter(task_id for message in told for task_id in message)
+    lost = [task_id for task_id in chaos.ids if not times[task_id]]
+    # Messages, not tasks: a digest that comes twice is one outcome that was in doubt.
+    repeats = sum(
+        any(task_id in earlier for earlier in told[:n] for task_id in message) for n, message in enumerate(told)
+    )
+    # Each kill may fall between a post and its receipt, and so leave an outcome in doubt as well.
+    doubts = printed.count("notice_in_doubt") + chaos.kills
+    figures = {
+        "seed": asked.seed,
+        "destination": "webhook" if asked.webhook else "bot token, two channels",
+        "minutes": f"{(time.monotonic() - began) / 60:.1f}",
+        "kills": chaos.kills,
+        "faults injected": sum(injected.values()),
+        **{f"  {name}": count for name, count in sorted(injected.items())},
+        "tasks ended": len(chaos.ids),
+        "announced": len(times),
+        "messages": len(slack.messages),
+        "owed at the end": owed,
+        "outcomes in doubt": doubts,
+        "lost": len(lost),
+        "messages repeated": repeats,
+    }
+    sys.stdout.write("".join(f"{name:<32}{value}\n" for name, value in figures.items()))
+    if "Traceback" in printed:
+        sys.stdout.write(f"A traceback was printed:\n{printed[printed.index('Traceback') :][:2_000]}\n")
+        return 1
+    if lost or owed or (repeats and not asked.webhook):
+        sys.stdout.write(f"lost: {lost[:5]}; repeated: {[one for one, count in times.items() if count > 1][:5]}\n")
+        return 1
+    if asked.webhook and repeats > doubts:
+        return 1
+    return 0 if chaos.kills >= asked.kills and len(chaos.ids) >= asked.tasks else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

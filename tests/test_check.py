@@ -1,0 +1,206 @@
+import os
+
+import pytest
+
+from bot import check, outbox, wiring
+from bot.chanjing import Chanjing, Transport
+from bot.demo.chanjing import ChanjingServer
+from bot.demo.slack import CHANNEL, Channel, SlackServer
+from bot.exchange import Exchange
+from bot.message import Style, render
+from bot.slack import SlackBot, SlackWebhook
+from bot.token import GivenToken
+from tests.simulated import SimulatedClock
+
+MESSAGE = render([outbox.Test()], Style("en"))
+
+
+@pytest.fixture(scope="module")
+def exchange():
+    with wiring.http(trust_env=False) as client:
+        yield Exchange(client(5), timeout=5, keep_alive=False)
+
+
+@pytest.fixture
+def chanjing():
+    with ChanjingServer() as server:
+        yield server
+
+
+@pytest.fixture
+def slack():
+    with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def asked(slack, exchange):
+    """Return a function: → (severity, subject, text) of each finding about Slack."""
+
+    def asked(channels=None, token=None):
+        bot = SlackBot(token or slack.token, slack.base_url, exchange)
+        findings = check.slack(bot, channels or {"slack.channel": CHANNEL})
+        return [(finding.severity, finding.subject, finding.text) for finding in findings]
+
+    return asked
+
+
+# The state
+
+
+def test_a_state_that_can_be_written_is_good_and_leaves_nothing(tmp_path):
+    finding = check.state_directory(tmp_path / "state.json")
+    assert (finding.severity, finding.needed_network) == ("good", False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("missing/state.json", "No such file or directory"), (".", "is a directory: set state.path")]
+)
+def test_a_state_that_cannot_be_written_is_told_with_a_remedy(tmp_path, name, words):
+    finding = check.state_directory(tmp_path / name)
+    assert (finding.severity, finding.needed_network) == ("bad", False)
+    assert words in finding.text
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_of_another_user_is_told_with_ours(tmp_path):
+    tmp_path.chmod(0o500)
+    assert f"(uid {os.getuid()}) write there" in check.state_directory(tmp_path / "state.json").text
+
+
+# Chanjing
+
+
+def listing(server: ChanjingServer, exchange: Exchange, token: str) -> check.Finding:
+    transport = Transport(exchange, max_requests_per_second=5, clock=SimulatedClock())
+    return check.chanjing(Chanjing(server.url, GivenToken(token), transport), page_size=50)
+
+
+def test_a_token_that_chanjing_accepts_is_good(chanjing, exchange):
+    chanjing.add()
+    finding = listing(chanjing, exchange, chanjing.token)
+    assert (finding.severity, finding.text) == ("good", "the token is accepted; the list holds 1 tasks")
+
+
+def test_a_token_that_chanjing_refuses_is_bad_with_a_remedy(chanjing, exchange):
+    finding = listing(chanjing, exchange, "s3cret")
+    assert finding.severity == "bad"
+    assert "Put a valid token" in finding.text
+    assert "s3cret" not in finding.text
+
+
+# Slack
+
+
+def test_a_bot_with_everything_delivers_each_message_once(asked):
+    assert asked() == [
+        ("good", "slack", "the token is accepted, as lipsync-bot in Demo"),
+        ("good", "slack.channel", f"#lip-sync ({CHANNEL}): the bot is in it, and each message comes exactly once"),
+    ]
+
+
+def test_asking_posts_nothing(asked, slack):
+    asked()
+    assert slack.messages == []
+
+
+def test_a_token_that_slack_refuses_ends_the_questions(asked):
+    found = asked(token="xoxb-s3cret")
+    assert [(severity, subject) for severity, subject, _ in found] == [("bad", "slack")]
+    assert "invalid_auth. Put the bot token" in found[0][2]
+    assert "s3cret" not in found[0][2]
+
+
+@pytest.mark.parametrize(
+    ("scope", "severity", "words"),
+    [
+        ("chat:write", "bad", "chat:write is missing: without it nothing can be posted"),
+        ("channels:history", "warning", "channels:history is missing: without it a message may repeat"),
+        ("groups:history", "warning", "groups:history is missing: without it a message may repeat"),
+    ],
+)
+def test_a_scope_that_is_missing_is_told_with_what_it_costs(asked, slack, scope, severity, words):
+    slack.scopes.remove(scope)
+    found = [(how, text) for how, subject, text in asked() if subject == "scopes"]
+    assert [how for how, _ in found] == [severity]
+    assert words in found[0][1]
+
+
+def test_scopes_that_slack_does_not_tell_are_not_missed(asked, slack):
+    slack.scopes.clear()
+    assert "scopes" not in [subject for _, subject, _ in asked()]
+
+
+@pytest.mark.parametrize(
+    ("channel", "severity", "words"),
+    [
+        (Channel("lip-sync", is_member=False), "bad", "the bot is not in #lip-sync"),
+        (Channel("lip-sync", is_archived=True), "bad", "is archived. Unarchive it"),
+        (Channel("lip-sync", is_member=False, is_private=True), "bad", "channel_not_found. Check the channel id"),
+        (Channel("lip-sync", is_private=True), "good", "the bot is in it"),
+        (None, "bad", "channel_not_found. Check the channel id"),
+    ],
+    ids=["not in it", "archived", "private and not in it", "private", "none"],
+)
+def test_what_is_wrong_with_a_channel_is_told(asked, slack, channel, severity, words):
+    slack.channels = {CHANNEL: channel} if channel else {}
+    how, subject, text = asked()[-1]
+    assert (how, subject) == (severity, "slack.channel")
+    assert words in text
+
+
+def test_a_history_that_cannot_be_read_is_a_warning(asked, slack):
+    slack.scopes -= {"channels:history"}
+    how, _, text = asked()[-1]
+    assert how == "warning"
+    assert "its history cannot be read, so a message may repeat" in text
+
+
+def test_a_channel_that_may_not_be_described_is_judged_by_its_history(asked, slack):
+    slack.scopes -= {"channels:read", "groups:read"}
+    assert asked()[-1][0] == "good"
+
+
+@pytest.mark.parametrize("told", [b"null", b"[]", b"{}", b'"channel"'])
+def test_a_channel_that_is_described_oddly_is_judged_by_its_history(asked, slack, told):
+    def intercept(call):
+        if not call.path.endswith("conversations.info"):
+            return False
+        call.send(200, {}, b'{"ok": true, "channel": %s}' % told)
+        return True
+
+    slack.intercept = intercept
+    assert asked()[-1][0] == "good"
+
+
+def test_each_channel_is_asked_for_once_and_told_with_all_its_keys(asked, slack):
+    slack.channels["C0OTHER"] = Channel("other")
+    found = asked({"slack.channel": CHANNEL, "slack.failure_channel": "C0OTHER", "slack.alerts_channel": CHANNEL})
+    assert [subject for _, subject, _ in found[1:]] == ["slack.channel, slack.alerts_channel", "slack.failure_channel"]
+
+
+# A test message
+
+
+def test_a_test_message_is_posted_with_an_id_of_its_own_each_time(slack, exchange):
+    bot = SlackBot(slack.token, slack.base_url, exchange)
+    names = iter("12")
+    for _ in range(2):
+        finding = check.send(bot, CHANNEL, MESSAGE, lambda: next(names))
+        assert finding.severity == "good"
+        assert finding.text == f"a test message was posted to {CHANNEL}, ts {slack.messages[-1].ts}"
+    stamps = [message.metadata["event_payload"]["ids"] for message in slack.messages]
+    assert stamps[0] != stamps[1]
+
+
+def test_a_test_message_may_go_through_a_webhook(slack, exchange):
+    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1")
+    assert (finding.severity, finding.text) == ("good", "a test message was posted to webhook")
+
+
+def test_a_test_message_that_is_refused_is_bad_with_a_remedy(slack, exchange):
+    slack.channels[CHANNEL].is_member = False
+    finding = check.send(SlackBot(slack.token, slack.base_url, exchange), CHANNEL, MESSAGE, lambda: "1")
+    assert finding.severity == "bad"
+    assert "/invite @lipsync-bot" in finding.text

@@ -1,0 +1,514 @@
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import cli, state
+from bot.config import KEYS
+from bot.demo.chanjing import ChanjingServer
+from bot.demo.slack import CHANNEL, SlackServer
+from bot.diff import Known
+from bot.outbox import Notice, Outbox, TaskEnded
+from bot.state import State, Store
+from bot.task import Task
+
+COMMANDS = [command.name or "" for command in cli.app.registered_commands]
+PROGRAM = [sys.executable, "-m", "bot"]
+FOREIGN = {key.environment for key in KEYS} | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FORCE_COLOR", "NO_COLOR"}
+SECRET = "xoxb-1-T0ps3cret"
+ENOUGH = {"CHANJING_ACCESS_TOKEN": "chanjing-s3cret", "SLACK_BOT_TOKEN": SECRET, "SLACK_CHANNEL": "C0AB12CD3"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the program ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """Return an empty current directory, with nothing of ours in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in FOREIGN:
+        for spelled in (name, name.lower()):
+            monkeypatch.delenv(spelled, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def call(room, monkeypatch, capsys):
+    """Return a function: arguments, environment → how the program ended, run in this process."""
+
+    def call(*arguments: str, **environ: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["lipsync-bot", *arguments])
+        with monkeypatch.context() as patch:
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as caught:
+                cli.main()
+        printed = capsys.readouterr()
+        code = caught.value.code
+        return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return call
+
+
+# Usage and configuration
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_that_can_be_copied(call, command):
+    ended = call(command, "--help")
+    assert ended.code == 0
+    assert re.search(rf"Example:\s+lipsync-bot {command}\b", ended.out)
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["status", "extra"]])
+def test_what_is_not_understood_is_a_matter_of_usage(call, arguments):
+    ended = call(*arguments)
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+
+
+MISTAKES = {
+    "nothing": ({}, None, "chanjing.access_token"),
+    "two ways to Chanjing": (
+        ENOUGH | {"CHANJING_APP_ID": "a", "CHANJING_SECRET_KEY": "s3cret"},
+        None,
+        "different ways",
+    ),
+    "two ways to Slack": (ENOUGH | {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/s3cret"}, None, "different ways"),
+    "half a pair": ({"CHANJING_APP_ID": "a"}, None, "chanjing.secret_key"),
+    "missing secret file": (
+        ENOUGH | {"CHANJING_ACCESS_TOKEN": "", "CHANJING_ACCESS_TOKEN_FILE": "none/s3cret"},
+        None,
+        "no such file",
+    ),
+    "a channel's name": (ENOUGH | {"SLACK_CHANNEL": "#s3cret"}, None, "channel name → About → bottom"),
+    "a webhook and a channel": (
+        ENOUGH | {"SLACK_BOT_TOKEN": "", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/s3cret"},
+        None,
+        "slack.channel",
+    ),
+    "a user token": (ENOUGH | {"SLACK_BOT_TOKEN": "xoxp-s3cret"}, None, "xoxb-"),
+    "a token with a line break": (ENOUGH | {"SLACK_BOT_TOKEN": "xoxb-s3cret\nx"}, None, "visible ASCII"),
+    "a short interval": (ENOUGH | {"POLL_INTERVAL": "50ms"}, None, "at least 100ms"),
+    "no duration": (ENOUGH | {"POLL_INTERVAL": "s3cret"}, None, "30s, 5m, 2h, 7d"),
+    "no language": (ENOUGH | {"SLACK_LANGUAGE": "s3cret"}, None, "'en' or 'zh'"),
+    "no number": (ENOUGH | {"CHANJING_PAGE_SIZE": "s3cret"}, None, "chanjing.page_size"),
+    "unknown key": (ENOUGH, "slack:\n  chanel: s3cret", "the nearest is slack.channel"),
+    "unknown section": (ENOUGH, "slak:\n  channel: s3cret", "the nearest is slack"),
+    "doubled key": (ENOUGH, "slack:\n  language: en\n  language: s3cret", "stands there already"),
+    "no YAML": (ENOUGH, "slack: [s3cret", "this is not YAML"),
+    "a list": (ENOUGH, "- s3cret", "must have sections"),
+    "placeholder": (ENOUGH | {"CHANJING_ACCESS_TOKEN": "your-access-token"}, None, "placeholder"),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(("environ", "yaml", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_the_configuration_is_told_in_few_lines_without_a_secret(
+    call, room, command, environ, yaml, words
+):
+    if yaml:
+        (room / "config.yaml").write_text(yaml)
+    ended = call(command, **environ)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert words in ended.err
+    assert "s3cret" not in ended.err
+    assert len(ended.err.splitlines()) <= 4
+    assert all(line.startswith("lipsync-bot: ") for line in ended.err.splitlines())
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status", "health"])
+def test_a_configuration_that_was_given_and_is_absent_is_told(call, command):
+    ended = call(command, "--config", "none.yaml", **ENOUGH)
+    assert (ended.code, ended.err) == (2, "lipsync-bot: none.yaml: there is no such file\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config", "own.yaml", "status"],
+        ["status", "--config", "own.yaml"],
+        ["--config", "none.yaml", "status", "--config", "own.yaml"],
+    ],
+)
+def test_the_configuration_may_be_named_before_or_after_the_command(call, room, arguments):
+    (room / "own.yaml").write_text("state:\n  path: elsewhere.json")
+    Store(room / "elsewhere.json", State()).save(State(delivered_count=7))
+    ended = call(*arguments, "--json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["delivered"] == 7
+
+
+# status and health
+
+
+@pytest.fixture
+def saved(room):
+    """Return a function: what a bot that was alive just now has left."""
+
+    def saved(*, since: float, alive: float | None = None) -> None:
+        path = room / "state.json"
+        notice = Notice("9499ed79", 20, "success", since, TaskEnded(Task("9499ed79", 20)))
+        Store(path, State()).save(State(baseline_at=since, tasks={"a": Known(0, 1, since)}, outbox=Outbox((notice,))))
+        lock = state.Lock(path)
+        lock.take(time.time())
+        lock.release()
+        if alive is not None:
+            os.utime(room / "state.json.lock", (alive, alive))
+
+    return saved
+
+
+def test_without_a_state_status_says_how_to_begin(call):
+    ended = call("status")
+    assert ended.code == 4
+    assert ended.err.endswith("there is no state yet: no bot has run with it. Start one: lipsync-bot run\n")
+
+
+def test_status_needs_nothing_but_the_state(call, saved):
+    saved(since=time.time())
+    ended = call("status", SLACK_CHANNEL="#nonsense")
+    assert ended.code == 0
+    assert "9499ed79" in ended.out
+    assert "\x1b" not in ended.out
+
+
+def test_status_for_programs_has_the_promised_keys_and_types(call, saved):
+    saved(since=time.time())
+    told = json.loads(call("status", "--json").out)
+    moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    assert list(told) == ["version", "baseline_at", "last_alive", "guarantee", "watched", "owed", "delivered"]
+    assert re.fullmatch(moment, told["baseline_at"])
+    assert re.fullmatch(moment, told["last_alive"])
+    assert told["guarantee"] in {"once", "at least once"}
+    assert [type(told[name]) for name in ("version", "watched", "delivered")] == [int, int, int]
+    (owed,) = told["owed"]
+    assert list(owed) == [
+        "task_id",
+        "status",
+        "role",
+        "since",
+        "attempts",
+        "next_attempt",
+        "in_doubt",
+        "last_error",
+    ]
+    assert re.fullmatch(moment, owed["since"])
+    assert (owed["in_doubt"], owed["next_attempt"], owed["last_error"]) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("ago", "alive_ago", "code", "words"),
+    [
+        (5, 5, 0, "ok\n"),
+        (5, 600, 1, "polls_failing: nothing was heard from the bot for 60"),
+        (700, 5, 1, "notices_overdue: 1 owed for more than 10 minutes"),
+    ],
+    ids=["well", "silent", "overdue"],
+)
+def test_health_is_told_by_the_exit_code(call, saved, ago, alive_ago, code, words):
+    saved(since=time.time() - ago, alive=time.time() - alive_ago)
+    ended = call("health")
+    assert ended.code == code
+    assert ended.out.startswith(words)
+
+
+def test_without_a_state_health_is_bad(call):
+    ended = call("health")
+    assert (ended.code, ended.out) == (1, "polls_failing: no bot has ever run with this state file\n")
+
+
+@pytest.mark.parametrize("command", ["status", "health"])
+def test_a_state_that_cannot_be_read_is_told_and_left_alone(call, room, command):
+    (room / "state.json").write_bytes(b"{")
+    ended = call(command)
+    assert ended.code == 4
+    assert "Put a good copy of either back" in ended.err
+    assert [file.name for file in room.iterdir()] == ["state.json"]
+
+
+# With the two servers
+
+
+@dataclass(frozen=True)
+class World:
+    """A Chanjing, a Slack, and the environment of a bot between them."""
+
+    chanjing: ChanjingServer
+    slack: SlackServer
+    environ: dict[str, str]
+
+
+@pytest.fixture
+def world(room):
+    with ChanjingServer() as chanjing, SlackServer() as slack:
+        environ = {
+            "CHANJING_BASE_URL": chanjing.url,
+            "CHANJING_ACCESS_TOKEN": chanjing.token,
+            "CHANJING_MAX_REQUESTS_PER_SECOND": "100",
+            "SLACK_BASE_URL": slack.base_url,
+            "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_CHANNEL": CHANNEL,
+            "SLACK_PACE": "50ms",
+            "POLL_INTERVAL": "100ms",
+            "POLL_ACTIVE_INTERVAL": "100ms",
+            "STATE_PATH": str(room / "state.json"),
+            "PYTHONPATH": str(Path(cli.__file__).parent.parent),
+        }
+        yield World(chanjing, slack, environ)
+
+
+@pytest.fixture
+def once(world, room):
+    """Return a function: changes to the environment → how `run --once` ended, in a process of its own."""
+
+    def once(**changes: str) -> Ended:
+        done = subprocess.run(
+            [*PROGRAM, "run", "--once"],
+            env={**os.environ, **world.environ, **changes},
+            cwd=room,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return once
+
+
+def owed(room: Path) -> int:
+    found = state.peek(room / "state.json")
+    return len(found.outbox.notices) if found else 0
+
+
+def test_run_once_takes_note_greets_and_then_tells_what_ended(once, world, room):
+    world.chanjing.add(status=20)
+    task = world.chanjing.add()
+    assert once().code == 0
+    assert len(world.slack.messages) == 1
+    world.chanjing.finish(task)
+    ended = once()
+    assert (ended.code, ended.out) == (0, "")
+    assert [task in message.text for message in world.slack.messages] == [False, True]
+    assert owed(room) == 0
+
+
+def test_run_once_that_could_not_read_the_list_has_left_something_undone(once, world):
+    world.chanjing.token = "another"
+    ended = once()
+    assert ended.code == 1
+    assert ended.err.startswith("lipsync-bot: list: HTTP 200, code 10400")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_run_once_that_still_owes_a_notice_has_left_something_undone(once, world, room):
+    world.slack.channels[CHANNEL].is_member = False
+    ended = once()
+    assert ended.code == 1
+    assert ended.err.endswith("lipsync-bot: some notices could not be delivered yet; the next run goes on with them.\n")
+    assert "/invite @lipsync-bot" in ended.err
+    assert owed(room) == 1
+
+
+def test_run_once_with_the_state_of_another_account_is_a_matter_of_configuration(once, world):
+    for _ in range(12):
+        world.chanjing.add(status=20)
+    assert once().code == 0
+    with ChanjingServer(world.chanjing.token) as other:
+        for _ in range(12):
+            other.add(status=20)
+        ended = once(CHANJING_BASE_URL=other.url)
+    assert ended.code == 2
+    assert "belongs to another account" in ended.err
+    assert len(world.slack.messages) == 1
+
+
+def test_run_once_while_another_copy_runs_is_refused_and_told_which(once, room):
+    lock = state.Lock(room / "state.json")
+    lock.take(time.time())
+    ended = once()
+    lock.release()
+    assert ended.code == 3
+    assert f"pid {os.getpid()}" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("state.json", "Put a good copy of either back"),
+        ("missing/state.json", "Create the directory"),
+        (".", "directory"),
+    ],
+)
+def test_run_once_with_a_state_that_cannot_be_used_says_what_to_do(once, world, room, path, words):
+    (room / "state.json").write_bytes(b"{")
+    ended = once(STATE_PATH=str(room / path))
+    assert ended.code == 4
+    assert words in ended.err
+    assert world.chanjing.calls == []
+
+
+def test_a_mistake_in_the_configuration_ends_the_real_program_too(once):
+    ended = once(SLACK_CHANNEL="#lip-sync", SLACK_BOT_TOKEN=SECRET)
+    assert ended.code == 2
+    assert ended.err.startswith("lipsync-bot: slack.channel (environment variable SLACK_CHANNEL): ")
+    assert SECRET not in ended.err
+
+
+def test_no_secret_is_logged_even_at_debug(once, world):
+    world.slack.intercept = lambda call: call.send(403, {}, call.target.encode()) or True
+    ended = once(SLACK_BOT_TOKEN="", SLACK_CHANNEL="", SLACK_WEBHOOK_URL=world.slack.webhook_url, LOG_LEVEL="debug")
+    assert ended.code == 1
+    assert "notice_dispatched" in ended.err
+    for secret in (world.slack.webhook_url, "/services/", world.chanjing.token):
+        assert secret not in ended.err
+
+
+# The end of run
+
+
+@contextlib.contextmanager
+def running(world: World, room: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [*PROGRAM, "run"], env=os.environ | world.environ, cwd=room, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_run_at_once_and_well(world, room, number):
+    greeted = threading.Event()
+    world.slack.on_message = lambda message: greeted.set()
+    with running(world, room) as process:
+        assert greeted.wait(20)
+        began = time.monotonic()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
+        assert time.monotonic() - began < 3
+    assert process.returncode == 0
+    events = [json.loads(line)["event"] for line in err.splitlines()]
+    assert (events[0], events[-1]) == ("started", "stopped")
+
+
+def test_the_post_in_flight_is_finished_and_recorded(world, room):
+    posting, signalled = threading.Event(), threading.Event()
+
+    def intercept(call: Any) -> bool:
+        if call.path.endswith("chat.postMessage"):
+            posting.set()
+            signalled.wait(10)
+            time.sleep(0.3)
+        return False
+
+    world.slack.intercept = intercept
+    with running(world, room) as process:
+        assert posting.wait(20)
+        process.send_signal(signal.SIGTERM)
+        signalled.set()
+        process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert len(world.slack.messages) == 1
+    assert owed(room) == 0
+
+
+def test_a_second_signal_does_not_wait_for_the_post_in_flight(world, room):
+    posting = threading.Event()
+
+    def intercept(call: Any) -> bool:
+        if call.path.endswith("chat.postMessage"):
+            posting.set()
+            world.slack.closing.wait(20)
+        return False
+
+    world.slack.intercept = intercept
+    with running(world, room) as process:
+        assert posting.wait(20)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=3)
+    assert process.returncode == 0
+    assert owed(room) == 1
+
+
+# check
+
+
+def test_check_has_a_line_for_each_question(call, world):
+    ended = call("check", **world.environ)
+    assert (ended.code, ended.err) == (0, "")
+    assert [line.split(":")[0] for line in ended.out.splitlines()] == [
+        "✓ configuration",
+        "✓ state",
+        "✓ chanjing",
+        "✓ slack",
+        "✓ slack.channel, slack.failure_channel, slack.alerts_channel",
+    ]
+    assert world.slack.messages == []
+
+
+def test_check_says_what_is_wrong_and_goes_on(call, world):
+    environ = world.environ | {"CHANJING_ACCESS_TOKEN": "s3cret", "SLACK_BOT_TOKEN": SECRET}
+    ended = call("check", **environ)
+    assert ended.code == 1
+    assert [line[0] for line in ended.out.splitlines()] == ["✓", "✓", "✗", "✗"]
+    assert "s3cret" not in ended.out + ended.err
+
+
+def test_check_of_a_state_that_cannot_be_written_has_an_exit_code_of_its_own(call, world, room):
+    ended = call("check", **world.environ | {"STATE_PATH": str(room / "missing" / "state.json")})
+    assert ended.code == 4
+    assert "✗ state: " in ended.out
+
+
+def test_check_with_two_faults_is_about_the_network(call, world, room):
+    world.slack.revoked = True
+    ended = call("check", **world.environ | {"STATE_PATH": str(room / "missing" / "state.json")})
+    assert ended.code == 1
+
+
+def test_check_can_post_a_test_message(call, world):
+    ended = call("check", "--send", **world.environ)
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1].startswith(f"✓ send: a test message was posted to {CHANNEL}, ts ")
+    assert len(world.slack.messages) == 1
+
+
+def test_check_touches_no_state_and_takes_no_lock(call, world, room):
+    lock = state.Lock(room / "state.json")
+    lock.take(time.time())
+    assert call("check", **world.environ).code == 0
+    lock.release()
+    assert [file.name for file in room.iterdir()] == ["state.json.lock"]
+
+
+def test_check_with_a_webhook_says_what_it_cannot_know(call, world):
+    environ = {name: value for name, value in world.environ.items() if name not in {"SLACK_BOT_TOKEN", "SLACK_CHANNEL"}}
+    ended = call("check", "--send", **environ, SLACK_WEBHOOK_URL=world.slack.webhook_url)
+    assert ended.code == 0
+    assert [line.partition(":")[0] for line in ended.out.splitlines()[-2:]] == ["! slack", "✓ send"]
+    assert len(world.slack.messages) == 1

@@ -1,0 +1,111 @@
+"""How many requests the real Poll makes, on a simulated clock. Never how long it takes."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.simulation import DEFAULTS, LATENCY, NEVER, Account, Order, Simulation
+from bot.poll import Settings
+from bot.task import Task
+
+ONLY_POLLS = replace(DEFAULTS, full_scan_interval=NEVER)
+ORDERED: tuple[Order, ...] = ("newest_first", "oldest_first")
+
+
+def after_first_run(finished: int, order: Order = "newest_first", settings: Settings = ONLY_POLLS) -> Simulation:
+    bot = Simulation(Account(finished, order), settings)
+    bot.cycle()
+    return bot
+
+
+@pytest.mark.parametrize("order", ORDERED)
+@pytest.mark.parametrize("finished", [100, 1_000_000])
+def test_an_idle_poll_costs_one_request_whatever_the_size_of_the_account(finished: int, order: Order) -> None:
+    # A first run over a million takes long to simulate: what it would remember of the list is put in its place.
+    learnt = after_first_run(min(finished, 10_000), order)
+    account = Account(finished, order)
+    listing = replace(learnt.state.listing, total_count=finished, last_page=-(-finished // DEFAULTS.page_size))
+    newest = {task.id: known for task, known in zip(_newest(account), learnt.state.tasks.values(), strict=False)}
+    bot = Simulation(
+        account, ONLY_POLLS, clock=learnt.clock, state=replace(learnt.state, listing=listing, tasks=newest)
+    )
+
+    assert [bot.cycle().requests for _ in range(10)] == [1] * 10
+
+
+def _newest(account: Account) -> tuple[Task, ...]:
+    size = DEFAULTS.page_size
+    return account.page(1 if account.order == "newest_first" else -(-len(account) // size), size).tasks
+
+
+@pytest.mark.parametrize("new", [1, 20, 49])
+def test_fewer_than_a_page_of_new_tasks_costs_one_request(new: int) -> None:
+    bot = after_first_run(10_000)
+    for _ in range(new):
+        bot.account.add(bot.clock.now())
+
+    assert bot.cycle().requests == 1
+
+
+def test_the_ends_of_fewer_than_a_page_of_tasks_cost_one_request() -> None:
+    bot = after_first_run(10_000)
+    numbers = [bot.account.add(bot.clock.now()) for _ in range(20)]
+    bot.cycle()
+    ids = {bot.account.end(number) for number in numbers}
+
+    cost = bot.cycle()
+
+    assert (cost.requests, set(cost.told)) == (1, ids)
+
+
+@pytest.mark.parametrize("order", [*ORDERED, "shuffled"])
+def test_the_first_run_reads_each_page_once_and_the_end(order: Order) -> None:
+    cost = Simulation(Account(10_000, order), ONLY_POLLS).cycle()
+
+    assert cost.requests == 201
+
+
+def test_the_first_run_takes_no_longer_than_its_requests() -> None:
+    cost = Simulation(Account(10_000), ONLY_POLLS).cycle()
+
+    assert cost.seconds == pytest.approx(cost.requests * LATENCY, rel=0.1)
+
+
+def test_the_first_run_remembers_no_more_than_the_retention_holds() -> None:
+    bot = after_first_run(100_000)
+
+    assert len(bot.state.tasks) == pytest.approx(7 * 500, abs=1)
+
+
+@pytest.mark.parametrize("order", ORDERED)
+def test_a_task_stuck_for_days_behind_10_000_newer_ones_costs_less_than_one_request_a_poll_more(order: Order) -> None:
+    def mean(stuck: int) -> float:
+        bot = after_first_run(100, order, DEFAULTS)
+        for _ in range(stuck):
+            bot.account.add(bot.clock.now())
+        bot.cycle()
+        for _ in range(250):
+            for _ in range(40):
+                bot.account.end(bot.account.add(bot.clock.now()))
+            bot.cycle()
+        bot.clock.wait(3 * 86_400)
+        for _ in range(10):
+            bot.cycle()
+        return sum(bot.cycle().requests for _ in range(100)) / 100
+
+    assert 0 < mean(stuck=1) - mean(stuck=0) < 1
+
+
+def test_a_task_stuck_behind_10_000_newer_ones_is_told_within_two_polls_of_its_end() -> None:
+    bot = after_first_run(100, settings=DEFAULTS)
+    stuck = bot.account.add(bot.clock.now())
+    bot.cycle()
+    for _ in range(250):
+        for _ in range(40):
+            bot.account.end(bot.account.add(bot.clock.now()))
+        bot.cycle()
+    bot.clock.wait(3 * 86_400)
+    bot.cycle()
+    task_id = bot.account.end(stuck)
+
+    assert task_id in bot.cycle().told + bot.cycle().told

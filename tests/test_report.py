@@ -1,0 +1,131 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from bot import report
+from bot.diff import Known
+from bot.outbox import Destination, Mark, Notice, Outbox, TaskEnded
+from bot.state import State
+from bot.task import Task
+from tests.simulated import NOON
+
+CHANNEL = "C0123"
+NOTICE = Notice("9499ed79", 20, "success", NOON - 60, TaskEnded(Task("9499ed79", 20)))
+STATE = State(
+    baseline_at=NOON - 3600,
+    tasks={
+        "a": Known(0, 1, NOON),
+        "b": Known(10, 1, NOON),
+        "c": Known(20, 1, NOON),
+        "d": Known(10, 1, NOON, vanished=True),
+    },
+    outbox=Outbox((NOTICE,), {CHANNEL: Destination(checked=True)}),
+    delivered_count=7,
+)
+
+
+def test_status_tells_everything_under_the_promised_keys():
+    assert report.status(STATE, NOON) == {
+        "version": 1,
+        "baseline_at": "2025-02-04T11:00:00Z",
+        "last_alive": "2025-02-04T12:00:00Z",
+        "guarantee": "once",
+        "watched": 2,
+        "owed": [
+            {
+                "task_id": "9499ed79",
+                "status": 20,
+                "role": "success",
+                "since": "2025-02-04T11:59:00Z",
+                "attempts": 0,
+                "next_attempt": None,
+                "in_doubt": False,
+                "last_error": None,
+            }
+        ],
+        "delivered": 7,
+    }
+
+
+def test_status_of_a_bot_that_was_never_alive_has_no_times():
+    told = report.status(State(), None)
+    assert (told["baseline_at"], told["last_alive"], told["owed"]) == (None, None, [])
+
+
+def owed(outbox: Outbox) -> dict[str, object]:
+    told: dict[str, object] = report.status(replace(STATE, outbox=outbox), NOON)["owed"][0]
+    return told
+
+
+@pytest.mark.parametrize("in_doubt", [False, True])
+def test_a_notice_in_doubt_is_told_as_such(in_doubt):
+    mark = Mark((NOTICE.id,), NOON, "", in_doubt=in_doubt)
+    told = owed(Outbox((replace(NOTICE, attempts=1, last_error="lost"),), {CHANNEL: Destination(mark=mark)}))
+    assert (told["in_doubt"], told["attempts"], told["last_error"]) == (in_doubt, 1, "lost")
+
+
+@pytest.mark.parametrize(
+    ("outbox", "at"),
+    [
+        (Outbox((NOTICE,), {CHANNEL: Destination(until=NOON + 30)}), "2025-02-04T12:00:30Z"),
+        (Outbox((replace(NOTICE, held_until=NOON + 300),)), "2025-02-04T12:05:00Z"),
+    ],
+    ids=["channel waits", "notice is held"],
+)
+def test_the_next_attempt_is_told(outbox, at):
+    assert owed(outbox)["next_attempt"] == at
+
+
+@pytest.mark.parametrize(
+    ("destinations", "promised"),
+    [
+        ({}, "at least once"),
+        ({"C1": Destination()}, "at least once"),
+        ({"C1": Destination(checked=True)}, "once"),
+        ({"C1": Destination(checked=True, unreadable="missing_scope")}, "at least once"),
+        ({"C1": Destination(checked=True), "C2": Destination(checked=True, unreadable="webhook")}, "at least once"),
+        ({"C1": Destination(checked=True), "C2": Destination(checked=True)}, "once"),
+    ],
+)
+def test_once_is_promised_only_where_every_history_was_read(destinations, promised):
+    assert report.guarantee(State(outbox=Outbox((), destinations))) == promised
+
+
+@pytest.mark.parametrize(
+    ("last_alive", "interval", "codes"),
+    [
+        (None, 30, ["polls_failing"]),
+        (NOON, 30, []),
+        (NOON + 3600, 30, []),  # the clock was set back
+        (NOON - 119, 30, []),
+        (NOON - 121, 30, ["polls_failing"]),
+        (NOON - 121, 5, ["polls_failing"]),
+        (NOON - 899, 300, []),
+        (NOON - 901, 300, ["polls_failing"]),
+    ],
+)
+def test_a_bot_that_was_not_heard_of_for_three_intervals_is_unwell(last_alive, interval, codes):
+    assert [code for code, _ in report.ailments(STATE, last_alive, interval=interval, now=NOON)] == codes
+
+
+def test_a_notice_owed_for_more_than_ten_minutes_is_an_ailment_with_its_error():
+    late = replace(NOTICE, since=NOON - 601, last_error="not_in_channel")
+    state = replace(STATE, outbox=Outbox((late, replace(NOTICE, subject="other"))))
+    found = report.ailments(state, NOON, interval=30, now=NOON)
+    assert found == [("notices_overdue", "1 owed for more than 10 minutes, the oldest for 601 s: not_in_channel")]
+
+
+def test_no_state_is_not_an_ailment_of_its_own():
+    assert report.ailments(None, NOON, interval=30, now=NOON) == []
+
+
+@pytest.mark.parametrize("state", [STATE, State()], ids=["owing", "empty"])
+def test_the_table_tells_the_same_without_escape_sequences_in_a_pipe(state):
+    told = report.status(state, NOON)
+    out = io.StringIO()
+    Console(file=out, width=100).print(report.table(told))
+    for word in (told["last_alive"], told["guarantee"], *(one["task_id"] for one in told["owed"])):
+        assert word in out.getvalue()
+    assert "\x1b" not in out.getvalue()
