@@ -14,8 +14,10 @@ RUN cd /opt/lipsync-bot \
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="lipsync-bot" \
       org.opencontainers.image.description="Tells a Slack channel, exactly once, when a Chanjing lip-sync video is ready or has failed" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 RUN pip uninstall --yes --quiet --root-user-action=ignore pip \
+ && rm -rf /usr/local/lib/python3.*/ensurepip \
  && useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin bot \
  && install -d -o bot -g bot -m 700 /data
 COPY --from=build /opt/lipsync-bot /opt/lipsync-bot

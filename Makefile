@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-ind
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check fix lock clean
+.PHONY: help demo run test image-test check fix lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ run: $(RUNTIME) ## watch Chanjing and post to Slack, as config.yaml says
 
 test: $(DEV) ## run the tests
 	@$(BIN)/python -m pytest --quiet
+
+image-test: $(DEV) ## build the container image and try it, with docker or podman, in about 4 minutes
+	@$(BIN)/python -m pytest --quiet tests/image
 
 check: $(DEV) ## run everything that must hold before a change is merged
 	$(BIN)/ruff format --check .
