@@ -198,6 +198,11 @@ class Ping:
         self._thread = threading.Thread(target=self._send, args=(url,), name="ping", daemon=True)
         self._thread.start()
 
+    def close(self) -> None:
+        """Wait for a ping that is under way."""
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+
     def _send(self, url: httpx.URL) -> None:
         # When no ping comes the switch raises the alarm: that is what it is for.
         with contextlib.suppress(httpx.HTTPError):

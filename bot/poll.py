@@ -294,11 +294,13 @@ class Poll:
         state, now = self._store.state, self._clock.now()
         found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
         tasks = _placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
-        notices = [self._notice(task, state.tasks.get(task.id), now) for task in found.ended]
+        # Told in the order in which they were made, however they are listed.
+        ended = sorted(found.ended, key=lambda task: task.create_time)
+        notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
         days = state.days
         if self._settings.daily_summary is not None and notices:
-            ended = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
-            days = summary.count(days, summary.today(now, None), ended)
+            endings = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
+            days = summary.count(days, summary.today(now, None), endings)
         self._store.save(
             replace(
                 state,
@@ -308,7 +310,7 @@ class Poll:
                 listing=listing,
             )
         )
-        for task in found.ended:
+        for task in ended:
             self._metrics.tasks_ended.labels(Status(task.status).name.lower()).inc()
             self._log.info("task_ended", task_id=task.id, status=task.status)
 
@@ -354,7 +356,7 @@ class Poll:
         greeting = Greeting(watching=watching, noted=noted, announcing=len(announced.ended))
         notices = [
             Notice("greeting", int(now), "alerts", now, greeting),
-            *(self._notice(task, None, now) for task in announced.ended),
+            *(self._notice(task, None, now) for task in sorted(announced.ended, key=lambda task: task.create_time)),
         ]
         self._store.save(
             State(
