@@ -1,6 +1,7 @@
 """Health that means work: each state is seen to turn red and green again."""
 
 import json
+import socket
 import threading
 from dataclasses import replace
 
@@ -115,13 +116,18 @@ def test_a_chanjing_that_refuses_the_token_makes_it_unready_until_it_does_not(pa
         ("HEAD", "/metrics", 200),
         ("POST", "/healthz", 501),
         ("DELETE", "/metrics", 501),
-        ("GET", "/" + "x" * 70_000, 414),
     ],
 )
 def test_it_answers_get_and_head_of_three_paths_and_nothing_else(patient, method, path, status):
     answer = patient.get(path, method)
     assert answer.status_code == status
     assert method != "HEAD" or answer.content == b""
+
+
+def test_a_request_line_without_end_is_refused(patient):
+    with socket.create_connection(("127.0.0.1", int(patient.url.rpartition(":")[2]))) as connection:
+        connection.sendall(b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n")
+        assert b" 414 " in connection.recv(100)
 
 
 def test_what_the_state_holds_is_told_when_it_is_asked_for(patient):
@@ -174,7 +180,8 @@ def switch():
 
 
 def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_with_the_reason(switch):
-    clock, ailments = Clock(), []
+    clock = Clock()
+    ailments: list[tuple[str, str]] = []
     with httpx.Client(trust_env=False) as client:
         ping = Ping(f"{switch.server.url}/ping/secret", client, clock, lambda: ailments)
         for _ in range(10):
