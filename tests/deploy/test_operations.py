@@ -41,7 +41,7 @@ def _is_event(call):
     """Tell whether *call* logs: log.info("…"), (log.debug if again else log.warning)("…"), level("…")."""
     functions = [call.func.body, call.func.orelse] if isinstance(call.func, ast.IfExp) else [call.func]
     logs = all(
-        isinstance(f, ast.Attribute) and f.attr in LEVELS or isinstance(f, ast.Name) and f.id == "level"
+        (isinstance(f, ast.Attribute) and f.attr in LEVELS) or (isinstance(f, ast.Name) and f.id == "level")
         for f in functions
     )
     name = call.args[0]
