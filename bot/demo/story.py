@@ -115,5 +115,5 @@ class _running:  # noqa: N801 - reads as what it is: with _running(config)
     def _run(self) -> None:
         clock = SystemClock(self._stop)
         logger = log.make("warning", "text")
-        with wiring.polling(self._config, clock, logger, progress=lambda *_, **__: None, trust_env=False) as poll:
-            Daemon(poll, clock, logger).run()
+        with wiring.bot(self._config, clock, logger, progress=lambda *_, **__: None, trust_env=False) as bot:
+            Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
