@@ -78,6 +78,12 @@ def test_the_names_are_those_that_the_bot_counts_by():
     assert COUNTED.keys() <= exposed <= METRICS.keys()
 
 
+def test_the_manual_tells_of_every_metric_and_its_labels():
+    manual = (ROOT / "docs/operations.md").read_text("utf-8")
+    told = re.findall(r"^\| `(lipsync_bot_\w+)` \|([^|]*)\|", manual, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in told} == METRICS
+
+
 @each_expression
 def test_an_expression_asks_for_metrics_that_there_are(expression):
     assert series(expression)

@@ -1,8 +1,9 @@
 """The container engine that is here, and the containers that the tests run with it.
 
 Tried in turn, until one builds and runs an image made of the Dockerfile's base: docker, podman, and buildah with podman
-where neither may make namespaces of its own, as inside another container. To choose, set both of IMAGE_TEST_BUILD and
-IMAGE_TEST_RUN to command lines that -t, and create or run, can follow.
+where neither may make namespaces of its own, as inside another container. To choose, say how to build in
+IMAGE_TEST_BUILD ("podman build --format=docker"), how to do the rest in IMAGE_TEST_ENGINE ("podman --runtime=runc"),
+and what every container needs, if anything, in IMAGE_TEST_OPTIONS ("--ulimit=nofile=1024:1024").
 """
 
 import json
@@ -21,6 +22,7 @@ from uuid import uuid4
 ROOT = Path(__file__).parents[2]
 BASE = re.findall(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)[-1]
 IMAGE = "localhost/lipsync-bot:image-test"
+BARE = "localhost/lipsync-bot:image-test-base"  # the base and nothing else
 LOCKED_DOWN = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 PATIENCE = 30.0  # seconds
 
@@ -64,9 +66,10 @@ _CANDIDATES = (
 def find(environ: Mapping[str, str]) -> Engine:
     """Return the first engine that works. RuntimeError says of each why it does not."""
     candidates: Iterable[Engine] = _CANDIDATES
-    if environ.get("IMAGE_TEST_BUILD") and environ.get("IMAGE_TEST_RUN"):
-        build, run = (tuple(shlex.split(environ[f"IMAGE_TEST_{name}"])) for name in ("BUILD", "RUN"))
-        candidates = [Engine(build, run)]
+    if "IMAGE_TEST_ENGINE" in environ:
+        words = (shlex.split(environ.get(f"IMAGE_TEST_{name}", "")) for name in ("BUILD", "ENGINE", "OPTIONS"))
+        build, command, options = map(tuple, words)
+        candidates = [Engine(build or (command[0], "build"), command, options)]
     faults = []
     for engine in candidates:
         fault = _fault(engine)
@@ -81,13 +84,11 @@ def _fault(engine: Engine) -> str:
     missing = [program for program in (engine.build[0], engine.command[0]) if not shutil.which(program)]
     if missing:
         return f"{missing[0]} is not installed"
-    name = "localhost/lipsync-bot:probe"
     try:
         with tempfile.TemporaryDirectory() as directory:
             (Path(directory) / "Dockerfile").write_text(f"FROM {BASE}\nRUN true\n", "utf-8")
-            engine.build_image(Path(directory), name)
-        engine.run("--network=host", *LOCKED_DOWN, name, "true")
-        engine("image", "rm", name)
+            engine.build_image(Path(directory), BARE)
+        engine.run("--network=host", *LOCKED_DOWN, BARE, "true")
     except RuntimeError as error:
         return str(error)
     return ""

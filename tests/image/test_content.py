@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from tests.image.engine import BASE, IMAGE, LOCKED_DOWN, ROOT
+from tests.image.engine import BARE, IMAGE, LOCKED_DOWN, ROOT
 
 MEGABYTE = 1_000_000
 TOOLS = ("pip", "pip3", "gcc", "cc", "g++", "make", "ld", "git", "curl", "wget")
@@ -25,7 +25,7 @@ def test_it_runs_as_a_fixed_user_that_is_not_root(config):
 
 
 def test_its_layers_beyond_the_base_are_small(engine):
-    image, base = (engine.inspect("image", name)["Size"] for name in (IMAGE, BASE))
+    image, base = (engine.inspect("image", name)["Size"] for name in (IMAGE, BARE))
     assert image - base <= 60 * MEGABYTE
 
 
