@@ -1,13 +1,13 @@
 """deploy/kubernetes: valid by the published schemas, restricted, and in keeping with the bot's configuration."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
 
+from bot import __version__
 from bot.config import KEYS, load
 from bot.errors import ConfigError
 
@@ -42,8 +42,7 @@ def test_an_upgrade_does_not_put_placeholders_in_place_of_the_secret():
 
 
 def test_the_image_is_that_of_this_version():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    assert [(image["name"], image["newTag"]) for image in CUSTOM["images"]] == [("lipsync-bot", version)]
+    assert [(image["name"], image["newTag"]) for image in CUSTOM["images"]] == [("lipsync-bot", __version__)]
     assert {pod["spec"]["containers"][0]["image"] for pod in PODS.values()} == {"lipsync-bot"}
 
 

@@ -1,6 +1,5 @@
 """deploy/prometheus and deploy/grafana: they ask for metrics that the bot exposes."""
 
-import importlib
 import json
 import re
 import shutil
@@ -10,6 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bot.metrics import Metrics
+from bot.monitor import StateCollector
+from bot.state import State, Store
+from tests.simulated import SimulatedClock
+
 ROOT = Path(__file__).parents[2]
 RULES_FILE = ROOT / "deploy/prometheus/alerts.yaml"
 RULES = {
@@ -18,7 +22,7 @@ RULES = {
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text("utf-8"))
 PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"]}
 
-COUNTED = {
+METRICS: dict[str, set[str]] = {
     "lipsync_bot_polls_total": {"result"},
     "lipsync_bot_poll_duration_seconds": set(),
     "lipsync_bot_chanjing_requests_total": {"operation", "code"},
@@ -31,14 +35,11 @@ COUNTED = {
     "lipsync_bot_state_write_duration_seconds": set(),
     "lipsync_bot_last_good_poll_timestamp_seconds": set(),
     "lipsync_bot_build_info": {"version", "python"},
-}
-READ_FROM_THE_STATE = {
     "lipsync_bot_tasks": {"status"},
     "lipsync_bot_notices_owed": set(),
     "lipsync_bot_notice_oldest_age_seconds": set(),
     "lipsync_bot_state_size_bytes": set(),
 }
-METRICS = {**COUNTED, **READ_FROM_THE_STATE}
 HISTOGRAMS = {name for name in METRICS if name.endswith(("_duration_seconds", "_delay_seconds"))}
 SERIES = METRICS.keys() - HISTOGRAMS | {
     f"{name}{part}" for name in HISTOGRAMS for part in ("_bucket", "_sum", "_count")
@@ -71,11 +72,22 @@ EXPRESSIONS = {
 each_expression = pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 
 
-def test_the_names_are_those_that_the_bot_counts_by():
-    metrics = importlib.import_module("bot.metrics").Metrics()
+def exposed(tmp_path):
+    """Return the metrics of a bot: name → the names of its labels."""
+    metrics = Metrics()
+    metrics.registry.register(StateCollector(Store(tmp_path / "state.json", State()), SimulatedClock()))
     suffix = {"counter": "_total", "info": "_info"}
-    exposed = {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}
-    assert COUNTED.keys() <= exposed <= METRICS.keys()
+    names = {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}
+    labelled = {one.describe()[0].name: one._labelnames for one in vars(metrics).values() if hasattr(one, "describe")}
+    return {name: labelled.get(name.removesuffix("_total"), ()) for name in names}
+
+
+def test_the_metrics_are_those_that_the_bot_exposes(tmp_path):
+    found = exposed(tmp_path)
+    assert found.keys() == METRICS.keys()
+    # Those of the state, and of the build, are made when they are asked for.
+    declared = {name: set(labels) for name, labels in found.items() if labels}
+    assert declared == {name: METRICS[name] for name in declared}
 
 
 def test_the_manual_tells_of_every_metric_and_its_labels():

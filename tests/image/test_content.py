@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from bot import __version__
 from tests.image.engine import BARE, IMAGE, LOCKED_DOWN, ROOT
 
 MEGABYTE = 1_000_000
@@ -34,7 +35,7 @@ def test_it_says_what_it_is(config):
     labels = {
         name: config["Labels"].get(f"org.opencontainers.image.{name}") for name in ("title", "version", "licenses")
     }
-    assert labels == {"title": project["name"], "version": project["version"], "licenses": project["license"]}
+    assert labels == {"title": project["name"], "version": __version__, "licenses": project["license"]}
     assert config["Labels"]["org.opencontainers.image.description"] == project["description"]
 
 

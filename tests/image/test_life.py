@@ -2,10 +2,13 @@
 
 import itertools
 import re
+import socket
 import time
 
+import httpx
 import pytest
 
+from bot import __version__
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL
 from tests.image.engine import eventually
@@ -136,6 +139,17 @@ def test_check_finds_everything_in_place(run, quick, slack):
     check = run("check", environment=quick)
     assert check.wait() == 0
     assert CHANNEL in check.logs
+
+
+def test_it_answers_probes_and_prometheus_where_it_is_told_to_listen(run, quick, slack):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    run(environment=quick | {"MONITOR_LISTEN": f"127.0.0.1:{port}"})
+    greeted(slack)
+    answers = {path: httpx.get(f"http://127.0.0.1:{port}{path}") for path in ("/healthz", "/readyz", "/metrics")}
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(answers, 200)
+    assert 'lipsync_bot_build_info{python="3.13' in answers["/metrics"].text
+    assert f'version="{__version__}"' in answers["/metrics"].text
 
 
 def test_health_turns_red_when_chanjing_goes_away_and_green_when_it_is_back(run, quick, chanjing, slack):
