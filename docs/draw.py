@@ -64,7 +64,8 @@ _COVER = """
 _CSS = f"""
 * {{ box-sizing: border-box; margin: 0; }}
 body {{ width: {_WIDTH}px; min-height: {_LOWEST}px; padding: 14px 20px 16px; border: 1px solid #ddd;
-       background: #fff; color: #1d1c1d; font: 15px/22px Lato, "Noto Sans CJK SC", "Noto Color Emoji", sans-serif; overflow-wrap: anywhere; }}
+       background: #fff; color: #1d1c1d; overflow-wrap: anywhere;
+       font: 15px/22px Lato, "Noto Sans CJK SC", "Noto Color Emoji", sans-serif; }}
 .message {{ display: flex; gap: 8px; }}
 .avatar {{ flex: none; width: 36px; height: 36px; border-radius: 8px; background: #4a154b; color: #fff;
           font: 20px/36px "Noto Color Emoji"; text-align: center; }}
