@@ -20,7 +20,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-ind
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(RUNTIME) ## see the whole job in 20 seconds: no account needed
+demo: $(RUNTIME) ## see the whole job in half a minute: no account needed
 	@$(BIN)/python -m bot demo
 
 run: $(RUNTIME) ## watch Chanjing and post to Slack, as config.yaml says

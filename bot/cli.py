@@ -133,7 +133,7 @@ def run(
 
 @_command("demo", "lipsync-bot demo")
 def demo() -> None:
-    """See the whole job in 20 seconds, against a Chanjing and a Slack of its own: no account, no network."""
+    """See the whole job in half a minute, against a Chanjing and a Slack of its own: no account, no network."""
     from bot.demo import story
 
     if not story.tell():

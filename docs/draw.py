@@ -21,25 +21,29 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.blocks import Block, Message, Style
-from bot.message import render
-from bot.samples import SAMPLES
+from bot.message import render, render_board
+from bot.samples import BOARD, NOW, SAMPLES
 from bot.terminal import Mrkdwn
 from bot.wording import Language
 
-PICTURES: tuple[tuple[str, Language], ...] = (
-    ("success", "en"),
-    ("success", "zh"),
-    ("failure", "en"),
-    ("failure", "zh"),
-    ("digest-success", "en"),
-    ("digest-failure", "en"),
-    ("greeting", "en"),
+NAMES = (
+    "success",
+    "failure",
+    "digest-success",
+    "digest-failure",
+    "board",
+    "summary",
+    "trouble",
+    "trouble-over",
+    "greeting",
 )
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _HERE = Path(__file__).parent
 _WIDTH = 720  # CSS pixels
 _SCALE = 2
 _TALLEST = 2_000  # CSS pixels
+_LOWEST = 150  # of a lower window chromium draws the top only
 _QUOTE = "▌ "  # how bot.terminal begins a quoted line
 
 # What Slack would fetch from Chanjing; the samples' links lead nowhere.
@@ -59,8 +63,9 @@ _COVER = """
 
 _CSS = f"""
 * {{ box-sizing: border-box; margin: 0; }}
-body {{ width: {_WIDTH}px; padding: 14px 20px 16px; border: 1px solid #ddd; background: #fff; color: #1d1c1d;
-       font: 15px/22px Lato, "Noto Sans CJK SC", "Noto Color Emoji", sans-serif; overflow-wrap: anywhere; }}
+body {{ width: {_WIDTH}px; min-height: {_LOWEST}px; padding: 14px 20px 16px; border: 1px solid #ddd;
+       background: #fff; color: #1d1c1d; overflow-wrap: anywhere;
+       font: 15px/22px Lato, "Noto Sans CJK SC", "Noto Color Emoji", sans-serif; }}
 .message {{ display: flex; gap: 8px; }}
 .avatar {{ flex: none; width: 36px; height: 36px; border-radius: 8px; background: #4a154b; color: #fff;
           font: 20px/36px "Noto Color Emoji"; text-align: center; }}
@@ -121,7 +126,8 @@ def _lines(mrkdwn: str) -> str:
 def _tags(line: Text) -> Iterator[str]:
     console = Console(color_system="truecolor")
     for text, style, _ in line.render(console):
-        html = escape(text)
+        # Without the selector behind it, this sign would be drawn as a letter is.
+        html = escape(text).replace("⚠", "⚠\ufe0f")
         if style is None:
             yield html
             continue
@@ -137,7 +143,8 @@ def _tags(line: Text) -> Iterator[str]:
 
 def draw(name: str, language: Language, directory: Path = _HERE / "img") -> Path:
     """Write the picture of one sample, and return its path."""
-    message = render(SAMPLES[name], Style(language, ("<!here>",)))
+    style = Style(language, ("<!here>",))
+    message = render_board(BOARD, NOW, style) if name == "board" else render(SAMPLES[name], style)
     picture = directory / f"{name}.{language}.png"
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "page.html"
@@ -163,15 +170,16 @@ def _run(*command: str) -> str:
 def main(wanted: Sequence[str]) -> int:
     """Draw the pictures *wanted* (`failure.zh`), or all. Return an exit code."""
     missing = [tool for tool in ("chromium", "pngquant") if shutil.which(tool) is None]
-    unknown = set(wanted) - {f"{name}.{language}" for name, language in PICTURES}
+    pictures = {f"{name}.{language}": (name, language) for name in NAMES for language in LANGUAGES}
+    unknown = set(wanted) - set(pictures)
     if missing or unknown:
         for tool in missing:
             sys.stderr.write(f"docs.draw needs {tool}; on Debian: apt-get install {tool}\n")
         for name in sorted(unknown):
             sys.stderr.write(f"docs.draw knows no picture {name}\n")
         return 2
-    for name, language in PICTURES:
-        if not wanted or f"{name}.{language}" in wanted:
+    for called, (name, language) in pictures.items():
+        if not wanted or called in wanted:
             picture = draw(name, language)
             sys.stdout.write(f"{picture.relative_to(_HERE.parent)}  {picture.stat().st_size // 1024} KiB\n")
     return 0

@@ -17,15 +17,21 @@ from bot.exchange import Exchange
 from bot.slack import SlackBot
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PICTURES = sorted(ROOT.glob("docs/img/*"))
 
 
-def rows(heading: str) -> Iterator[list[str]]:
-    """Yield the cells of each row of the first table below *heading*, without the head."""
-    section = README.partition(f"\n{heading}\n")[2]
-    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+def sections(text: str) -> list[tuple[str, str]]:
+    """Return heading (`## Options`) and text of each section, in order. A comment in a code block is no heading."""
+    parts = re.split(r"^(#+ .*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def rows(heading: str, readme: str = README) -> Iterator[list[str]]:
+    """Yield the cells of each row of the first table below the English *heading*, without the head."""
+    number = [title for title, _ in sections(README)].index(heading)
+    table = re.search(r"(?:^\|.*\n)+", sections(readme)[number][1], re.MULTILINE)
     for line in table[0].splitlines()[2:] if table else []:
         yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
@@ -54,11 +60,11 @@ def test_each_setting_named_in_a_document_exists():
 # Commands
 
 
-def commands() -> list[str]:
-    """Return every command line with lipsync-bot in the README, up to a pipe."""
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+def commands(readme: str = README) -> list[str]:
+    """Return every command line with lipsync-bot in *readme*, up to a pipe."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", readme, re.DOTALL))
     lines = [line for line in blocks.splitlines() if line.startswith("lipsync-bot ")]
-    spans = [span for span in re.findall(r"`([^`\n]+)`", README) if span.startswith("lipsync-bot ")]
+    spans = [span for span in re.findall(r"`([^`\n]+)`", readme) if span.startswith("lipsync-bot ")]
     return sorted({re.split(r"\\?\||#", line)[0].strip() for line in lines + spans})
 
 
@@ -173,6 +179,52 @@ def test_the_architecture_tells_of_every_file():
     assert files <= told
 
 
+def shown(document: Path) -> set[Path]:
+    return {
+        path for link in links(document) if (path := (document.parent / link).resolve()).parent == ROOT / "docs/img"
+    }
+
+
 def test_each_picture_is_shown_and_small():
-    assert {ROOT / link for link in links(ROOT / "README.md") if link.startswith("docs/img/")} == set(PICTURES)
-    assert [path.name for path in PICTURES if path.stat().st_size >= 60_000] == []
+    assert set().union(*map(shown, DOCUMENTS)) == set(PICTURES)
+    drawn = [path for path in PICTURES if path.suffixes[0] in {".en", ".zh"}]
+    assert [path.name for path in drawn if path.stat().st_size >= 60_000] == []
+
+
+# The README in Chinese
+
+
+def test_both_readmes_have_the_same_sections():
+    levels = [[title.partition(" ")[0] for title, _ in sections(readme)] for readme in (README, CHINESE)]
+    assert levels[0] == levels[1]
+    assert len(levels[0]) > 15
+
+
+def test_both_readmes_show_the_same_commands():
+    assert commands(CHINESE) == commands(README)
+
+
+@pytest.mark.parametrize(
+    ("heading", "same"),
+    [("## Options", 3), ("### Exit codes", 1), ("### 2. A Slack app", 1), ("## When something is wrong", 1)],
+)
+def test_a_table_has_the_same_first_columns_in_both_readmes(heading, same):
+    told = [row[:same] for row in rows(heading)]
+    assert told == [row[:same] for row in rows(heading, CHINESE)]
+    assert told
+
+
+def test_what_the_program_prints_is_the_same_in_both_readmes():
+    printed = [re.findall(r"```text\n(.*?)```", readme, re.DOTALL) for readme in (README, CHINESE)]
+    assert printed[0] == printed[1] != []
+
+
+def test_each_readme_shows_all_pictures_in_its_language():
+    english, chinese = shown(ROOT / "README.md"), shown(ROOT / "README.zh-CN.md")
+    assert {path.name.replace(".en.", ".zh.") for path in english} == {path.name for path in chinese}
+    assert english.isdisjoint(chinese)
+
+
+def test_each_readme_leads_to_the_other():
+    assert "README.zh-CN.md" in links(ROOT / "README.md")
+    assert "README.md" in links(ROOT / "README.zh-CN.md")

@@ -1,9 +1,11 @@
-"""The demo: six tasks queue, render and end while the real loop runs against a Chanjing and a Slack on loopback."""
+"""The demo: videos queue, render and end while the real loop runs against a Chanjing and a Slack on loopback."""
 
 import json
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -16,53 +18,58 @@ from bot.config import Config, load
 from bot.daemon import Daemon
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
+from bot.outbox import EVENT_TYPE
 from bot.task import Status
 
 _SHELF = "https://res.example.com/lip-sync"
 _BALANCE, _VOICE = "蝉豆不足扣费失败", "音频中没有人声，请检查是否为单声道"
 _ENDINGS = ("", "", _BALANCE, "", _VOICE, "")  # what Chanjing says of each failure; "": it succeeds
-_BEAT = 2.0  # seconds between two events of the story
-_PATIENCE = 15.0  # seconds for the last message to arrive
+_BURST = 8  # more than slack.digest_after
+_BEAT = 1.6  # seconds between two events of the story
+_PATIENCE = 15.0  # seconds for what the bot does to be seen
 
 
 def tell(console: Console | None = None) -> bool:
-    """Run the demo, printing each message as it arrives. Return True when each of the six tasks was told of once."""
+    """Run the demo, printing each message as it arrives. Return True when each task was told of in one notice.
+
+    The board is printed when it is posted and as it stands at the end, not each time that it is updated.
+    """
     console = console or Console(highlight=False)
     began = time.monotonic()
+
+    def show(message: Message) -> None:
+        console.print(Rule(style="dim"))
+        terminal.draw(Words(message.text, tuple(message.blocks)), console)
+
     with ChanjingServer() as chanjing, SlackServer() as slack, tempfile.TemporaryDirectory() as directory:
-        arrived = threading.Semaphore(0)
-
-        def print_message(message: Message) -> None:
-            console.print(Rule(style="dim"))
-            terminal.draw(Words(message.text, tuple(message.blocks)), console)
-            arrived.release()
-
-        slack.on_message = print_message
+        slack.on_message = lambda message: None if message.edited else show(message)
         for number in range(3):
             _finish(chanjing, chanjing.add(create_time=int(time.time()) - 86_400 + number), number)
         console.print(
-            "A Chanjing and a Slack of our own are up on this machine. Three videos are finished already; six more are "
-            "about to be made, and the real bot watches."
+            "A Chanjing and a Slack of our own are up on this machine. Three videos are finished already; more are "
+            "about to be made, one by one and then many at once, and the real bot watches."
         )
         with _running(_config(Path(directory), chanjing, slack)):
-            complete = arrived.acquire(timeout=_PATIENCE)  # the greeting: from now on everything is news
-            ids = _make_videos(chanjing)
-            complete = all(arrived.acquire(timeout=_PATIENCE) for _ in ids) and complete
-        messages, requests = slack.messages, len(chanjing.calls)
-    named = [sum(task_id in message.text for message in messages) for task_id in ids]
-    good = complete and named == [1] * len(ids)
+            _comes(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
+            ids = [*_one_by_one(chanjing), *_all_at_once(chanjing)]
+            _comes(lambda: all(_times_told(slack, ids)))
+            _comes(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
+        for board in _boards(slack):
+            show(board)
+        told, notices, requests = _times_told(slack, ids), _notices(slack), len(chanjing.calls)
+    good = told == [1] * len(ids)
+    failed = len(_ENDINGS) - _ENDINGS.count("")
     console.print(Rule(style="dim"))
-    succeeded = _ENDINGS.count("")
     console.print(
-        f"{len(ids)} tasks ended in {time.monotonic() - began:.0f} s: {succeeded} succeeded, "
-        f"{len(ids) - succeeded} failed. {len(messages)} messages, greeting included; {requests} requests to Chanjing. "
-        + ("Each task was told of exactly once." if good else f"Times each task was told of: {named}.")
+        f"{len(ids)} tasks ended in {time.monotonic() - began:.0f} s: {len(ids) - failed} succeeded, {failed} failed. "
+        f"{len(notices)} messages, greeting included, and a board; {requests} requests to Chanjing. "
+        + ("Each task was told of exactly once." if good else f"Times each task was told of: {told}.")
     )
     console.print("For your own account: see the README, or begin with `lipsync-bot check`.")
     return good
 
 
-def _make_videos(chanjing: ChanjingServer) -> list[str]:
+def _one_by_one(chanjing: ChanjingServer) -> list[str]:
     """Let six tasks queue, render and end, overlapping, and return their ids."""
     ids = []
     for step in range(len(_ENDINGS) + 3):
@@ -76,6 +83,16 @@ def _make_videos(chanjing: ChanjingServer) -> list[str]:
     return ids
 
 
+def _all_at_once(chanjing: ChanjingServer) -> list[str]:
+    """Let eight tasks end in the same moment, between two answers of Chanjing's, and return their ids."""
+    ids = [chanjing.add(status=Status.GENERATING, progress=50) for _ in range(_BURST)]
+    time.sleep(_BEAT)
+    with chanjing.lock:
+        for number, task_id in enumerate(ids):
+            _finish(chanjing, task_id, number % 2)
+    return ids
+
+
 def _finish(chanjing: ChanjingServer, task_id: str, number: int) -> None:
     if reason := _ENDINGS[number]:
         chanjing.fail(task_id, msg=reason)
@@ -84,12 +101,32 @@ def _finish(chanjing: ChanjingServer, task_id: str, number: int) -> None:
     chanjing.finish(task_id, **links, duration=12_000 + 9_700 * number)
 
 
+def _comes(true: Callable[[], bool]) -> None:
+    """Wait until *true*, or for as long as there is patience."""
+    deadline = time.monotonic() + _PATIENCE
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _notices(slack: SlackServer) -> list[Message]:
+    return [message for message in slack.messages if (message.metadata or {}).get("event_type") == EVENT_TYPE]
+
+
+def _boards(slack: SlackServer) -> list[Message]:
+    return [message for message in slack.messages if (message.metadata or {}).get("event_type") != EVENT_TYPE]
+
+
+def _times_told(slack: SlackServer, ids: Sequence[str]) -> list[int]:
+    notices = _notices(slack)
+    return [sum(task_id in notice.text for notice in notices) for task_id in ids]
+
+
 def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer) -> Config:
     """Return a configuration that knows nothing of the user's own."""
     file = directory / "demo.yaml"
     sections = {
         "chanjing": {"base_url": chanjing.url, "access_token": chanjing.token},
-        "slack": {"base_url": slack.base_url, "bot_token": slack.token, "channel": CHANNEL},
+        "slack": {"base_url": slack.base_url, "bot_token": slack.token, "channel": CHANNEL, "board": True},
         "poll": {"interval": "500ms", "active_interval": "500ms"},
         "state": {"path": str(directory / "state.json")},
     }
@@ -97,23 +134,21 @@ def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer) -> Co
     return load(file, {}, secrets_dir=directory / "none")
 
 
-class _running:  # noqa: N801 - reads as what it is: with _running(config)
-    """The real loop, in a thread, for as long as the block lasts."""
+@contextmanager
+def _running(config: Config) -> Iterator[None]:
+    """Run the real loop in a thread for as long as the block lasts."""
+    stop = threading.Event()
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bot")
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        clock = SystemClock(self._stop)
+    def run() -> None:
+        clock = SystemClock(stop)
         logger = log.make("warning", "text")
-        with wiring.bot(self._config, clock, logger, progress=lambda *_, **__: None, trust_env=False) as bot:
+        with wiring.bot(config, clock, logger, progress=lambda *_, **__: None, trust_env=False) as bot:
             Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
+
+    thread = threading.Thread(target=run, name="bot")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,87 @@
+"""The demo as a program: one run, in the worst of surroundings."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOREIGN = {
+    "SLACK_BOT_TOKEN": "xoxb-s3cret",
+    "SLACK_CHANNEL": "C0FOREIGN01",
+    "SLACK_LANGUAGE": "nonsense",
+    "CHANJING_ACCESS_TOKEN": "s3cret",
+    "STATE_PATH": "/nowhere/state.json",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "COLUMNS": "40",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """How the demo ended, what it printed, and what it left behind."""
+
+    code: int
+    out: str
+    err: str
+    left: list[str]
+
+    def count(self, words: str) -> int:
+        return len(re.findall(rf"^. {words}$", self.out, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    room, scratch = tmp_path_factory.mktemp("room"), tmp_path_factory.mktemp("scratch")
+    (room / "config.yaml").write_text("slack: [nonsense")
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "demo"],
+        cwd=room,
+        env={**os.environ, **FOREIGN, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    left = [file.name for folder in (room, scratch) for file in folder.iterdir()]
+    return Told(done.returncode, done.stdout, done.stderr, left)
+
+
+def test_the_demo_ends_well_whatever_is_configured_around_it(told):
+    assert (told.code, told.err) == (0, "")
+    assert "Each task was told of exactly once." in " ".join(told.out.split())
+
+
+def test_the_demo_is_over_within_half_a_minute(told):
+    seconds = re.search(r"14 tasks ended in (\d+) s", " ".join(told.out.split()))
+    assert seconds
+    assert int(seconds[1]) <= 28
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [
+        ("lipsync-bot is watching", 1),
+        ("Lip-sync video ready", 4),
+        ("Lip-sync video failed", 2),
+        ("8 lip-sync videos are ready", 1),
+        (r"\d lip-sync videos? rendering", 1),
+        ("Nothing is rendering", 1),
+    ],
+)
+def test_the_demo_shows_each_kind_of_message(told, words, times):
+    assert told.count(words) == times
+
+
+def test_a_pipe_gets_no_escape_sequences(told):
+    assert "\x1b" not in told.out
+
+
+def test_the_demo_tells_no_secret_and_leaves_nothing_behind(told):
+    assert "s3cret" not in told.out + told.err
+    assert told.left == ["config.yaml"]
