@@ -17,6 +17,7 @@ from bot import report
 from bot.clock import Clock
 from bot.metrics import PREFIX
 from bot.state import Store
+from bot.task import Status
 
 Ailments = list[tuple[str, str]]
 _PING_EVERY = 60.0  # seconds
@@ -89,8 +90,9 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         state, now = self._store.state, self._clock.now()
         counts: dict[str, int] = {}
-        for known in list(state.tasks.values()):
-            counts[str(known.status)] = counts.get(str(known.status), 0) + 1
+        for known in state.tasks.values():
+            name = Status(known.status).name.lower() if known.status in set(Status) else str(known.status)
+            counts[name] = counts.get(name, 0) + 1
         tasks = GaugeMetricFamily(f"{PREFIX}_tasks", "Tasks that are remembered.", labels=["status"])
         for status, count in sorted(counts.items()):
             tasks.add_metric([status], count)

@@ -29,7 +29,7 @@ from tests.faults.wire import Fault
 _ROOT = Path(__file__).parents[1]
 _FAILURES = "C0FAILURE01"
 _ID = re.compile(r"[0-9a-f]{32}")
-_SHARE = 0.3  # of the calls that meet a fault
+_SHARES = {"Chanjing": 0.3, "Slack": 0.4}  # of the calls that meet a fault
 _SETTINGS = {
     "CHANJING_ACCESS_TOKEN": "secret-chanjing",
     "CHANJING_PAGE_SIZE": "20",
@@ -41,6 +41,7 @@ _SETTINGS = {
     "SLACK_TIMEOUT": "1s",
     "SLACK_PACE": "10ms",
     "SLACK_SETTLE": "700ms",
+    "SLACK_DIGEST_AFTER": "3",
     "LOG_LEVEL": "warning",
 }
 _SLACK_FAULTS: dict[str, Fault] = {
@@ -80,7 +81,7 @@ class Saboteur:
 
     def __call__(self, call: Call) -> bool | None:
         with self._lock:
-            if self.resting or self._chance.random() > _SHARE:
+            if self.resting or self._chance.random() > _SHARES[self._side]:
                 return False
             name = self._chance.choice(sorted(self._faults))
             self.injected[f"{self._side}: {name}"] += 1
@@ -146,7 +147,7 @@ class Chaos:
         return [ended & set(_ID.findall(message.text + repr(message.blocks))) for message in self.slack.messages]
 
 
-def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, saboteurs: Sequence[Saboteur]) -> None:
+def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, faults: int, saboteurs: Sequence[Saboteur]) -> None:
     """Kill and sabotage for at most *minutes*, and then let it finish in peace."""
     chance = random.Random(chaos.seed)  # noqa: S311 - to be repeated, not to be secret
     chaos.start()
@@ -154,13 +155,16 @@ def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, saboteurs: Sequ
     for saboteur in saboteurs:
         saboteur.resting = False
     end = time.monotonic() + minutes * 60 * 0.9
-    while time.monotonic() < end and (chaos.kills < kills or len(chaos.ids) < tasks):
+
+    def injected() -> int:
+        return sum(sum(saboteur.injected.values()) for saboteur in saboteurs)
+
+    while time.monotonic() < end and (chaos.kills < kills or len(chaos.ids) < tasks or injected() < faults):
         # Most lives are short, from a start not yet finished to a few messages; some are long enough for three looks.
-        until = time.monotonic() + chance.choice([0.3, 0.5, 0.7, 0.9, 1.2, 2.5]) * chance.uniform(0.5, 1.0)
+        until = time.monotonic() + chance.choice([0.4, 0.6, 0.8, 1.0, 1.5, 2.8]) * chance.uniform(0.6, 1.0)
         while time.monotonic() < until:
-            if len(chaos.ids) < tasks:
-                task_id = f"{chance.getrandbits(128):032x}"
-                chaos.ids.append(chaos.chanjing.add(task_id, chance.choice([20, 20, 20, 30])))
+            task_id = f"{chance.getrandbits(128):032x}"
+            chaos.ids.append(chaos.chanjing.add(task_id, chance.choice([20, 20, 20, 30])))
             time.sleep(minutes * 60 * 0.8 / tasks * chance.uniform(0.0, 1.0))
         chaos.kill()
         chaos.kills += 1
@@ -184,6 +188,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--tasks", type=int, default=2_000)
+    parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--webhook", action="store_true")
     asked = parser.parse_args()
     began = time.monotonic()
@@ -199,7 +204,8 @@ def main() -> int:
         slack.channels[_FAILURES] = type(slack.channels[CHANNEL])("failures")
         slack.intercept, chanjing.intercept = saboteurs
         chaos = Chaos(asked.seed, asked.webhook, Path(directory), chanjing, slack)
-        run(chaos, minutes=asked.minutes, kills=asked.kills, tasks=asked.tasks, saboteurs=saboteurs)
+        aims = {"kills": asked.kills, "tasks": asked.tasks, "faults": asked.faults}
+        run(chaos, minutes=asked.minutes, **aims, saboteurs=saboteurs)
         told, printed, owed = chaos.told(), chaos.printed(), chaos.owed()
     injected = saboteurs[0].injected + saboteurs[1].injected
     times = Counter(task_id for message in told for task_id in message)
@@ -234,7 +240,8 @@ def main() -> int:
         return 1
     if asked.webhook and repeats > doubts:
         return 1
-    return 0 if chaos.kills >= asked.kills and len(chaos.ids) >= asked.tasks else 2
+    reached = (chaos.kills, asked.kills), (len(chaos.ids), asked.tasks), (sum(injected.values()), asked.faults)
+    return 0 if all(done >= aim for done, aim in reached) else 2
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ from bot.outbox import (
     Trouble,
 )
 from bot.state import Lock, State, Store
+from bot.summary import Day
 from bot.task import Task
+from bot.trouble import Ongoing
 from tests.simulated import NOON
 
 SMALL = State(baseline_at=NOON, tasks={"a": Known(10, 1, NOON)}, delivered_count=1)
@@ -92,7 +94,7 @@ content: st.SearchStrategy[Content] = st.one_of(
 )
 notice = st.builds(Notice, text, number, role, seconds, content, number, st.integers(0, 3), seconds, text)
 mark = st.builds(Mark, st.lists(text, max_size=2).map(tuple), seconds, text, st.booleans(), number)
-destination = st.builds(Destination, text, st.none() | mark, seconds, number, text, text, st.booleans())
+destination = st.builds(Destination, text, st.none() | mark, seconds, number, text, text, text, st.booleans())
 listing = st.builds(
     Listing, st.none() | st.sampled_from(["newest_first", "neither"]), st.none() | number, st.booleans()
 )
@@ -104,6 +106,9 @@ every_state = st.builds(
     outbox=st.builds(Outbox, st.lists(notice, max_size=3).map(tuple), st.dictionaries(text, destination, max_size=2)),
     delivered=st.lists(st.builds(Receipt, text, text, number, role, text, text, seconds), max_size=3).map(tuple),
     delivered_count=number,
+    troubles=st.dictionaries(text, st.builds(Ongoing, seconds, seconds, st.lists(text, max_size=2).map(tuple))),
+    days=st.dictionaries(text, st.builds(Day, number, st.dictionaries(text, number), st.tuples(seconds)), max_size=2),
+    boards=st.dictionaries(text, text, max_size=2),
 )
 
 
