@@ -8,13 +8,14 @@ BIN = $(VENV)/bin
 
 RUNTIME = $(VENV)/.runtime
 DEV = $(VENV)/.dev
+BENCH = $(VENV)/.bench
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	--custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check fix lock clean
+.PHONY: help demo run test image-test check chaos bench fix lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +28,18 @@ run: $(RUNTIME) ## watch Chanjing and post to Slack, as config.yaml says
 
 test: $(DEV) ## run the tests
 	@$(BIN)/python -m pytest --quiet
+
+image-test: $(DEV) ## build the container image and try it, with docker or podman, in about 4 minutes
+	@$(BIN)/python -m pytest --quiet tests/image
+
+MINUTES ?= 10
+SEED ?= 1
+chaos: $(DEV) ## kill the bot at random while everything around it fails, for 10 minutes: MINUTES=, SEED=, CHAOS=--webhook
+	LISTING_EXAMPLES=10000 $(BIN)/python -m pytest --quiet tests/test_listing_model.py
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS)
+
+bench: $(BENCH) ## measure requests, delay, CPU and memory anew, in about 10 minutes, and write docs/performance.md
+	$(BIN)/python -m benchmarks
 
 check: $(DEV) ## run everything that must hold before a change is merged
 	$(BIN)/ruff format --check .
@@ -42,6 +55,7 @@ fix: $(DEV) ## format the code, and mend what can be mended without thought
 lock: $(DEV) ## bring the locked requirements up to date with pyproject.toml and with what has been released
 	$(LOCK) --upgrade --output-file requirements.txt
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --upgrade --group bench --constraint requirements.txt --output-file requirements-bench.txt
 
 clean: ## remove what the other targets have made
 	rm -rf $(VENV) .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -54,6 +68,11 @@ $(RUNTIME): $(VENV)/pyvenv.cfg requirements.txt
 $(DEV): $(VENV)/pyvenv.cfg requirements-dev.txt
 	@echo "installing what its checks need into $(VENV) …"
 	@$(INSTALL) requirements-dev.txt
+	@touch $@
+
+$(BENCH): $(DEV) requirements-bench.txt
+	@echo "installing what its benchmarks need into $(VENV) …"
+	@$(INSTALL) requirements-bench.txt
 	@touch $@
 
 $(VENV)/pyvenv.cfg:

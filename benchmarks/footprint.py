@@ -93,7 +93,9 @@ def _printed(arguments: list[str]) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1"}
+    # The allocator as the container sets it.
+    malloc = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}
+    return {"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **malloc}
 
 
 def _process(home: Path, chanjing: ChanjingServer, slack: SlackServer) -> dict[str, float]:

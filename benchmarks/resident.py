@@ -20,12 +20,12 @@ def main() -> None:
     """Poll as often as asked, and print the figures as JSON."""
     path, polls = Path(sys.argv[1]), int(sys.argv[2])
     clock, logger = SystemClock(threading.Event()), log.make("error", "json")
-    with wiring.polling(load(path, os.environ), clock, logger, progress=lambda *_, **__: None, trust_env=False) as poll:
+    with wiring.bot(load(path, os.environ), clock, logger, progress=lambda *_, **__: None, trust_env=False) as bot:
         memory = []
         for number in range(polls + 1):
             if number == 1:
                 began = time.process_time()
-            poll.cycle()
+            bot.poll.cycle()
             if number in {1, polls // 10, polls}:
                 memory.append(resident())
         print(json.dumps({"memory": memory, "poll": (time.process_time() - began) / polls}))

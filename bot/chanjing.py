@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
 from bot.exchange import Answer, Exchange, plain
+from bot.metrics import Metrics
 from bot.secret import visible
 from bot.task import Page, Task
 from bot.token import Minted, TokenSource
@@ -85,8 +86,11 @@ def mint(base_url: str, app_id: str, secret_key: str, transport: "Transport") ->
 class Transport:
     """Sends one operation, at the pace, again after a passing fault, and opens the envelope."""
 
-    def __init__(self, exchange: Exchange, *, max_requests_per_second: float, clock: Clock) -> None:
+    def __init__(
+        self, exchange: Exchange, *, max_requests_per_second: float, clock: Clock, metrics: Metrics | None = None
+    ) -> None:
         self._exchange = exchange
+        self._requests = (metrics or Metrics()).chanjing_requests
         self._pace = SlidingWindow(max_requests_per_second, clock)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ChanjingUnavailable),
@@ -109,11 +113,18 @@ class Transport:
         try:
             answer = self._exchange.send(url, headers={"Content-Type": "application/json", **headers}, content=content)
         except httpx.RequestError as error:
+            self._requests.labels(operation, "none").inc()
             why = plain(error, secrets) or type(error).__name__
             raise ChanjingUnavailable(
                 f"{operation}: no answer from {httpx.URL(url).host}: {why}. Check chanjing.base_url and the network."
             ) from None
-        return open_envelope(answer, operation, secrets=secrets)
+        try:
+            data = open_envelope(answer, operation, secrets=secrets)
+        except ChanjingError as error:
+            self._requests.labels(operation, "none" if error.code is None else str(error.code)).inc()
+            raise
+        self._requests.labels(operation, str(_OK)).inc()
+        return data
 
 
 class SlidingWindow:

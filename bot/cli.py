@@ -114,16 +114,20 @@ def run(
     daemon.end_on_signals(stop)
     clock = SystemClock(stop)
     logger = log.make(settings.log.level, settings.log.format)
-    with wiring.polling(settings, clock, logger, progress=progress.shown(logger, clock)) as poll:
+    with wiring.bot(settings, clock, logger, progress=progress.shown(logger, clock), listen=not once) as bot:
         if not once:
             logger.info("started", state=str(settings.state.path))
-            daemon.Daemon(poll, clock, logger).run()
+            daemon.Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
             return
+        well = False
         try:
-            poll.once()
+            bot.poll.once()
+            well = True
         except Stopped:
             return
-        if poll.owing():
+        finally:
+            bot.cycle_ended(well)
+        if bot.poll.owing():
             raise LipsyncBotError("some notices could not be delivered yet; the next run goes on with them.")
 
 
@@ -218,7 +222,7 @@ def health(context: typer.Context, *, config: ConfigOption = None) -> None:
 
     settings = load_local(config or context.obj, os.environ)
     path = state.resolve(settings.state.path)
-    found = report.ailments(state.peek(path), state.heartbeat(path), interval=settings.poll.interval, now=time.time())
+    found = report.health(state.peek(path), state.heartbeat(path), interval=settings.poll.interval, now=time.time())
     for code, detail in found:
         typer.echo(f"{code}: {detail}")
     if found:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 import schedule
 from structlog.typing import FilteringBoundLogger
@@ -39,12 +40,15 @@ def end_on_signals(stop: threading.Event) -> None:
 class Daemon:
     """Runs cycles at the pace that the poll asks for."""
 
-    def __init__(self, poll: Poll, clock: Clock, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, poll: Poll, clock: Clock, log: FilteringBoundLogger, *, cycle_ended: Callable[[bool], None]
+    ) -> None:
         self._poll = poll
+        self._cycle_ended = cycle_ended
         self._clock = clock
         self._log = log
         self._scheduler = schedule.Scheduler()
-        self._failing = False
+        self._failing: type[Exception] | None = None
 
     def run(self) -> None:
         """Poll until the clock says that the program was asked to end."""
@@ -75,13 +79,13 @@ class Daemon:
 
     def _cycle(self) -> None:
         """Run one cycle. Whatever fails in it, there is a next one: a job that raises is called again at once."""
-        began = self._clock.monotonic()
+        began, well = self._clock.monotonic(), False
         try:
             self._poll.cycle()
         except (ChanjingError, ForeignStateError, StateError) as error:
-            # Once at the beginning, then quietly: an hour without a network is not 120 lines.
-            (self._log.debug if self._failing else self._log.error)("poll_failed", error=str(error))
-            self._failing = True
+            # Once for each kind, then quietly: an hour without a network is not 120 lines.
+            again, self._failing = self._failing is type(error), type(error)
+            (self._log.debug if again else self._log.error)("poll_failed", error=str(error))
         except Stopped:
             raise
         except Exception:  # noqa: BLE001 - a fault of ours must not end the watch; the next cycle begins from the state
@@ -89,7 +93,8 @@ class Daemon:
         else:
             if self._failing:
                 self._log.info("poll_recovered")
-            self._failing = False
+            self._failing, well = None, True
             self._log.debug("poll_finished", seconds=round(self._clock.monotonic() - began, 3))
+        self._cycle_ended(well)
         spent = self._clock.monotonic() - began
         self._arm(max(0.0, self._poll.interval() - spent))

@@ -19,6 +19,7 @@ from bot import outbox as box
 from bot.clock import Clock
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.message import Message
+from bot.metrics import Metrics
 from bot.outbox import Mark, Notice, Outbox, Role
 from bot.slack import WEBHOOK, Slack, stops_every_call
 from bot.state import Store
@@ -54,6 +55,7 @@ class Delivery:
         pace: float,
         settle: float,
         beat: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._slack = slack
         self._store = store
@@ -65,6 +67,7 @@ class Delivery:
         self._pace = pace
         self._settle = settle
         self._beat = beat
+        self._metrics = metrics or Metrics()
         self._read_at_start: set[str] = set()
         # Channel → when we last posted there, in monotonic seconds.
         self._posted = {c: self._dispatched(d.mark) for c, d in self._outbox.destinations.items() if d.mark}
@@ -165,29 +168,32 @@ class Delivery:
             case PayloadRefused():
                 self._log.warning("notice_refused", **told)
                 self._save(box.stepped_down(self._outbox, channel, text, now))
-            case RateLimited():
-                self._postpone(channel, error)
-                self._save(box.postponed(self._outbox, channel, text, now, retry_after=error.retry_after))
             case OutcomeUnknown():
                 self._log.warning("notice_in_doubt", **told)
                 outbox = box.in_doubt(self._outbox, channel, text)
                 # Where nothing could be looked for it may be posted again; not at once, over and over.
                 unreadable = outbox.to(channel).unreadable
-                self._save(box.paused(outbox, channel, text, now) if unreadable else outbox)
+                self._save(box.paused(outbox, channel, error, now) if unreadable else outbox)
             case _:
                 self._postpone(channel, error)
-                self._save(box.postponed(self._outbox, channel, text, now))
+                self._save(box.postponed(self._outbox, channel, error, now))
 
     def _postpone(self, channel: str, error: SlackError) -> None:
         """Log a refusal, loudly the first time and when it changes: the remedy is said once."""
+        if isinstance(error, RateLimited):
+            self._metrics.rate_limit_waits.inc()
         again = self._outbox.to(channel).error == str(error)
         (self._log.debug if again else self._log.warning)("notice_postponed", channel=channel, error=str(error))
 
     def _receive(self, channel: str, found: Mapping[str, str]) -> None:
         """Save the receipts of the notices *found* (id → ts)."""
-        outbox, receipts = box.delivered(self._outbox, channel, found, self._clock.now())
+        now, since = self._clock.now(), {notice.id: notice.since for notice in self._outbox.notices}
+        outbox, receipts = box.delivered(self._outbox, channel, found, now)
         self._save(outbox, receipts)
         for receipt in receipts:
+            self._metrics.notices_delivered.labels(receipt.role).inc()
+            if receipt.id in since:
+                self._metrics.notice_delay.observe(max(0.0, now - since[receipt.id]))
             self._log.info(
                 "notice_delivered", subject=receipt.subject, status=receipt.status, channel=channel, ts=receipt.ts
             )
@@ -211,6 +217,8 @@ class Delivery:
         if mark is None:
             return
         found = self._history(channel, mark.after or _BEGINNING)
+        result = "failed" if found is None else "found" if set(mark.ids) & set(found) else "absent"
+        self._metrics.looks.labels(result).inc()
         if found is not None and not set(mark.ids) & set(found) and not self._outbox.to(channel).blind:
             self._log.info("notice_looked_for", channel=channel, ids=mark.ids, found=False)
             self._save(box.looked_in_vain(self._outbox, channel))
@@ -246,8 +254,7 @@ class Delivery:
 
     def _pause(self, channel: str, error: SlackError) -> None:
         self._postpone(channel, error)
-        retry_after = error.retry_after if isinstance(error, RateLimited) else None
-        self._save(box.paused(self._outbox, channel, str(error), self._clock.now(), retry_after=retry_after))
+        self._save(box.paused(self._outbox, channel, error, self._clock.now()))
 
     def _dispatched(self, mark: Mark) -> float:
         """Return when *mark*, made before this start, counts as dispatched, in monotonic seconds.

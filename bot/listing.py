@@ -140,6 +140,9 @@ class Read(_Walk):
         self._unknown = 0
         self._recognised = False
         self._edge_known = False
+        self._count_at_start: int | None = None
+        self._end = 0  # the last page that held a task, where the list is oldest first
+        self._per_page = listing.per_page
         self._visits: list[int] = []
         self.looks = 0  # pages that were read for stale tasks only
         if self._backward:
@@ -148,17 +151,21 @@ class Read(_Walk):
     def add(self, page: Page) -> tuple[Task, ...]:
         """Take in the page asked for, decide on the next, and return the tasks that this read had not met yet."""
         new, changed = self._meet(page)
+        if self.pages == 1:
+            self._count_at_start = page.total_count
         self._recognised = self._recognised or any(task.id in self._known for task in new)
         if self.complete:
             self.looks += 1
             self.next = self._visits.pop() if self._visits else None
             return new
+        if page.listed:
+            self._end, self._per_page = max(self._end, page.number), max(self._per_page, page.listed)
         self._unknown += sum(not self._is_known(task) for task in new)
         if page.tasks and (not self._backward or page.number < self._lowest):
             self._edge_known = self._is_known(page.tasks[0 if self._backward else -1])
         step = self._page_before if self._backward else self._page_after
         self.next = step(page, any_new=bool(new), changed=changed)
-        if self.next is None or (self._at_frontier(self.next) and self._may_stop(page)):
+        if self.next is None or (self._at_frontier(self.next) and self._may_stop()):
             self.complete = True
             self._visits = self._pages_of_stale(page)
             self.next = self._visits.pop() if self._visits else None
@@ -178,12 +185,20 @@ class Read(_Walk):
 
     def outcome(self, listing: Listing) -> Listing:
         """Return *listing* with what is to be remembered after this read, or after as much of it as there was."""
+        if self.complete and self._backward and self._end:
+            # It grows at its end: the next read begins where this one found that.
+            listing = replace(listing, last_page=self._end, per_page=self._per_page)
         if self.complete and self.total_count is not None:
-            return replace(listing, total_count=self.total_count)
+            return replace(listing, total_count=self._count_met(self.total_count))
         if self._listing.total_count is None:
             return listing
         # What was met is accounted for; what the count grew by beyond that is still to be found.
         return replace(listing, total_count=self._listing.total_count + self._unknown)
+
+    def _count_met(self, count: int) -> int:
+        """Return how much of *count* this read accounts for: what came meanwhile and was not met is for the next."""
+        before, start = self._listing.total_count, self._count_at_start
+        return count if before is None or start is None else min(count, max(start, before + self._unknown))
 
     def _page_before(self, page: Page, *, any_new: bool, changed: int) -> int | None:
         """Return the page that follows *page* on the way from the last page to page 1, or None at the end of it.
@@ -216,12 +231,13 @@ class Read(_Walk):
         """Tell whether *following* leads on, rather than back over pages that moved or forth to ones that came new."""
         return following < self._lowest if self._backward else following > self._highest
 
-    def _may_stop(self, page: Page) -> bool:
+    def _may_stop(self) -> bool:
         if self.withheld or not self._edge_known or not self._fresh <= self.met:
             return False
-        if page.total_count is None or self._listing.total_count is None or not self._listing.count_holds:
+        if self._count_at_start is None or self._listing.total_count is None or not self._listing.count_holds:
             return True
-        return self._unknown >= page.total_count - self._listing.total_count
+        # Not the count by now: what has come meanwhile may stand on a page that this read has left.
+        return self._unknown >= self._count_at_start - self._listing.total_count
 
     def _pages_of_stale(self, page: Page) -> list[int]:
         if page.total_count is None:

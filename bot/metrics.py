@@ -2,9 +2,10 @@
 
 import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from bot import __version__
 
 PREFIX = "lipsync_bot"
 _DELAYS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 86_400)  # seconds
@@ -31,7 +32,7 @@ class Metrics:
             "last_good_poll_timestamp_seconds", "When a poll last went well.", namespace=PREFIX, registry=self.registry
         )
         Info("build", "What is running.", namespace=PREFIX, registry=self.registry).info(
-            {"version": _version(), "python": platform.python_version()}
+            {"version": __version__, "python": platform.python_version()}
         )
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
@@ -39,10 +40,3 @@ class Metrics:
 
     def _histogram(self, name: str, help_: str, buckets: Sequence[float] = Histogram.DEFAULT_BUCKETS) -> Histogram:
         return Histogram(name, help_, namespace=PREFIX, registry=self.registry, buckets=buckets)
-
-
-def _version() -> str:
-    try:
-        return version("lipsync-bot")
-    except PackageNotFoundError:
-        return "source"  # run from a checkout

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator
 
+from bot.errors import DestinationRefused, RateLimited, SlackError
 from bot.task import Task
 
 Role = Literal["success", "failure", "alerts"]
@@ -132,15 +133,17 @@ class Mark:
 class Destination:
     """What is remembered of one channel.
 
-    `until` is when it may be tried again after a refusal, in Unix seconds. `unreadable` is why its history cannot be
-    read ("": it can); then a message in doubt is posted again. `checked` says that it is known which: after each doubt
-    it is asked anew, as somebody may have let us in.
+    `until` is when it may be tried again after a failure, in Unix seconds; `refusals` counts failures in a row, and
+    `refused` is Slack's word where the last was a refusal that somebody has to mend. `unreadable` is why its history
+    cannot be read ("": it can); then a message in doubt is posted again. `checked` says that it is known which: after
+    each doubt it is asked anew, as somebody may have let us in.
     """
 
     last_ts: str = ""
     mark: Mark | None = None
     until: float = 0.0
     refusals: int = 0
+    refused: str = ""
     error: str = ""
     unreadable: str = ""
     checked: bool = False
@@ -265,7 +268,13 @@ def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float
     before = outbox.to(channel)
     mark = before.mark if before.mark and not set(before.mark.ids) & set(found) else None
     outbox = outbox.with_destination(
-        channel, last_ts=max([before.last_ts, *found.values()], key=_ts), mark=mark, until=0.0, refusals=0, error=""
+        channel,
+        last_ts=max([before.last_ts, *found.values()], key=_ts),
+        mark=mark,
+        until=0.0,
+        refusals=0,
+        refused="",
+        error="",
     )
     return replace(outbox, notices=tuple(n for n in outbox.notices if n.id not in found)), receipts
 
@@ -281,23 +290,27 @@ def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tu
     return (*(receipt for receipt in receipts if receipt.id not in ids), *new)[-_RECEIPTS:]
 
 
-def paused(outbox: Outbox, channel: str, error: str, now: float, *, retry_after: float | None = None) -> Outbox:
-    """Return the outbox with *channel* left alone for *retry_after* seconds, or for 1, 2, 4 … 300; a mark stays."""
+def paused(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:
+    """Return the outbox with *channel* left alone for a while after *error*; a mark stays.
+
+    That is for as long as Slack asked for, or 1, 2, 4 … 300 seconds.
+    """
     refusals = outbox.to(channel).refusals
-    wait = backoff(refusals) if retry_after is None else min(retry_after, _LONGEST_WAIT)
-    return outbox.with_destination(channel, until=now + wait, refusals=refusals + 1, error=error)
+    wait = min(error.retry_after, _LONGEST_WAIT) if isinstance(error, RateLimited) else backoff(refusals)
+    refused = error.reason if isinstance(error, DestinationRefused) else ""
+    return outbox.with_destination(channel, until=now + wait, refusals=refusals + 1, refused=refused, error=str(error))
 
 
-def postponed(outbox: Outbox, channel: str, error: str, now: float, *, retry_after: float | None = None) -> Outbox:
+def postponed(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:
     """Return the outbox after *channel* refused a post for certain: mark cleared, and the channel paused.
 
     What was posted again, and may have arrived the first time, is still in doubt.
     """
-    mark = outbox.to(channel).mark
+    mark, text = outbox.to(channel).mark, str(error)
     outbox = (
-        in_doubt(outbox, channel, error) if mark and mark.again else unmarked(_attempted(outbox, mark, error), channel)
+        in_doubt(outbox, channel, text) if mark and mark.again else unmarked(_attempted(outbox, mark, text), channel)
     )
-    return paused(outbox, channel, error, now, retry_after=retry_after)
+    return paused(outbox, channel, error, now)
 
 
 def backoff(refusals: int) -> float:

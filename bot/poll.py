@@ -22,6 +22,7 @@ from bot.deliver import Delivery
 from bot.diff import Known
 from bot.errors import ChanjingError, ChanjingRejected, ForeignStateError
 from bot.listing import Budget, FullRead, Listing, Read
+from bot.metrics import Metrics
 from bot.outbox import Greeting, Notice, Role, TaskEnded
 from bot.progress import Shown
 from bot.state import State, Store
@@ -64,6 +65,7 @@ class Poll:
         last_alive: float | None = None,
         progress: Shown,
         show_board: Callable[[Sequence[Task]], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._fetch_page = fetch
         self._delivery = delivery
@@ -74,6 +76,7 @@ class Poll:
         self._beat = beat
         self._progress = progress
         self._show_board = show_board
+        self._metrics = metrics or Metrics()
         self._budget = Budget()
         self._full: FullRead | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
@@ -130,6 +133,7 @@ class Poll:
     def _poll(self) -> ChanjingError | ForeignStateError | None:
         """Read the list, take note of how that went, and return the error if it failed."""
         failure: ChanjingError | ForeignStateError | None = None
+        began = self._clock.monotonic()
         try:
             if self._store.state.baseline_at is None:
                 self._first_run()
@@ -139,6 +143,9 @@ class Poll:
             failure = error
         else:
             self._last_good = self._clock.now()
+            self._metrics.last_good_poll.set(self._last_good)
+        self._metrics.polls.labels("failed" if failure else "ok").inc()
+        self._metrics.poll_duration.observe(self._clock.monotonic() - began)
         self._observe(failure)
         return failure
 
@@ -287,11 +294,13 @@ class Poll:
         state, now = self._store.state, self._clock.now()
         found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
         tasks = _placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
-        notices = [self._notice(task, state.tasks.get(task.id), now) for task in found.ended]
+        # Told in the order in which they were made, however they are listed.
+        ended = sorted(found.ended, key=lambda task: task.create_time)
+        notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
         days = state.days
         if self._settings.daily_summary is not None and notices:
-            ended = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
-            days = summary.count(days, summary.today(now, None), ended)
+            endings = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
+            days = summary.count(days, summary.today(now, None), endings)
         self._store.save(
             replace(
                 state,
@@ -301,7 +310,8 @@ class Poll:
                 listing=listing,
             )
         )
-        for task in found.ended:
+        for task in ended:
+            self._metrics.tasks_ended.labels(Status(task.status).name.lower()).inc()
             self._log.info("task_ended", task_id=task.id, status=task.status)
 
     def _notice(self, task: Task, before: Known | None, now: float) -> Notice:
@@ -346,7 +356,7 @@ class Poll:
         greeting = Greeting(watching=watching, noted=noted, announcing=len(announced.ended))
         notices = [
             Notice("greeting", int(now), "alerts", now, greeting),
-            *(self._notice(task, None, now) for task in announced.ended),
+            *(self._notice(task, None, now) for task in sorted(announced.ended, key=lambda task: task.create_time)),
         ]
         self._store.save(
             State(

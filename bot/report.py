@@ -43,24 +43,54 @@ def guarantee(state: State) -> str:
     return "once" if known else "at least once"
 
 
-def ailments(state: State | None, last_alive: float | None, *, interval: float, now: float) -> list[tuple[str, str]]:
-    """Return why the bot is not well, as (code, detail); empty: it is.
+def ailments(
+    state: State | None, *, silent_for: float | None, failing_for: float = 0.0, interval: float, now: float
+) -> list[tuple[str, str]]:
+    """Return why the bot is not well, as (code, detail) with the codes of /readyz; empty: it is.
 
-    Codes are those of /readyz. *interval* is poll.interval in seconds.
+    *silent_for* is how long nothing was heard of it (None: it never ran), *failing_for* how long its polls have failed,
+    *interval* is poll.interval, all in seconds.
     """
     found = []
     longest = max(3 * interval, _SILENT)
-    if last_alive is None:
+    if silent_for is None:
         found.append(("polls_failing", "no bot has ever run with this state file"))
-    elif now - last_alive > longest:
-        found.append(("polls_failing", f"nothing was heard from the bot for {now - last_alive:.0f} s"))
-    overdue = [n for n in state.outbox.notices if now - n.since > OVERDUE] if state else []
+    elif silent_for > longest:
+        found.append(("polls_failing", f"nothing was heard from the bot for {silent_for:.0f} s"))
+    elif failing_for > longest:
+        found.append(("polls_failing", f"no poll has gone well for {failing_for:.0f} s"))
+    if state is None:
+        return found
+    overdue = [notice for notice in state.outbox.notices if now - notice.since > OVERDUE]
     if overdue:
         error = next((notice.last_error for notice in overdue if notice.last_error), "")
         oldest = now - min(notice.since for notice in overdue)
         detail = f"{len(overdue)} owed for more than 10 minutes, the oldest for {oldest:.0f} s"
         found.append(("notices_overdue", f"{detail}: {error}" if error else detail))
+    refusing = [f"{channel}: {one.error}" for channel, one in state.outbox.destinations.items() if one.refused]
+    if refusing:
+        found.append(("slack_refused", "; ".join(refusing)))
+    if failing_since(state, "chanjing_refused") is not None:
+        found.append(("chanjing_refused", "Chanjing does not accept the token"))
     return found
+
+
+def health(state: State | None, last_alive: float | None, *, interval: float, now: float) -> list[tuple[str, str]]:
+    """Return why the bot is not well, as `ailments` does, from what it has saved and its heartbeat (Unix seconds)."""
+    since = failing_since(state, "chanjing_unreachable", "chanjing_refused", "foreign_state") if state else None
+    return ailments(
+        state,
+        silent_for=None if last_alive is None else now - last_alive,
+        failing_for=0.0 if since is None else now - since,
+        interval=interval,
+        now=now,
+    )
+
+
+def failing_since(state: State, *codes: str) -> float | None:
+    """Return since when the first of the troubles *codes* has been in force, in Unix seconds; None: none is."""
+    ongoing = (state.troubles.get(code) for code in codes)
+    return min((one.since for one in ongoing if one is not None and not one.over), default=None)
 
 
 def _owed(state: State, notice: Notice) -> dict[str, Any]:

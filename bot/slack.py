@@ -4,6 +4,7 @@ slack_sdk shapes the calls; its transport is replaced by ours, because it follow
 bound a dripping reply, and retries. What an outcome means is decided in one place, `_classify`.
 """
 
+import contextlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.exchange import Answer, Exchange, plain
 from bot.message import Message
+from bot.metrics import Metrics
 from bot.outbox import EVENT_TYPE, metadata
 from bot.remedies import slack_remedy
 
@@ -44,6 +46,12 @@ _NO_CONNECTION = "no_connection"
 _RETRY_AFTER = 30.0  # seconds, where Slack does not say
 _LONGEST_RETRY_AFTER = 300.0
 _HISTORY_PAGE = 200
+_OUTCOMES: Mapping[type[SlackError], str] = {
+    RateLimited: "rate_limited",
+    PayloadRefused: "payload_refused",
+    DestinationRefused: "refused",
+    OutcomeUnknown: "unknown",
+}
 _CODE = re.compile(r"[a-z0-9_]+")
 
 
@@ -174,6 +182,37 @@ class SlackWebhook:
 
     def newest(self, channel: str) -> str:
         return next(iter(self.look(channel, "0").values()))
+
+
+class CountedSlack:
+    """A Slack whose calls are counted, by what became of them."""
+
+    def __init__(self, slack: Slack, metrics: Metrics) -> None:
+        self._slack = slack
+        self._calls = metrics.slack_calls
+
+    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        with self._counted("post"):
+            return self._slack.post(channel, message, ids)
+
+    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
+        with self._counted("look"):
+            return self._slack.look(channel, oldest)
+
+    def newest(self, channel: str) -> str:
+        with self._counted("look"):
+            return self._slack.newest(channel)
+
+    @contextlib.contextmanager
+    def _counted(self, method: str) -> Iterator[None]:
+        outcome = "ok"
+        try:
+            yield
+        except SlackError as error:
+            outcome = _OUTCOMES[type(error)]
+            raise
+        finally:
+            self._calls.labels(method, outcome).inc()
 
 
 class _Web(WebClient):

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.diff import Known
 from bot.errors import StateError, StateHeldError
 from bot.listing import Listing
+from bot.metrics import Metrics
 from bot.outbox import Outbox, Receipt
 from bot.summary import Day
 from bot.trouble import Ongoing
@@ -86,10 +87,12 @@ class Store:
     `state` is what the file holds: a save that fails leaves both as they were.
     """
 
-    def __init__(self, path: Path, state: State, disk: Disk | None = None) -> None:
+    def __init__(self, path: Path, state: State, disk: Disk | None = None, *, metrics: Metrics | None = None) -> None:
         self._path = path
         self._disk = disk or _LocalDisk()
+        self._write_duration = (metrics or Metrics()).state_write_duration
         self.state = state
+        self.size = 0  # bytes of the file, once it was written
 
     def save(self, state: State) -> None:
         """Replace the state file. A crash leaves the old file or the new one. Nothing is written when nothing changed.
@@ -105,17 +108,19 @@ class Store:
         document = _STATE.dump_json(state, indent=1, exclude_defaults=False)
         new = beside(self._path, ".new")
         try:
-            self._disk.write(new, document)
-            self._disk.sync(new)
-            self._keep_generation()
-            # Same directory: a rename is atomic only within one file system.
-            self._disk.replace(new, self._path)
-            self._disk.sync(self._path.parent)
+            with self._write_duration.time():
+                self._disk.write(new, document)
+                self._disk.sync(new)
+                self._keep_generation()
+                # Same directory: a rename is atomic only within one file system.
+                self._disk.replace(new, self._path)
+                self._disk.sync(self._path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._disk.unlink(new)
             _refuse(error, self._path, "written")
         self.state = state
+        self.size = len(document)
 
     def _keep_generation(self) -> None:
         """Keep what the file holds now as `.bak`."""

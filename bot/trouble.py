@@ -61,7 +61,7 @@ def ailments(
             found["chanjing_refused"] = Ailment(str(error))
         case LipsyncBotError():
             found["chanjing_unreachable"] = Ailment(str(error))
-    refusing = {c: d.error for c, d in destinations.items() if d.refusals and c != alerts_channel}
+    refusing = {c: d.error for c, d in destinations.items() if d.refused and c != alerts_channel}
     subjects = {
         "task_stuck": frozenset(stuck),
         "task_vanished": frozenset(vanished),

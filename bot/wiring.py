@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import httpx
 from structlog.typing import FilteringBoundLogger
@@ -12,79 +13,150 @@ from bot.chanjing import Chanjing, Transport, mint
 from bot.clock import Clock
 from bot.config import Config
 from bot.deliver import Delivery
+from bot.errors import ConfigError
 from bot.exchange import Exchange
 from bot.message import Message, Style, render, render_board
+from bot.metrics import Metrics
+from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
 from bot.outbox import Notice, Role
 from bot.poll import Poll, Settings
 from bot.progress import Shown
 from bot.secret import read_secret
-from bot.slack import WEBHOOK, Slack, SlackBot, SlackWebhook
+from bot.slack import WEBHOOK, CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.task import Task
 from bot.token import FileToken, GivenToken, MintedToken, TokenSource
 
+MakeClient = Callable[[float], httpx.Client]  # given a timeout in seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """What the loop runs: `cycle_ended` is to be told after each cycle whether it went well."""
+
+    poll: Poll
+    cycle_ended: Callable[[bool], None]
+
 
 @contextlib.contextmanager
-def polling(
+def bot(
     config: Config,
     clock: Clock,
     log: FilteringBoundLogger,
     *,
     progress: Shown,
     trust_env: bool = True,
-) -> Iterator[Poll]:
-    """Yield what polls for *config*, holding the lock of its state. Raise StateError or ConfigError.
+    listen: bool = True,
+) -> Iterator[Bot]:
+    """Yield the bot that *config* describes, holding the lock of its state. Raise StateError or ConfigError.
 
-    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE.
+    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. *listen*: answer on monitor.listen where it is set.
     """
     path = state.resolve(config.state.path)
     lock = state.Lock(path)
     lock.take(clock.now())
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.release)
+        metrics = Metrics()
         loaded = state.load(path, lambda text: log.warning("state_recovered", detail=text))
-        store = state.Store(path, loaded)
+        store = state.Store(path, loaded, metrics=metrics)
         store.write(loaded)
-        with http(trust_env=trust_env) as client:
-            destination = slack(config, client)
-            delivery = Delivery(
-                destination,
-                store,
-                clock,
-                log,
-                route=routes(config),
-                render=renderer(config),
-                digest_after=config.slack.digest_after,
-                pace=config.slack.pace,
-                settle=config.slack.settle,
-                beat=lock.beat,
-            )
-            yield Poll(
-                chanjing(config, client, clock).page,
-                delivery,
-                store,
-                clock,
-                log,
-                Settings(
-                    page_size=config.chanjing.page_size,
-                    interval=config.poll.interval,
-                    active_interval=config.poll.active_interval,
-                    first_run=config.poll.first_run,
-                    full_scan_interval=config.poll.full_scan_interval,
-                    stuck_after=config.poll.stuck_after,
-                    retention=config.state.retention,
-                    alerts_channel=routes(config)["alerts"],
-                    daily_summary=config.slack.daily_summary,
-                ),
-                beat=lock.beat,
-                last_alive=lock.last_alive,
-                progress=progress,
-                show_board=_board(config, destination, store, clock, log),
-            )
-    finally:
-        lock.release()
+        vitals = Vitals(clock)
+        metrics.registry.register(StateCollector(store, clock))
+        examination = Examination(vitals, store, clock, interval=config.poll.interval)
+        if listen and config.monitor.listen:
+            _listen(stack, config.monitor.listen, examination, metrics, log)
+        client = stack.enter_context(http(trust_env=trust_env))
+        ping = None
+        if config.monitor.ping_url is not None:
+            ping = Ping(config.monitor.ping_url.get_secret_value(), client(10.0), clock, examination.ready)
+            stack.callback(ping.close)
+
+        def beat() -> None:
+            lock.beat()
+            vitals.beat()
+
+        def cycle_ended(well: bool) -> None:  # noqa: FBT001 - the one thing there is to say of it
+            vitals.cycle_ended(well=well)
+            if ping is not None:
+                ping.after_cycle(well=well)
+
+        yield Bot(
+            _poll(config, clock, log, client, store, metrics, lock.last_alive, beat=beat, progress=progress),
+            cycle_ended,
+        )
+
+
+def _listen(
+    stack: contextlib.ExitStack,
+    address: tuple[str, int],
+    examination: Examination,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+) -> None:
+    try:
+        port = stack.enter_context(serving(address, examination, metrics.registry))
+    except OSError as error:
+        text = (
+            f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. Set a free port."
+        )
+        raise ConfigError(text) from None
+    log.info("monitor_listening", host=address[0], port=port)
+
+
+def _poll(
+    config: Config,
+    clock: Clock,
+    log: FilteringBoundLogger,
+    client: MakeClient,
+    store: state.Store,
+    metrics: Metrics,
+    last_alive: float | None,
+    *,
+    beat: Callable[[], None],
+    progress: Shown,
+) -> Poll:
+    destination = slack(config, client)
+    delivery = Delivery(
+        CountedSlack(destination, metrics),
+        store,
+        clock,
+        log,
+        route=routes(config),
+        render=renderer(config),
+        digest_after=config.slack.digest_after,
+        pace=config.slack.pace,
+        settle=config.slack.settle,
+        beat=beat,
+        metrics=metrics,
+    )
+    settings = Settings(
+        page_size=config.chanjing.page_size,
+        interval=config.poll.interval,
+        active_interval=config.poll.active_interval,
+        first_run=config.poll.first_run,
+        full_scan_interval=config.poll.full_scan_interval,
+        stuck_after=config.poll.stuck_after,
+        retention=config.state.retention,
+        alerts_channel=routes(config)["alerts"],
+        daily_summary=config.slack.daily_summary,
+    )
+    return Poll(
+        chanjing(config, client, clock, metrics).page,
+        delivery,
+        store,
+        clock,
+        log,
+        settings,
+        beat=beat,
+        last_alive=last_alive,
+        progress=progress,
+        show_board=_board(config, destination, store, clock, log),
+        metrics=metrics,
+    )
 
 
 @contextlib.contextmanager
-def http(*, trust_env: bool = True) -> Iterator[Callable[[float], httpx.Client]]:
+def http(*, trust_env: bool = True) -> Iterator[MakeClient]:
     """Yield what makes HTTP clients, given a timeout in seconds. They share one TLS context: each costs 40 ms."""
     context = httpx.create_ssl_context(trust_env=trust_env)
     with contextlib.ExitStack() as stack:
@@ -96,11 +168,13 @@ def http(*, trust_env: bool = True) -> Iterator[Callable[[float], httpx.Client]]
         yield make
 
 
-def chanjing(config: Config, client: Callable[[float], httpx.Client], clock: Clock) -> Chanjing:
+def chanjing(config: Config, client: MakeClient, clock: Clock, metrics: Metrics | None = None) -> Chanjing:
     """Return the client for Chanjing, with whichever way to a token is configured."""
     settings = config.chanjing
     exchange = Exchange(client(settings.timeout), timeout=settings.timeout)
-    transport = Transport(exchange, max_requests_per_second=settings.max_requests_per_second, clock=clock)
+    transport = Transport(
+        exchange, max_requests_per_second=settings.max_requests_per_second, clock=clock, metrics=metrics
+    )
     tokens: TokenSource
     if settings.access_token_file is not None:
         file = settings.access_token_file
@@ -114,7 +188,7 @@ def chanjing(config: Config, client: Callable[[float], httpx.Client], clock: Clo
     return Chanjing(settings.base_url, tokens, transport)
 
 
-def slack(config: Config, client: Callable[[float], httpx.Client]) -> Slack:
+def slack(config: Config, client: MakeClient) -> Slack:
     """Return the client for Slack: a bot's, or a webhook's."""
     settings = config.slack
     # Each call on a connection of its own: on one that Slack has just closed, a post would be in doubt.

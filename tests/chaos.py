@@ -29,7 +29,7 @@ from tests.faults.wire import Fault
 _ROOT = Path(__file__).parents[1]
 _FAILURES = "C0FAILURE01"
 _ID = re.compile(r"[0-9a-f]{32}")
-_SHARE = 0.2  # of the calls that meet a fault
+_SHARE = 0.3  # of the calls that meet a fault
 _SETTINGS = {
     "CHANJING_ACCESS_TOKEN": "secret-chanjing",
     "CHANJING_PAGE_SIZE": "20",

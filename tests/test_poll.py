@@ -156,6 +156,40 @@ def test_a_stuck_task_is_found_again_while_new_ones_push_it_down(order):
     assert ("stuck", Status.FAILED) in bot.told
 
 
+def test_an_oldest_first_list_that_grows_costs_one_request_again_at_the_next_poll():
+    world, bot = started("oldest_first", finished=95, full_scan_interval=1e9)
+    world.fill(60, prefix="new")
+    bot.cycle()
+    assert [bot.cycle() for _ in range(3)] == [1] * 3
+    assert len(bot.told) == 60
+
+
+def test_an_oldest_first_list_that_shrinks_costs_one_request_again_at_the_next_poll():
+    world, bot = started("oldest_first", finished=95, full_scan_interval=1e9)
+    for task_id in world.ages[40:]:
+        world.remove(task_id)
+    bot.cycle()
+    assert [bot.cycle() for _ in range(3)] == [1] * 3
+    world.add("new")
+    bot.cycle()
+    assert bot.told == [("new", Status.SUCCEEDED)]
+
+
+def test_a_task_that_comes_between_two_pages_of_a_read_does_not_make_it_read_the_whole_list():
+    world, bot = started(finished=1000, full_scan_interval=1e9)
+    ids = world.fill(15, prefix="new")
+    first = len(world.requests)
+
+    def come(index):
+        if index == first + 1:
+            ids.append(world.add("between"))
+
+    world.before_answer = come
+    assert bot.cycle() <= 3
+    bot.cycle()
+    assert sorted(task_id for task_id, _ in bot.told) == sorted(ids)
+
+
 def test_a_long_read_is_paid_for_with_short_ones():
     world, bot = started(full_scan_interval=1e9)
     ids = world.fill(100, status=Status.GENERATING, prefix="burst")

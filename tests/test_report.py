@@ -107,18 +107,18 @@ def test_once_is_promised_only_where_every_history_was_read(destinations, promis
     ],
 )
 def test_a_bot_that_was_not_heard_of_for_three_intervals_is_unwell(last_alive, interval, codes):
-    assert [code for code, _ in report.ailments(STATE, last_alive, interval=interval, now=NOON)] == codes
+    assert [code for code, _ in report.health(STATE, last_alive, interval=interval, now=NOON)] == codes
 
 
 def test_a_notice_owed_for_more_than_ten_minutes_is_an_ailment_with_its_error():
     late = replace(NOTICE, since=NOON - 601, last_error="not_in_channel")
     state = replace(STATE, outbox=Outbox((late, replace(NOTICE, subject="other"))))
-    found = report.ailments(state, NOON, interval=30, now=NOON)
+    found = report.health(state, NOON, interval=30, now=NOON)
     assert found == [("notices_overdue", "1 owed for more than 10 minutes, the oldest for 601 s: not_in_channel")]
 
 
 def test_no_state_is_not_an_ailment_of_its_own():
-    assert report.ailments(None, NOON, interval=30, now=NOON) == []
+    assert report.health(None, NOON, interval=30, now=NOON) == []
 
 
 def printed(state: State, width: int = 80) -> str:

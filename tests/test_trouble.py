@@ -117,7 +117,7 @@ NOTHING: dict[str, Any] = {
         (None, {"page_size": 10}, "page_size_refused"),
         (None, {"odd": [("unknown_status", "25")]}, "unknown_status"),
         (None, {"odd": [("malformed_items", "an item")]}, "malformed_items"),
-        (None, {"destinations": {"C1": Destination(refusals=3, error="is_archived")}}, "slack_refused"),
+        (None, {"destinations": {"C1": Destination(refused="is_archived", error="is_archived")}}, "slack_refused"),
     ],
 )
 def test_each_cause_has_its_code(error, change, code):
@@ -126,7 +126,7 @@ def test_each_cause_has_its_code(error, change, code):
 
 
 def test_a_channel_that_refuses_is_not_told_of_in_that_very_channel():
-    refusing = {"CALERTS": Destination(refusals=3, error="is_archived")}
+    refusing = {"CALERTS": Destination(refused="is_archived", error="is_archived")}
     assert ailments(None, **{**NOTHING, "destinations": refusing}) == {}
 
 

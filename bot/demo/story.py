@@ -142,8 +142,8 @@ def _running(config: Config) -> Iterator[None]:
     def run() -> None:
         clock = SystemClock(stop)
         logger = log.make("warning", "text")
-        with wiring.polling(config, clock, logger, progress=lambda *_, **__: None, trust_env=False) as poll:
-            Daemon(poll, clock, logger).run()
+        with wiring.bot(config, clock, logger, progress=lambda *_, **__: None, trust_env=False) as bot:
+            Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
 
     thread = threading.Thread(target=run, name="bot")
     thread.start()

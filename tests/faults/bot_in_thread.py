@@ -82,8 +82,8 @@ class Scene:
 
         def run() -> None:
             quiet = lambda *_, **__: None  # noqa: E731 - a progress bar that shows nothing
-            with wiring.polling(config, clock, logger, progress=quiet, trust_env=False) as poll:
-                Daemon(poll, clock, logger).run()
+            with wiring.bot(config, clock, logger, progress=quiet, trust_env=False) as bot:
+                Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
 
         thread = threading.Thread(target=run)
         thread.start()

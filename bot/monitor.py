@@ -1,0 +1,209 @@
+"""/healthz, /readyz and /metrics over HTTP, and the ping to a dead-man's switch."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
+
+import httpx
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bot import report
+from bot.clock import Clock
+from bot.metrics import PREFIX
+from bot.state import Store
+
+Ailments = list[tuple[str, str]]
+_PING_EVERY = 60.0  # seconds
+_PATIENCE = 5.0  # seconds for a request to come in, and for a ping
+
+
+class Vitals:
+    """How the loop is doing, as told by the loop. Written by one thread; what others read is a single value."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._turned = clock.monotonic()
+        self._failing_since: float | None = None
+
+    def beat(self) -> None:
+        """Take note that the loop turns."""
+        self._turned = self._clock.monotonic()
+
+    def cycle_ended(self, *, well: bool) -> None:
+        """Take note of how a cycle ended."""
+        self.beat()
+        if well:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = self._turned
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the loop was last seen to turn."""
+        return self._clock.monotonic() - self._turned
+
+    @property
+    def failing_for(self) -> float:
+        """Seconds for which no cycle has gone well."""
+        since = self._failing_since
+        return 0.0 if since is None else self._clock.monotonic() - since
+
+
+class Examination:
+    """Answers whether the bot is alive, and whether it is well."""
+
+    def __init__(self, vitals: Vitals, store: Store, clock: Clock, *, interval: float) -> None:
+        self._vitals = vitals
+        self._store = store
+        self._clock = clock
+        self._interval = interval
+
+    def alive(self) -> Ailments:
+        """Return nothing while the loop turns, however badly it fares: a restart would not help."""
+        return report.ailments(None, silent_for=self._vitals.silent_for, interval=self._interval, now=0.0)
+
+    def ready(self) -> Ailments:
+        """Return why the bot does not do its work; nothing: it does."""
+        return report.ailments(
+            self._store.state,
+            silent_for=self._vitals.silent_for,
+            failing_for=self._vitals.failing_for,
+            interval=self._interval,
+            now=self._clock.now(),
+        )
+
+
+class StateCollector(Collector):
+    """What the state holds, read when it is asked for."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        state, now = self._store.state, self._clock.now()
+        counts: dict[str, int] = {}
+        for known in list(state.tasks.values()):
+            counts[str(known.status)] = counts.get(str(known.status), 0) + 1
+        tasks = GaugeMetricFamily(f"{PREFIX}_tasks", "Tasks that are remembered.", labels=["status"])
+        for status, count in sorted(counts.items()):
+            tasks.add_metric([status], count)
+        yield tasks
+        notices = state.outbox.notices
+        oldest = max((now - notice.since for notice in notices), default=0.0)
+        yield GaugeMetricFamily(f"{PREFIX}_notices_owed", "Notices without a receipt yet.", len(notices))
+        yield GaugeMetricFamily(f"{PREFIX}_notice_oldest_age_seconds", "How long the oldest has been owed.", oldest)
+        yield GaugeMetricFamily(f"{PREFIX}_state_size_bytes", "Size of the state file.", self._store.size)
+
+
+@contextlib.contextmanager
+def serving(address: tuple[str, int], examination: Examination, registry: CollectorRegistry) -> Iterator[int]:
+    """Answer on *address* while the block lasts, and yield the port. Raise OSError where it cannot be listened to."""
+    server = _Server(address, examination, registry)
+    thread = threading.Thread(target=server.serve_forever, name="monitor", daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], examination: Examination, registry: CollectorRegistry) -> None:
+        super().__init__(address, _Handler)
+        self.examination = examination
+        self.registry = registry
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: whoever asks and goes away is no trouble of ours."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """http.server bounds the request line and each header at 64 KiB, and 100 headers."""
+
+    server: _Server
+    timeout = _PATIENCE
+    server_version = "lipsync-bot"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answer one of the three paths."""
+        match self.path.partition("?")[0]:
+            case "/healthz":
+                self._tell(self.server.examination.alive())
+            case "/readyz":
+                self._tell(self.server.examination.ready())
+            case "/metrics":
+                self._answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self.server.registry))
+            case _:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/healthz, /readyz or /metrics\n")
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has there
+        """Log nothing: probes come every few seconds."""
+
+    def _tell(self, ailments: Ailments) -> None:
+        reasons = [{"code": code, "detail": detail} for code, detail in ailments]
+        body = json.dumps({"status": "failing" if reasons else "ok", "reasons": reasons}, ensure_ascii=False)
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        self._answer(status, "application/json", body.encode())
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+class Ping:
+    """Tells a dead-man's switch that the bot does its work, or why not; at most once a minute, and never waits for it.
+
+    The URL is a secret: who has it can keep the switch quiet.
+    """
+
+    def __init__(self, url: str, client: httpx.Client, clock: Clock, ailing: Callable[[], Ailments]) -> None:
+        self._url = httpx.URL(url)
+        self._client = client
+        self._clock = clock
+        self._ailing = ailing
+        self._next = 0.0
+        self._thread: threading.Thread | None = None
+
+    def after_cycle(self, *, well: bool) -> None:
+        """Send a ping, if it is time: after each good cycle, or to say that the bot is not well."""
+        ailments = self._ailing()
+        if self._clock.monotonic() < self._next or not (well or ailments):
+            return
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._next = self._clock.monotonic() + _PING_EVERY
+        url = self._url
+        if ailments:
+            reason = quote(",".join(code for code, _ in ailments))
+            url = url.copy_with(path=url.path.rstrip("/") + "/fail", query=f"reason={reason}".encode())
+        self._thread = threading.Thread(target=self._send, args=(url,), name="ping", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Wait for a ping that is under way."""
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+
+    def _send(self, url: httpx.URL) -> None:
+        # When no ping comes the switch raises the alarm: that is what it is for.
+        with contextlib.suppress(httpx.HTTPError):
+            self._client.get(url, timeout=_PATIENCE)

@@ -1,0 +1,62 @@
+"""compose.yaml: the container locked down, its secrets in files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.config import KEYS, load
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+SERVICE = COMPOSE["services"]["lipsync-bot"]
+IGNORED = (ROOT / ".gitignore").read_text("utf-8").split()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("read_only", True),
+        ("cap_drop", ["ALL"]),
+        ("security_opt", ["no-new-privileges:true"]),
+        ("restart", "unless-stopped"),
+        ("volumes", ["state:/data"]),
+    ],
+)
+def test_the_container_is_locked_down_and_comes_back(option, value):
+    assert SERVICE[option] == value
+
+
+def test_the_volume_has_a_name():
+    assert list(COMPOSE["volumes"]) == ["state"]
+
+
+def test_the_log_cannot_fill_the_disk():
+    assert set(SERVICE["logging"]["options"]) == {"max-size", "max-file"}
+
+
+def test_the_health_check_is_the_one_of_the_image():
+    check = re.search(r"^HEALTHCHECK .* CMD (.*)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert check
+    assert SERVICE["healthcheck"]["test"] == ["CMD", *json.loads(check[1])]
+
+
+def test_no_secret_stands_in_it():
+    secret = {key.environment for key in KEYS if key.secret} | {"CHANJING_APP_ID"}
+    assert secret.isdisjoint(SERVICE["environment"])
+    assert all(set(source) == {"file"} for source in COMPOSE["secrets"].values())
+
+
+def test_its_files_of_secrets_are_kept_out_of_git():
+    assert {Path(source["file"]).parts[0] for source in COMPOSE["secrets"].values()} == {"secrets"}
+    assert {"/secrets/", "/.env"} <= set(IGNORED)
+
+
+def test_the_bot_finds_its_secrets_by_their_names_and_needs_nothing_else(tmp_path):
+    assert SERVICE["secrets"] == list(COMPOSE["secrets"])
+    for name in SERVICE["secrets"]:
+        (tmp_path / name).write_text("xoxb-1-made-up", "ascii")
+    environment = dict.fromkeys(SERVICE["environment"], "C0AB12CD3")
+    assert load(Path("/dev/null"), environment, secrets_dir=tmp_path).slack.channel == "C0AB12CD3"

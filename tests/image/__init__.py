@@ -1,0 +1,1 @@
+"""The image, built and run for real. Needs a container engine: `make image-test`."""

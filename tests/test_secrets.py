@@ -1,0 +1,110 @@
+"""Every secret is pushed through every way in which things go wrong, and looked for in all that comes out."""
+
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from bot.demo.chanjing import ChanjingServer
+from bot.demo.slack import CHANNEL, SlackServer
+
+CHANJING, SLACK, PING = "secret-of-chanjing", "xoxb-secret-of-slack", "secret-of-the-switch"
+HOOK = "T000/B000/XXXX"
+
+
+def answers(secret):
+    """Yield answers that hold *secret* wherever an answer can."""
+    for status in (200, 400, 403, 500, 502):
+        yield status, {}, f"<html>{secret}</html>"
+        yield status, {}, json.dumps({"code": 10400, "msg": secret, "trace_id": secret, "data": secret})
+        yield status, {}, json.dumps({"code": secret, "msg": None, "ok": False, "error": secret})
+        yield status, {}, json.dumps({"ok": False, "error": "missing_scope", "needed": secret, "provided": secret})
+        yield status, {}, json.dumps({"ok": False, "error": "invalid_blocks", "errors": [secret]})
+    yield 302, {"Location": f"http://{secret}.example.com/{secret}"}, ""
+    yield 200, {"Content-Encoding": secret}, "x"
+    yield 200, {"Retry-After": secret}, secret
+    yield 429, {"Retry-After": secret}, secret
+    yield 200, {}, '{"code": 0, "data": {"list": [{"id": "' + secret + '", "status": "' + secret + '"}]}}'
+
+
+def echo(secret):
+    """Return an interceptor that goes through all answers, again and again."""
+    rounds = itertools.cycle(answers(secret))
+
+    def intercept(call):
+        status, headers, body = next(rounds)
+        call.send(status, headers, body.encode())
+        return True
+
+    return intercept
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.mark.parametrize("webhook", [False, True], ids=["bot token", "webhook"])
+def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook):
+    port = free_port()
+    with ChanjingServer(CHANJING) as chanjing, SlackServer(SLACK) as slack:
+        chanjing.add(status=20)
+        environment = {
+            **os.environ,
+            "CHANJING_BASE_URL": chanjing.url,
+            "CHANJING_ACCESS_TOKEN": CHANJING,
+            "CHANJING_MAX_REQUESTS_PER_SECOND": "1000",
+            "STATE_PATH": str(tmp_path / "state.json"),
+            "POLL_INTERVAL": "100ms",
+            "POLL_ACTIVE_INTERVAL": "100ms",
+            "SLACK_PACE": "10ms",
+            "SLACK_SETTLE": "100ms",
+            "LOG_LEVEL": "debug",
+            "MONITOR_LISTEN": f"127.0.0.1:{port}",
+            "MONITOR_PING_URL": f"http://127.0.0.1:{port}/{PING}",
+            "NO_PROXY": "*",
+        }
+        if webhook:
+            environment["SLACK_WEBHOOK_URL"] = slack.webhook_url
+        else:
+            environment |= {"SLACK_BASE_URL": slack.base_url, "SLACK_BOT_TOKEN": SLACK, "SLACK_CHANNEL": CHANNEL}
+        with subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environment, stderr=subprocess.PIPE) as bot:
+            try:
+                wait_for(lambda: slack.messages)
+                slack.intercept = echo(HOOK if webhook else SLACK)
+                chanjing.add(status=20)
+                time.sleep(3)
+                chanjing.intercept = echo(CHANJING)
+                time.sleep(5)
+                told = [
+                    httpx.get(f"http://127.0.0.1:{port}/{path}", trust_env=False).text for path in ("readyz", "metrics")
+                ]
+            finally:
+                bot.terminate()
+                log = bot.communicate(timeout=15)[1].decode()
+        commands = [
+            subprocess.run([sys.executable, "-m", "bot", *arguments], env=environment, capture_output=True, check=False)
+            for arguments in (["status", "--json"], ["status"], ["health"], ["check", "--send"])
+        ]
+        printed = [text for done in commands for text in (done.stdout.decode(), done.stderr.decode())]
+        kept = [path.read_text("utf-8") for path in tmp_path.iterdir()]
+        posted = [json.dumps([message.text, message.blocks], ensure_ascii=False) for message in slack.messages]
+    assert "poll_failed" in log
+    assert "notice_in_doubt" in log
+    for text in [log, *told, *printed, *kept, *posted]:
+        for secret in (CHANJING, SLACK, PING, HOOK):
+            assert secret not in text
+
+
+def wait_for(happened):
+    end = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
