@@ -17,7 +17,11 @@ _SCOPES = {
     "chat:write": "without it nothing can be posted",
     "channels:history": "without it a message may repeat after a lost reply, in public channels",
     "groups:history": "without it a message may repeat after a lost reply, in private channels",
+    "channels:read": "without it `check` cannot tell the name of a public channel, nor whether the bot is in it",
+    "groups:read": "without it `check` cannot tell the name of a private channel, nor whether the bot is in it",
 }
+_INVITE = "In the channel, write: /invite @lipsync-bot"
+_PAGES = 10  # of conversations.list, each of a thousand channels: more is not worth the wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,15 @@ def chanjing(client: Chanjing, page_size: int) -> Finding:
     return Finding("chanjing", "good", f"the token is accepted; the list holds {count} tasks")
 
 
+def given_token() -> Finding:
+    """Warn of a token that nobody renews."""
+    text = (
+        "a token lives for about a day, so this one stops working by tomorrow. "
+        "For good, set chanjing.access_token_file, or chanjing.app_id with chanjing.secret_key."
+    )
+    return Finding("chanjing.access_token", "warning", text, needed_network=False)
+
+
 def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
     """Ask about the token, its scopes and each of *channels* (key of the configuration → id)."""
     try:
@@ -68,8 +81,9 @@ def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
             text = f"{scope} is missing: {cost}. Add it to the app (OAuth & Permissions) and install it again."
             yield Finding("scopes", severity, text)
     for channel in dict.fromkeys(channels.values()):
-        keys = ", ".join(key for key, one in channels.items() if one == channel)
-        yield _channel(bot, keys, channel)
+        keys = [key for key, one in channels.items() if one == channel]
+        # The others are slack.channel's unless they were set.
+        yield _channel(bot, "slack.channel" if "slack.channel" in keys else ", ".join(keys), channel)
 
 
 def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
@@ -84,13 +98,39 @@ def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
     if info.get("is_archived"):
         return Finding(keys, "bad", f"{name} is archived. Unarchive it, or set another one.")
     if info and not info.get("is_member"):
-        return Finding(keys, "bad", f"the bot is not in {name}. In the channel, write: /invite @lipsync-bot")
+        return Finding(keys, "bad", f"the bot is not in {name}. {_INVITE}")
     try:
         bot.look(channel, oldest="9999999999.000000")
     except SlackError as error:
+        if error.reason == "not_in_channel":
+            return Finding(keys, "bad", f"the bot is not in {name}. {_INVITE}")
         text = f"{name}: its history cannot be read, so a message may repeat after a lost reply. {error}"
         return Finding(keys, "warning", text)
     return Finding(keys, "good", f"{name}: the bot is in it, and each message comes exactly once")
+
+
+def channel_id(bot: SlackBot, name: str) -> str | None:
+    """Return the id of the channel called *name* (`videos`, `#videos`), or None where the bot finds none."""
+    wanted = name.removeprefix("#").casefold()
+    for kind in ("public_channel", "private_channel"):
+        try:
+            found = next((one for one in _listed(bot, kind) if one.get("name") == wanted), None)
+        except SlackError:  # perhaps the bot may list the other kind
+            continue
+        if found is not None:
+            return str(found.get("id"))
+    return None
+
+
+def _listed(bot: SlackBot, kind: str) -> Iterator[Mapping[str, Any]]:
+    cursor = ""
+    for _ in range(_PAGES):
+        answer = bot.call("conversations.list", types=kind, exclude_archived="true", limit="1000", cursor=cursor)
+        channels, more = answer.get("channels"), answer.get("response_metadata")
+        yield from (one for one in (channels if isinstance(channels, list) else []) if isinstance(one, dict))
+        cursor = str(more.get("next_cursor") or "") if isinstance(more, dict) else ""
+        if not cursor:
+            return
 
 
 def send(slack_client: Slack, channel: str, message: Message, fresh: Callable[[], str]) -> Finding:

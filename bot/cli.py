@@ -156,7 +156,10 @@ def check(
     from bot.outbox import Test
     from bot.slack import SlackBot
 
-    settings = load(config or context.obj, os.environ)
+    try:
+        settings = load(config or context.obj, os.environ)
+    except ConfigError as error:
+        raise ConfigError("\n".join((str(error), *_ids_of_names(config or context.obj)))) from None
     bad = []
 
     def tell(finding: questions.Finding) -> None:
@@ -170,6 +173,8 @@ def check(
     with wiring.http() as client:
         clock = SystemClock(threading.Event())
         tell(questions.chanjing(wiring.chanjing(settings, client, clock), settings.chanjing.page_size))
+        if settings.chanjing.access_token is not None:
+            tell(questions.given_token())
         slack, route = wiring.slack(settings, client), wiring.routes(settings)
         if isinstance(slack, SlackBot):
             keys = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
@@ -325,6 +330,22 @@ def replay(
             wiring.slack(settings, client), wiring.routes(settings), chosen, lambda content: render([content], style)
         )
     typer.echo(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}")
+
+
+def _ids_of_names(path: Path | None) -> list[str]:
+    """Return a line with the id of each channel that is configured by its name, as far as Slack tells."""
+    from bot import check as questions
+    from bot import wiring
+    from bot.config import channels_by_name
+    from bot.slack import SlackBot
+
+    settings, names = channels_by_name(path, os.environ)
+    if not names or settings.slack.bot_token is None:
+        return []
+    with wiring.http() as client:
+        bot = wiring.slack(settings, client)
+        found = {key: questions.channel_id(bot, name) for key, name in names.items() if isinstance(bot, SlackBot)}
+    return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]
 
 
 def _known_state(path: Path) -> "State":

@@ -138,6 +138,7 @@ def _keys() -> Iterator[Key]:
 
 KEYS = tuple(_keys())
 _NAMES = tuple(key.name for key in KEYS)
+_CHANNELS = ("slack.channel", "slack.failure_channel", "slack.alerts_channel")
 _FILE_NAMES = tuple(name for name in _NAMES if name.endswith("_file"))
 
 
@@ -169,6 +170,15 @@ def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Pa
     if lines:
         raise ConfigError("\n".join(lines))
     return _resolved(config)
+
+
+def channels_by_name(
+    path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
+) -> tuple[Config, dict[str, str]]:
+    """Return the configuration as far as it can be used, and what stands where a channel's id should: key → text."""
+    found = gather(_NAMES, path, environ, secrets_dir).values
+    config, refused = _validated(_with_secret_files(found))
+    return config, {key: str(found[key].value) for key in _CHANNELS if key in refused}
 
 
 def _with_secret_files(found: Mapping[str, Raw]) -> dict[str, Raw]:

@@ -246,45 +246,61 @@ UNKNOWN_TROUBLE = TroubleWords(
 
 _TOKEN = Phrase(
     "Slack does not accept the bot's token. Copy the Bot User OAuth Token (`xoxb-…`) anew from the app's page "
-    "*OAuth &amp; Permissions* into `slack.bot_token`.",
-    "Slack 不接受机器人的凭证。请从应用的 *OAuth &amp; Permissions* 页面重新复制 Bot User OAuth Token（`xoxb-…`）到 "
+    "OAuth &amp; Permissions into `slack.bot_token`.",
+    "Slack 不接受机器人的凭证。请从应用的 OAuth &amp; Permissions 页面重新复制 Bot User OAuth Token（`xoxb-…`）到 "
     "`slack.bot_token`。",
+)
+_WEBHOOK = Phrase(
+    "Slack knows no such webhook, or it was removed. Create a new one and set `slack.webhook_url`.",
+    "Slack 不认识这个 webhook，或者它已被删除。请新建一个，并更新 `slack.webhook_url`。",
+)
+_ARCHIVED = Phrase(
+    "The channel is archived. Unarchive it, or choose another channel.",
+    "该频道已归档。请取消归档，或换一个频道。",
 )
 _CLOSED = Phrase(
     "A rule of the workspace keeps the bot from posting there. Ask an administrator, or choose another channel.",
     "工作区的规则不允许机器人在该频道发消息。请联系管理员，或换一个频道。",
 )
-# Slack's words for what somebody has to mend: https://docs.slack.dev/reference/methods/chat.postMessage#errors
+# Slack's words for what somebody has to mend. The text is Slack's markup.
+# https://docs.slack.dev/reference/methods/chat.postMessage#errors
+# https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 SLACK_REMEDIES: Mapping[str, Phrase] = MappingProxyType(
     {
+        **dict.fromkeys(("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"), _TOKEN),
+        **dict.fromkeys(("invalid_token", "no_service", "no_active_hooks", "no_team", "team_disabled"), _WEBHOOK),
+        **dict.fromkeys(("is_archived", "channel_is_archived"), _ARCHIVED),
         **dict.fromkeys(
             (
-                "invalid_auth",
-                "not_authed",
-                "account_inactive",
-                "token_revoked",
-                "token_expired",
-                "team_access_not_granted",
+                "restricted_action",
+                "ekm_access_denied",
+                "access_denied",
+                "no_permission",
+                "action_prohibited",
+                "posting_to_general_channel_denied",
             ),
-            _TOKEN,
+            _CLOSED,
+        ),
+        "team_access_not_granted": Phrase(
+            "An administrator has to grant the app access to this workspace.",
+            "需要管理员授权该应用访问这个工作区。",
         ),
         "missing_scope": Phrase(
-            "The Slack app lacks a permission. Add the scope that `lipsync-bot check` names, then reinstall the app.",
-            "Slack 应用缺少权限。请添加 `lipsync-bot check` 指出的 scope，然后重新安装应用。",
+            "The Slack app lacks a permission. Add the scope that `lipsync-bot check` names under OAuth &amp; "
+            "Permissions, then reinstall the app.",
+            "Slack 应用缺少权限。请在 OAuth &amp; Permissions 页面添加 `lipsync-bot check` 指出的 scope，"
+            "然后重新安装应用。",
         ),
         "not_in_channel": Phrase(
-            "The bot is not in the channel. In that channel, type `/invite` and the name of the bot.",
-            "机器人不在该频道中。请在该频道输入 `/invite` 加机器人的名字，邀请它加入。",
+            "The bot is not in the channel. In the channel, write: `/invite @lipsync-bot`",
+            "机器人不在该频道中。请在该频道输入：`/invite @lipsync-bot`",
         ),
         "channel_not_found": Phrase(
-            "Slack does not find the channel. Check its id, and invite the bot if the channel is private.",
-            "Slack 找不到该频道。请核对频道 ID；如果是私有频道，请先邀请机器人加入。",
+            "Slack does not find the channel. Check the channel id; in a private channel, write "
+            "`/invite @lipsync-bot` first. If a webhook leads there, create a new one.",
+            "Slack 找不到该频道。请核对频道 ID；如果是私有频道，请先在其中输入 `/invite @lipsync-bot`。"
+            "如果用的是 webhook，请新建一个。",
         ),
-        "is_archived": Phrase(
-            "The channel is archived. Unarchive it, or choose another channel.",
-            "该频道已归档。请取消归档，或换一个频道。",
-        ),
-        **dict.fromkeys(("restricted_action", "ekm_access_denied", "access_denied", "no_permission"), _CLOSED),
     }
 )
 

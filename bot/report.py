@@ -19,6 +19,7 @@ _NAMES = {
     int(Status.SUCCEEDED): "succeeded",
     int(Status.FAILED): "failed",
 }
+_MOMENT = len("2025-02-04T12:00:00Z")
 _SILENT = 120.0  # seconds without a heartbeat, at least
 
 
@@ -120,21 +121,28 @@ def table(told: dict[str, Any]) -> Group:
     facts.add_column(style="dim")
     facts.add_row("last alive", told["last_alive"] or "never")
     facts.add_row("first run", told["baseline_at"] or "not finished yet")
-    facts.add_row("watched", f"{told['watched']} tasks")
-    facts.add_row("delivered", f"{told['delivered']} notices")
-    facts.add_row("owed", f"{len(told['owed'])} notices")
+    facts.add_row("watched", _count(told["watched"], "task"))
+    facts.add_row("delivered", _count(told["delivered"], "notice"))
+    facts.add_row("owed", _count(len(told["owed"]), "notice"))
     facts.add_row("guarantee", f"each notice {told['guarantee']}")
     if not told["owed"]:
         return Group(facts)
-    owed = Table(box=None, pad_edge=False, title="Owed", title_justify="left")
-    for heading in ("task", "status", "since", "attempts", "next", "last error"):
-        owed.add_column(heading, overflow="fold")
+    owed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title="Owed", title_justify="left")
+    owed.add_column("what", overflow="fold")
+    owed.add_column("as")
+    owed.add_column("since", min_width=_MOMENT)
+    owed.add_column("next try", min_width=_MOMENT)
     for one in told["owed"]:
-        then = "in doubt, being looked for" if one["in_doubt"] else one["next_attempt"] or "now"
-        owed.add_row(
-            one["task_id"], str(one["status"]), one["since"], str(one["attempts"]), then, one["last_error"] or ""
-        )
-    return Group(facts, "", owed)
+        then = "in doubt: looked for" if one["in_doubt"] else one["next_attempt"] or "now"
+        # Only a task's status means something to a reader: that of the greeting is a time.
+        status = "" if one["role"] == "alerts" else str(one["status"])
+        owed.add_row(one["task_id"], status, one["since"], then)
+    errors = dict.fromkeys(one["last_error"] for one in told["owed"] if one["last_error"])
+    return Group(facts, "", owed, *(["", *errors] if errors else []))
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def matching(state: State, prefix: str) -> list[str]:

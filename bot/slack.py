@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from html import unescape
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import Request
@@ -23,6 +24,7 @@ from bot.exchange import Answer, Exchange, plain
 from bot.message import Message
 from bot.metrics import Metrics
 from bot.outbox import EVENT_TYPE, metadata
+from bot.remedies import slack_remedy
 
 _BOARD = "lipsync_board"
 WEBHOOK = "webhook"  # stands for the channel where an incoming webhook leads
@@ -39,20 +41,7 @@ _PAYLOAD = {
     "invalid_metadata_format",
 }
 _TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
-_RENEW = "Put the bot token of an installed app (xoxb-…) where slack.bot_token comes from."
-_REMEDIES = {
-    **dict.fromkeys(_TOKEN, _RENEW),
-    "missing_scope": "Add the scope to the Slack app (OAuth & Permissions) and install it again.",
-    "channel_not_found": "Check the channel id. In a private channel, write: /invite @lipsync-bot",
-    "not_in_channel": "In the channel, write: /invite @lipsync-bot",
-    "is_archived": "Unarchive the channel, or set another one.",
-    "channel_is_archived": "Unarchive the channel, or set another one.",
-    "ekm_access_denied": "An administrator of the workspace has to allow it.",
-    "access_denied": "An administrator of the workspace has to allow it.",
-    "no_permission": "An administrator of the workspace has to allow it.",
-    "team_access_not_granted": "An administrator has to grant the app access to this workspace.",
-    "no_service": "The webhook was removed: create a new one and set slack.webhook_url.",
-}
+_WEBHOOK_MANUAL = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors"
 _NO_CONNECTION = "no_connection"
 _RETRY_AFTER = 30.0  # seconds, where Slack does not say
 _LONGEST_RETRY_AFTER = 300.0
@@ -184,7 +173,7 @@ class SlackWebhook:
         body = {"text": message.text, "metadata": metadata(ids), "unfurl_links": False, "unfurl_media": False}
         if message.blocks:
             body["blocks"] = list(message.blocks)
-        self._ask("webhook", lambda: self._client.send_dict(body))
+        self._ask(WEBHOOK, lambda: self._client.send_dict(body))
         return ""
 
     def look(self, channel: str, oldest: str) -> Mapping[str, str]:
@@ -311,15 +300,16 @@ def _classify(method: str, response: SlackResponse | WebhookResponse, secrets: t
     if reason in _PAYLOAD:
         return PayloadRefused(f"{said}: {plain(_details(data), secrets)}", reason=reason)
     needed = f" (needed: {plain(data['needed'], secrets)})" if isinstance(data.get("needed"), str) else ""
-    return DestinationRefused(f"{said}{needed}. {_remedy(reason)}", reason=reason)
+    return DestinationRefused(f"{said}{needed}. {_remedy(method, reason)}", reason=reason)
 
 
-def _remedy(reason: str) -> str:
-    if reason.startswith("restricted_action"):
-        return "A rule of the workspace forbids posting there: an administrator has to allow it."
+def _remedy(method: str, reason: str) -> str:
     if reason.startswith("http_"):
         return "It is not Slack that answers so: check slack.base_url, and whether a proxy stands between."
-    return _REMEDIES.get(reason, "See https://api.slack.com/methods/chat.postMessage#errors for what it means.")
+    if remedy := slack_remedy(reason):
+        return unescape(remedy.say("en"))
+    manual = _WEBHOOK_MANUAL if method == WEBHOOK else f"https://docs.slack.dev/reference/methods/{method}#errors"
+    return f"See {manual} for what it means."
 
 
 def stops_every_call(reason: str) -> bool:

@@ -108,7 +108,7 @@ def test_asking_posts_nothing(asked, slack):
 def test_a_token_that_slack_refuses_ends_the_questions(asked):
     found = asked(token="xoxb-s3cret")
     assert [(severity, subject) for severity, subject, _ in found] == [("bad", "slack")]
-    assert "invalid_auth. Put the bot token" in found[0][2]
+    assert "invalid_auth. Slack does not accept the bot's token. Copy" in found[0][2]
     assert "s3cret" not in found[0][2]
 
 
@@ -118,6 +118,8 @@ def test_a_token_that_slack_refuses_ends_the_questions(asked):
         ("chat:write", "bad", "chat:write is missing: without it nothing can be posted"),
         ("channels:history", "warning", "channels:history is missing: without it a message may repeat"),
         ("groups:history", "warning", "groups:history is missing: without it a message may repeat"),
+        ("channels:read", "warning", "channels:read is missing: without it `check` cannot tell the name of a public"),
+        ("groups:read", "warning", "groups:read is missing: without it `check` cannot tell the name of a private"),
     ],
 )
 def test_a_scope_that_is_missing_is_told_with_what_it_costs(asked, slack, scope, severity, words):
@@ -137,9 +139,13 @@ def test_scopes_that_slack_does_not_tell_are_not_missed(asked, slack):
     [
         (Channel("lip-sync", is_member=False), "bad", "the bot is not in #lip-sync"),
         (Channel("lip-sync", is_archived=True), "bad", "is archived. Unarchive it"),
-        (Channel("lip-sync", is_member=False, is_private=True), "bad", "channel_not_found. Check the channel id"),
+        (
+            Channel("lip-sync", is_member=False, is_private=True),
+            "bad",
+            "channel_not_found. Slack does not find the channel",
+        ),
         (Channel("lip-sync", is_private=True), "good", "the bot is in it"),
-        (None, "bad", "channel_not_found. Check the channel id"),
+        (None, "bad", "channel_not_found. Slack does not find the channel"),
     ],
     ids=["not in it", "archived", "private and not in it", "private", "none"],
 )
@@ -174,10 +180,53 @@ def test_a_channel_that_is_described_oddly_is_judged_by_its_history(asked, slack
     assert asked()[-1][0] == "good"
 
 
-def test_each_channel_is_asked_for_once_and_told_with_all_its_keys(asked, slack):
+@pytest.mark.parametrize(
+    ("failures", "alerts", "subjects"),
+    [
+        (CHANNEL, CHANNEL, ["slack.channel"]),
+        ("C0OTHER", CHANNEL, ["slack.channel", "slack.failure_channel"]),
+        ("C0OTHER", "C0OTHER", ["slack.channel", "slack.failure_channel, slack.alerts_channel"]),
+    ],
+)
+def test_each_channel_is_asked_for_once_and_told_with_the_keys_that_lead_to_it(
+    asked, slack, failures, alerts, subjects
+):
     slack.channels["C0OTHER"] = Channel("other")
-    found = asked({"slack.channel": CHANNEL, "slack.failure_channel": "C0OTHER", "slack.alerts_channel": CHANNEL})
-    assert [subject for _, subject, _ in found[1:]] == ["slack.channel, slack.alerts_channel", "slack.failure_channel"]
+    found = asked({"slack.channel": CHANNEL, "slack.failure_channel": failures, "slack.alerts_channel": alerts})
+    assert [subject for _, subject, _ in found[1:]] == subjects
+
+
+def test_a_channel_that_may_not_be_described_and_that_the_bot_is_not_in_is_bad(asked, slack):
+    slack.scopes -= {"channels:read", "groups:read"}
+    slack.channels[CHANNEL].is_member = False
+    how, _, text = asked()[-1]
+    assert how == "bad"
+    assert text.endswith("In the channel, write: /invite @lipsync-bot")
+
+
+# A channel's name
+
+
+@pytest.mark.parametrize(
+    ("name", "taken_away", "found"),
+    [
+        ("#videos", set(), "C0VIDEOS001"),
+        ("Videos", set(), "C0VIDEOS001"),
+        ("secret", set(), "G0SECRET001"),
+        ("secret", {"channels:read"}, "G0SECRET001"),
+        ("secret", {"channels:read", "groups:read"}, None),
+        ("old", set(), None),
+        ("", set(), None),
+    ],
+)
+def test_the_id_of_a_channel_is_found_by_its_name_as_far_as_the_bot_can_see(slack, exchange, name, taken_away, found):
+    slack.channels = {
+        "C0OLD000001": Channel("old", is_archived=True),
+        "C0VIDEOS001": Channel("videos"),
+        "G0SECRET001": Channel("secret", is_private=True),
+    }
+    slack.scopes -= taken_away
+    assert check.channel_id(SlackBot(slack.token, slack.base_url, exchange), name) == found
 
 
 # A test message
@@ -197,6 +246,24 @@ def test_a_test_message_is_posted_with_an_id_of_its_own_each_time(slack, exchang
 def test_a_test_message_may_go_through_a_webhook(slack, exchange):
     finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1")
     assert (finding.severity, finding.text) == ("good", "a test message was posted to webhook")
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "words"),
+    [
+        (403, "invalid_token", "Create a new one and set `slack.webhook_url`"),
+        (404, "no_service", "Create a new one and set `slack.webhook_url`"),
+        (404, "channel_not_found", "If a webhook leads there, create a new one"),
+        (410, "channel_is_archived", "Unarchive it"),
+        (403, "action_prohibited", "Ask an administrator"),
+        (403, "quite_new", "incoming-webhooks#handling_errors"),
+    ],
+)
+def test_a_webhook_that_is_refused_is_bad_with_a_remedy(slack, exchange, status, word, words):
+    slack.webhook_error = status, word
+    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1")
+    assert finding.severity == "bad"
+    assert words in finding.text
 
 
 def test_a_test_message_that_is_refused_is_bad_with_a_remedy(slack, exchange):

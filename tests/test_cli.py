@@ -27,7 +27,12 @@ COMMANDS = [command.name or "" for command in cli.app.registered_commands]
 PROGRAM = [sys.executable, "-m", "bot"]
 FOREIGN = {key.environment for key in KEYS} | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FORCE_COLOR", "NO_COLOR"}
 SECRET = "xoxb-1-T0ps3cret"
-ENOUGH = {"CHANJING_ACCESS_TOKEN": "chanjing-s3cret", "SLACK_BOT_TOKEN": SECRET, "SLACK_CHANNEL": "C0AB12CD3"}
+ENOUGH = {
+    "CHANJING_ACCESS_TOKEN": "chanjing-s3cret",
+    "SLACK_BOT_TOKEN": SECRET,
+    "SLACK_CHANNEL": "C0AB12CD3",
+    "SLACK_BASE_URL": "http://127.0.0.1:9",  # nobody listens
+}
 
 
 @dataclass(frozen=True)
@@ -465,8 +470,9 @@ def test_check_has_a_line_for_each_question(call, world):
         "✓ configuration",
         "✓ state",
         "✓ chanjing",
+        "! chanjing.access_token",
         "✓ slack",
-        "✓ slack.channel, slack.failure_channel, slack.alerts_channel",
+        "✓ slack.channel",
     ]
     assert world.slack.messages == []
 
@@ -475,8 +481,23 @@ def test_check_says_what_is_wrong_and_goes_on(call, world):
     environ = world.environ | {"CHANJING_ACCESS_TOKEN": "s3cret", "SLACK_BOT_TOKEN": SECRET}
     ended = call("check", **environ)
     assert ended.code == 1
-    assert [line[0] for line in ended.out.splitlines()] == ["✓", "✓", "✗", "✗"]
+    assert [line[0] for line in ended.out.splitlines()] == ["✓", "✓", "✗", "!", "✗"]
     assert "s3cret" not in ended.out + ended.err
+
+
+def test_check_does_not_warn_of_a_token_that_somebody_renews(call, world, room):
+    (room / "token").write_text(world.chanjing.token)
+    ended = call("check", **world.environ | {"CHANJING_ACCESS_TOKEN": "", "CHANJING_ACCESS_TOKEN_FILE": "token"})
+    assert ended.code == 0
+    assert "! " not in ended.out
+
+
+def test_check_tells_the_id_of_a_channel_that_is_configured_by_its_name(call, world):
+    ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync"})
+    assert ended.code == 2
+    mistake, hint = ended.err.splitlines()
+    assert "must be a channel's id" in mistake
+    assert hint == f"lipsync-bot: slack.channel: the id of #lip-sync is {CHANNEL}"
 
 
 def test_check_of_a_state_that_cannot_be_written_has_an_exit_code_of_its_own(call, world, room):

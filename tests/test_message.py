@@ -256,7 +256,7 @@ def test_a_trouble_with_a_task_names_it(code, over):
 
 
 def test_a_refusal_of_slack_has_the_remedy_for_its_word():
-    assert "`/invite`" in render([Trouble("slack_refused", "C1: not_in_channel", NOW)], EN).text
+    assert "`/invite @lipsync-bot`" in render([Trouble("slack_refused", "C1: not_in_channel", NOW)], EN).text
 
 
 def test_an_unknown_trouble_is_still_told():

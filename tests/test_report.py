@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bot import report
 from bot.diff import Known
-from bot.outbox import Destination, Mark, Notice, Outbox, TaskEnded
+from bot.outbox import Destination, Greeting, Mark, Notice, Outbox, TaskEnded
 from bot.state import State
 from bot.task import Task
 from tests.simulated import NOON
@@ -121,11 +121,41 @@ def test_no_state_is_not_an_ailment_of_its_own():
     assert report.health(None, NOON, interval=30, now=NOON) == []
 
 
+def printed(state: State, width: int = 80) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(report.table(report.status(state, NOON)))
+    return out.getvalue()
+
+
+def test_in_eighty_columns_the_table_breaks_no_id_and_no_moment():
+    task_id = "9499ed79995c4bdb95f0d66ca84419fd"
+    owing = replace(NOTICE, subject=task_id, held_until=NOON + 300)
+    line = f"{task_id}  20  2025-02-04T11:59:00Z  2025-02-04T12:05:00Z"
+    assert line in printed(replace(STATE, outbox=Outbox((owing,)))).splitlines()
+
+
+def test_the_table_has_no_status_for_what_is_not_a_task():
+    greeting = Notice("greeting", 1_738_640_400, "alerts", NOON, Greeting(0, 0))
+    shown = printed(replace(STATE, outbox=Outbox((greeting,))))
+    assert "greeting" in shown
+    assert "1738640400" not in shown
+
+
+@pytest.mark.parametrize(("n", "words"), [(0, "0 notices"), (1, "1 notice"), (2, "2 notices")])
+def test_the_table_counts_in_good_english(n, words):
+    rows = [line.split(maxsplit=1) for line in printed(replace(STATE, delivered_count=n)).splitlines() if line]
+    assert ["delivered", words] in [[cell.strip() for cell in row] for row in rows]
+
+
+def test_an_error_that_several_have_in_common_is_shown_once():
+    first, second = (replace(NOTICE, subject=name, last_error="not_in_channel") for name in "ab")
+    assert printed(replace(STATE, outbox=Outbox((first, second)))).count("not_in_channel") == 1
+
+
 @pytest.mark.parametrize("state", [STATE, State()], ids=["owing", "empty"])
 def test_the_table_tells_the_same_without_escape_sequences_in_a_pipe(state):
     told = report.status(state, NOON)
-    out = io.StringIO()
-    Console(file=out, width=100).print(report.table(told))
+    shown = printed(state)
     for word in (told["last_alive"], told["guarantee"], *(one["task_id"] for one in told["owed"])):
-        assert word in out.getvalue()
-    assert "\x1b" not in out.getvalue()
+        assert word in shown
+    assert "\x1b" not in shown

@@ -162,7 +162,7 @@ CONFIGURATION = {
     "access_denied": "administrator",
     "no_permission": "administrator",
     "team_access_not_granted": "administrator",
-    "something_quite_new": "https://api.slack.com/methods",
+    "something_quite_new": "https://docs.slack.dev/reference/methods/chat.postMessage#errors",
 }
 
 
