@@ -4,7 +4,7 @@ import json
 import re
 
 from bot.blocks import Message
-from bot.demo.slack import problems
+from bot.demo.block_kit import problems
 
 _ALLOWED = re.compile(
     r"<!date\^\d+\^\{date_short_pretty\} \{time\}\|\d{4}-\d\d-\d\d \d\d:\d\d UTC>"

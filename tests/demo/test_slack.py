@@ -11,7 +11,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
-from bot.demo.slack import CHANNEL, Channel, Message, SlackServer, problems
+from bot.demo.block_kit import problems
+from bot.demo.slack import CHANNEL, Channel, Message, SlackServer
 
 NOTICE = {"event_type": "lipsync_notice", "event_payload": {"ids": ["0123456789abcdef"]}}
 OTHER, PRIVATE, ARCHIVED, HIDDEN = "C0OTHER0001", "G0PRIVATE01", "C0ARCHIVED1", "G0HIDDEN001"
