@@ -159,3 +159,13 @@ def _count_absence(before: Known, *, listed: bool, now: float) -> Known:
     after = replace(before, missed=min(before.missed + 1, VANISHED_READS), missed_since=since)
     gone = before.watched and after.missed >= VANISHED_READS and now - since >= VANISHED_AFTER
     return replace(after, vanished=True) if gone else after
+
+
+def placed(tasks: Mapping[str, Known], places: Mapping[str, int]) -> Mapping[str, Known]:
+    """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
+    moved = {
+        task_id: replace(known, place=place)
+        for task_id, place in places.items()
+        if (known := tasks.get(task_id)) and known.watched and known.place != place
+    }
+    return {**tasks, **moved} if moved else tasks

@@ -16,6 +16,7 @@ from typing import Literal
 from structlog.typing import FilteringBoundLogger
 
 from bot import diff, outbox, summary, trouble
+from bot.baseline import Baseline
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.deliver import Delivery
@@ -25,7 +26,7 @@ from bot.listing import Budget, FullRead, Listing, Read
 from bot.metrics import Metrics
 from bot.outbox import Greeting, Notice, Role, TaskEnded
 from bot.progress import Shown
-from bot.state import State, Store
+from bot.state import Store
 from bot.task import Page, Status, Task, is_final
 
 _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
@@ -276,7 +277,7 @@ class Poll:
         state, now = self._store.state, self._clock.now()
         listing = full.outcome(state.listing, asked=self._page_size(), now=now)
         settled = diff.settle(
-            _placed(state.tasks, full.places(listing)),
+            diff.placed(state.tasks, full.places(listing)),
             full.met,
             newest=full.newest,
             floor=listing.floor,
@@ -293,9 +294,8 @@ class Poll:
         """Save what *listed* changes: the new statuses and the new notices in one write."""
         state, now = self._store.state, self._clock.now()
         found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
-        tasks = _placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
-        # Told in the order in which they were made, however they are listed.
-        ended = sorted(found.ended, key=lambda task: task.create_time)
+        tasks = diff.placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
+        ended = _oldest_first(found.ended)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
         days = state.days
         if self._settings.daily_summary is not None and notices:
@@ -325,51 +325,30 @@ class Poll:
 
     def _first_run(self) -> None:
         """Take note of the whole list, all or nothing, and greet."""
-        began = self._clock.now()
+        settings, began = self._settings, self._clock.now()
         full = FullRead(self._store.state.listing, {}, now=began)
-        known: dict[str, Known] = {}
-        young: list[Task] = []
+        first = Baseline(announce=settings.first_run == "announce", retention=settings.retention, now=began)
         for _, new in self._walk(full):
-            # What is below the floor already would be forgotten at the end.
-            floor = int(full.newest - self._settings.retention)
-            known |= diff.baseline(
-                (t for t in new if not (is_final(t.status) and diff.is_known(t, {}, floor=floor, now=began))), now=began
-            )
-            if self._settings.first_run == "announce":
-                young = [t for t in (*young, *new) if self._is_young(t, full.newest)]
+            first.add(new, newest=full.newest)
             self._progress(len(full.met), full.total_count, done=full.complete)
-        now = self._clock.now()
-        listing = full.outcome(self._store.state.listing, asked=self._page_size(), now=now)
-        settled = diff.settle(
-            _placed(known, full.places(listing)),
-            full.met,
-            newest=full.newest,
-            floor=0,
-            retention=self._settings.retention,
-            keep=frozenset(),
-            now=now,
-        )
-        announced = diff.news({}, young, floor=settled.floor, now=now)
-        tasks = {**settled.tasks, **announced.changed}
-        watching = sum(one.watched for one in tasks.values())
-        noted = len(full.met) - watching - len(announced.ended)
-        greeting = Greeting(watching=watching, noted=noted, announcing=len(announced.ended))
+        state, now = self._store.state, self._clock.now()
+        listing = full.outcome(state.listing, asked=self._page_size(), now=now)
+        taken = first.taken(full, listing)
+        greeting = Greeting(taken.watching, taken.noted, announcing=len(taken.announced))
         notices = [
             Notice("greeting", int(now), "alerts", now, greeting),
-            *(self._notice(task, None, now) for task in sorted(announced.ended, key=lambda task: task.create_time)),
+            *(self._notice(task, None, now) for task in _oldest_first(taken.announced)),
         ]
         self._store.save(
-            State(
+            replace(
+                state,
                 baseline_at=now,
-                listing=replace(listing, floor=settled.floor),
-                tasks=tasks,
-                outbox=outbox.owe(self._store.state.outbox, notices, ()),
+                listing=replace(listing, floor=taken.floor),
+                tasks=taken.tasks,
+                outbox=outbox.owe(state.outbox, notices, state.delivered),
             )
         )
-        self._log.info("baseline_taken", noted=noted, watching=watching, announcing=len(announced.ended))
-
-    def _is_young(self, task: Task, newest: int) -> bool:
-        return not task.create_time or task.create_time >= newest - self._settings.retention
+        self._log.info("baseline_taken", noted=taken.noted, watching=taken.watching, announcing=len(taken.announced))
 
     def _watching(self) -> dict[str, Known]:
         """Return the tasks whose end is waited for; worked out anew only when the tasks have changed."""
@@ -392,11 +371,6 @@ class Poll:
                 self._log.warning("answer_odd", code=code, detail=what, page=page.number)
 
 
-def _placed(tasks: Mapping[str, Known], places: Mapping[str, int]) -> Mapping[str, Known]:
-    """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
-    moved = {
-        task_id: replace(known, place=place)
-        for task_id, place in places.items()
-        if (known := tasks.get(task_id)) and known.watched and known.place != place
-    }
-    return {**tasks, **moved} if moved else tasks
+def _oldest_first(tasks: Iterable[Task]) -> list[Task]:
+    """Return *tasks* in the order in which they were made, however they were listed."""
+    return sorted(tasks, key=lambda task: task.create_time)
