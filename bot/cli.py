@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bot import __version__
 from bot.errors import (
     ConfigError,
     LipsyncBotError,
@@ -82,8 +83,20 @@ def _fail(error: Exception, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if asked:
+        typer.echo(f"lipsync-bot {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _common(context: typer.Context, config: ConfigOption = None) -> None:
+def _common(
+    context: typer.Context,
+    *,
+    config: ConfigOption = None,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_tell_version)] = False,
+) -> None:
+    del version  # told already
     context.obj = config
 
 

@@ -31,6 +31,7 @@ from bot.task import Page, Status, Task, is_final
 
 _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
 _AWAY = 300.0  # seconds without a good poll from which on we say that we were away
+_SHARE = 5.0  # seconds that deliveries get at least, however long the poll before them took
 _DAY = 86_400.0
 _ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
@@ -97,8 +98,9 @@ class Poll:
         began = self._clock.monotonic()
         error = self._poll()
         interval = self.interval()
-        # Halves: neither a long queue nor a long list may starve the other.
-        self._delivery.run(began + (interval / 2 if self._full_read_due() else interval))
+        # A share for each: neither a long queue, nor a long list, nor a Chanjing that hangs may starve the others.
+        share = self._clock.monotonic() + min(interval, _SHARE)
+        self._delivery.run(max(share, began + (interval / 2 if self._full_read_due() else interval)))
         if self._show_board and not self.owing():
             watching = self._watching()
             self._latest = {task_id: task for task_id, task in self._latest.items() if task_id in watching}

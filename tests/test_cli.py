@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bot import cli, state
+from bot import __version__, cli, state
 from bot.config import KEYS
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
@@ -80,6 +80,10 @@ def test_help_shows_an_example_that_can_be_copied(call, command):
     ended = call(command, "--help")
     assert ended.code == 0
     assert re.search(rf"Example:\s+lipsync-bot {command}\b", ended.out)
+
+
+def test_the_version_is_told(call):
+    assert call("--version").out == f"lipsync-bot {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["status", "extra"]])

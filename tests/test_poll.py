@@ -379,6 +379,15 @@ def test_a_long_full_read_does_not_hold_up_the_news():
     assert bot.store.state.listing.full_read_at == pytest.approx(START, abs=60)
 
 
+def test_deliveries_get_their_share_however_long_the_poll_took():
+    world, bot = started()
+    world.before_answer = lambda index: bot.clock.wait(60)
+    began = bot.clock.monotonic()
+    bot.poll.cycle()
+    assert bot.clock.monotonic() > began + bot.settings["interval"]
+    assert bot.postbox.untils[-1] == bot.clock.monotonic() + 5
+
+
 def test_downtime_longer_than_the_retention_loses_nothing():
     world, bot = started(retention=float(DAY))
     world.add("rendering", Status.GENERATING)

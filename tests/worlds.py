@@ -124,9 +124,10 @@ class Postbox:
         self.store = store
         self.told: list[tuple[str, int]] = []
         self.notices: list[outbox.Notice] = []
+        self.untils: list[float] = []  # how long it was allowed to take, in monotonic seconds
 
     def run(self, until: float) -> None:
-        del until
+        self.untils.append(until)
         self.run_once()
 
     def run_once(self) -> None:
