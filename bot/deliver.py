@@ -249,7 +249,9 @@ class Delivery:
         except SlackError as error:
             self._pause(channel, error)
             return None
-        self._save(self._outbox.with_destination(channel, unreadable="", checked=True))
+        self._save(
+            self._outbox.with_destination(channel, unreadable="", checked=True, refusals=0, refused="", error="")
+        )
         return answer
 
     def _pause(self, channel: str, error: SlackError) -> None:

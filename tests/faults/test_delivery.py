@@ -82,3 +82,26 @@ def test_removed_from_the_channel_while_in_doubt_and_invited_again(world: World)
     world.slack.dead.clear()
     world.settle()
     world.check()
+
+
+def test_a_state_from_before_a_message_finds_it_by_slacks_clock_and_repeats_nothing(world: World) -> None:
+    end_one(world)
+    world.settle()
+    earlier = world.disk.come_back("kill")
+    end_one(world, "b")
+    world.settle()
+    world.run(3 * 86_400)
+    for name, content in earlier.items():
+        world.disk.write(Path(name), content)
+    world.start()
+    world.settle()
+    world.check()
+
+
+def test_a_look_that_is_answered_ends_the_growing_waits_of_those_that_were_not(world: World) -> None:
+    end_one(world)
+    world.slack.faults.extend(["lost_before"])
+    world.slack.failing_looks = 6
+    world.run(240)
+    destination = world.state.outbox.to("C1")
+    assert (destination.refusals, destination.error) == (0, "")
