@@ -6,37 +6,40 @@ NOON = 1_738_670_400.0  # 2025-02-04 12:00 UTC
 
 
 class SimulatedClock:
-    """A bot.clock.Clock. `waits` are the spans waited for; waiting past `stops_at` (monotonic) raises Stopped."""
+    """A bot.clock.Clock on which time passes only when somebody waits, or a test lets it.
+
+    `real` is what everybody else's clock says, in Unix seconds, and `skew` how far this one is ahead of it. `waits` are
+    the spans waited for; waiting past `stops_at` (monotonic) raises Stopped.
+    """
 
     def __init__(self, now: float = NOON) -> None:
+        self.real = self._start = now
+        self.skew = 0.0
         self.waits: list[float] = []
         self.stops_at = float("inf")
-        self._now = now
-        self._monotonic = 0.0
 
     def now(self) -> float:
-        return self._now
+        return self.real + self.skew
 
     def monotonic(self) -> float:
-        return self._monotonic
+        return self.real - self._start
 
     def wait(self, seconds: float) -> None:
-        end = self._monotonic + max(0.0, seconds)
+        end = self.monotonic() + max(0.0, seconds)
         if end >= self.stops_at:
-            self.pass_by(max(0.0, self.stops_at - self._monotonic))
+            self.pass_by(max(0.0, self.stops_at - self.monotonic()))
             raise Stopped
         self.waits.append(seconds)
-        self.pass_by(end - self._monotonic)
+        self.pass_by(max(0.0, seconds))
 
     def pass_by(self, seconds: float) -> None:
         """Let time pass."""
-        self._now += seconds
-        self._monotonic += seconds
+        self.real += seconds
 
     def set(self, now: float) -> None:
         """Set the clock, as somebody or NTP may: no time passes."""
-        self._now = now
+        self.skew = now - self.real
 
     def stop(self) -> None:
         """Ask the program to end now."""
-        self.stops_at = self._monotonic
+        self.stops_at = self.monotonic()

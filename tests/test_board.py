@@ -10,7 +10,8 @@ from bot.exchange import Exchange
 from bot.message import Style, render_board
 from bot.slack import SlackBot
 from bot.task import Status, Task
-from tests.worlds import Clock, MemoryStore
+from tests.simulated import SimulatedClock
+from tests.worlds import MemoryStore
 
 RENDERING = [Task("a", Status.GENERATING, progress=75), Task("b", Status.QUEUED)]
 FURTHER = [Task("a", Status.GENERATING, progress=90), Task("b", Status.QUEUED)]
@@ -27,7 +28,7 @@ class Room:
 
     def __init__(self, slack):
         self.slack = slack
-        self.clock = Clock()
+        self.clock = SimulatedClock()
         self.store = MemoryStore()
         self.client = httpx.Client(trust_env=False)
         self.restart()

@@ -16,14 +16,15 @@ from bot.outbox import Destination, Notice, Outbox, TaskEnded
 from bot.state import State
 from bot.task import Status, Task
 from bot.trouble import Ongoing
-from tests.worlds import Clock, MemoryStore
+from tests.simulated import SimulatedClock
+from tests.worlds import MemoryStore
 
 
 class Patient:
     """A bot whose vitals, state and clock a test can change, and what its monitor says."""
 
     def __init__(self):
-        self.clock = Clock()
+        self.clock = SimulatedClock()
         self.store = MemoryStore()
         self.vitals = Vitals(self.clock)
         self.metrics = Metrics()
@@ -180,7 +181,7 @@ def switch():
 
 
 def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_with_the_reason(switch):
-    clock = Clock()
+    clock = SimulatedClock()
     ailments: list[tuple[str, str]] = []
     with httpx.Client(trust_env=False) as client:
         ping = Ping(f"{switch.server.url}/ping/secret", client, clock, lambda: ailments)
@@ -198,7 +199,7 @@ def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_wit
 
 def test_a_switch_that_hangs_does_not_hold_up_the_loop(switch):
     switch.server.intercept = lambda call: bool(switch.server.closing.wait()) or True
-    clock = Clock()
+    clock = SimulatedClock()
     with httpx.Client(trust_env=False, timeout=0.2) as client:
         ping = Ping(switch.server.url, client, clock, list)
         ping.after_cycle(well=True)

@@ -1,4 +1,4 @@
-"""A list as a server would page it, and a clock that moves only when somebody waits: the world of the pure tests."""
+"""A list as a server would page it, and a bot that watches it with everything else in memory."""
 
 import contextlib
 from collections.abc import Callable
@@ -10,37 +10,17 @@ from typing import Any, Literal
 import structlog
 
 from bot import outbox
-from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError, Stopped
+from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError
 from bot.outbox import TaskEnded
 from bot.poll import Poll, Settings
 from bot.state import State, Store
 from bot.task import Page, Status, Task
+from tests.simulated import SimulatedClock
 
 START = 1_763_800_000.0
 DAY = 86_400
 LATENCY = 0.2  # seconds a request takes
 URL = "https://res.example.com/v.mp4"
-
-
-class Clock:
-    """Time stands still until somebody waits. `skew` is how far the wall clock has stepped."""
-
-    def __init__(self, start: float = START) -> None:
-        self.elapsed = 0.0
-        self.start = start
-        self.skew = 0.0
-        self.stopping = False
-
-    def now(self) -> float:
-        return self.start + self.elapsed + self.skew
-
-    def monotonic(self) -> float:
-        return 1000.0 + self.elapsed
-
-    def wait(self, seconds: float) -> None:
-        if self.stopping:
-            raise Stopped
-        self.elapsed += max(0.0, seconds)
 
 
 class World:
@@ -142,10 +122,10 @@ class Bot:
     """A poll over a world, with everything else in memory."""
 
     def __init__(
-        self, world: World, clock: Clock | None = None, store: MemoryStore | None = None, **settings: Any
+        self, world: World, clock: SimulatedClock | None = None, store: MemoryStore | None = None, **settings: Any
     ) -> None:
         self.world = world
-        self.clock = clock or Clock()
+        self.clock = clock or SimulatedClock(START)
         self.store = store or MemoryStore()
         self.postbox = Postbox(self.store)
         world.now = self.clock.now

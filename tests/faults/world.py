@@ -23,13 +23,13 @@ from bot.errors import (
     PayloadRefused,
     RateLimited,
     StateError,
-    Stopped,
 )
 from bot.message import Message, Style, render
 from bot.outbox import Notice, Role, TaskEnded, notice_id
 from bot.poll import Poll, Settings
 from bot.state import State, Store
 from bot.task import Page, Task
+from tests.simulated import SimulatedClock
 
 Survival = Literal["kill", "power_cut", "torn"]
 """What a death leaves on the disk: all that was done; only what was synced; or every name, but only synced content."""
@@ -63,27 +63,6 @@ class Effects:
     def done(self, name: str) -> None:
         if name == self.die_on:
             raise Death(name)
-
-
-class SimulatedClock:
-    """Time that passes only when somebody waits. The Unix time can be stepped, the monotonic one cannot."""
-
-    def __init__(self) -> None:
-        self.real = 1_750_000_000.0  # what the clock of everybody else says
-        self.skew = 0.0
-        self.stop_at = float("inf")
-
-    def now(self) -> float:
-        return self.real + self.skew
-
-    def monotonic(self) -> float:
-        return self.real
-
-    def wait(self, seconds: float) -> None:
-        if self.real + seconds >= self.stop_at:
-            self.real = max(self.real, self.stop_at)
-            raise Stopped
-        self.real += seconds
 
 
 class SimulatedDisk:
@@ -283,7 +262,7 @@ class World:
     _starts: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.clock = SimulatedClock()
+        self.clock = SimulatedClock(1_750_000_000.0)
         self.disk = SimulatedDisk(self.effects)
         self.chanjing = SimulatedChanjing(self.clock, self.effects)
         self.slack = SimulatedSlack(self.clock, self.effects)
