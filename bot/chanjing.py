@@ -1,4 +1,4 @@
-"""One request to Chanjing; envelope → Page of Tasks or an error. Parsing is pure; `Chanjing._exchange` does the I/O.
+"""One request to Chanjing; envelope → Page of Tasks or an error. Parsing is pure; `Transport._once` does the I/O.
 
 Facts and codes: https://doc.chanjing.cc/ , page 获取对口型视频列表.
 """
@@ -26,7 +26,7 @@ DOCUMENTED_PAGE_SIZE = 10  # what the list takes for sure; the largest it takes 
 _LIST = "/open/v1/video_lip_sync/list"
 _TOKEN = "/open/v1/access_token"  # noqa: S105 - a path
 _MINT = "access_token"
-_ATTEMPTS = 4
+_ATTEMPTS = 4  # at one request
 _MAX_ID = 255
 _MAX_INT = 2**53
 
@@ -74,9 +74,11 @@ class Chanjing:
 
 
 def mint(base_url: str, app_id: str, secret_key: str, transport: "Transport") -> Minted:
-    """Ask for a new access token, which ends the one before. Raise ChanjingError."""
+    """Ask once for a new access token, which ends the one before. Raise ChanjingError."""
     url = base_url.rstrip("/") + _TOKEN
-    data = transport.call(_MINT, url, {"app_id": app_id, "secret_key": secret_key}, {}, secrets=(secret_key,))
+    data = transport.call(
+        _MINT, url, {"app_id": app_id, "secret_key": secret_key}, {}, secrets=(secret_key,), again=False
+    )
     try:
         return Minted(visible(data["access_token"]), float(data.get("expire_in") or 0))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
@@ -101,10 +103,23 @@ class Transport:
         )
 
     def call(
-        self, operation: str, url: str, body: Mapping[str, Any], headers: Mapping[str, str], *, secrets: tuple[str, ...]
+        self,
+        operation: str,
+        url: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+        *,
+        secrets: tuple[str, ...],
+        again: bool = True,
     ) -> Any:
-        """Return the envelope's `data`. Raise ChanjingError; its text never holds one of *secrets*."""
-        return self._retrying(self._once, operation, url, json.dumps(body).encode(), headers, secrets)
+        """Return the envelope's `data`. Raise ChanjingError; its text never holds one of *secrets*.
+
+        *again*: try again after a passing fault.
+        """
+        content = json.dumps(body).encode()
+        if not again:
+            return self._once(operation, url, content, headers, secrets)
+        return self._retrying(self._once, operation, url, content, headers, secrets)
 
     def _once(
         self, operation: str, url: str, content: bytes, headers: Mapping[str, str], secrets: tuple[str, ...]

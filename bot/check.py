@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.chanjing import Chanjing
-from bot.errors import ChanjingError, SlackError
+from bot.errors import ChanjingError, SlackError, StateError
 from bot.message import Message
 from bot.outbox import notice_id
 from bot.slack import Slack, SlackBot
+from bot.state import peek
 
 _SCOPES = {
     "chat:write": "without it nothing can be posted",
@@ -45,6 +46,10 @@ def state_directory(path: Path) -> Finding:
     except OSError as error:
         text = f"{path.parent}: {error.strerror}. Let the user that the bot runs as (uid {os.getuid()}) write there."
         return Finding("state", "bad", text, needed_network=False)
+    try:
+        peek(path)
+    except StateError as error:
+        return Finding("state", "bad", str(error), needed_network=False)
     return Finding("state", "good", f"{path} can be written", needed_network=False)
 
 

@@ -213,12 +213,12 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show what is watched, owed and delivered, and when the bot was last alive."""
-    from bot import report, state
+    from bot import report, state, wiring
     from bot.config import load_local
 
-    path = state.resolve(load_local(config or context.obj, os.environ).state.path)
-    known = _known_state(path)
-    told = report.status(known, state.heartbeat(path))
+    settings = load_local(config or context.obj, os.environ)
+    path = state.resolve(settings.state.path)
+    told = report.status(_known_state(path), state.heartbeat(path), wiring.routes(settings))
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
@@ -235,7 +235,13 @@ def health(context: typer.Context, *, config: ConfigOption = None) -> None:
 
     settings = load_local(config or context.obj, os.environ)
     path = state.resolve(settings.state.path)
-    found = report.health(state.peek(path), state.heartbeat(path), interval=settings.poll.interval, now=time.time())
+    found = report.health(
+        state.peek(path),
+        state.heartbeat(path),
+        interval=settings.poll.interval,
+        patience=report.patience(settings.chanjing.timeout, settings.slack.timeout),
+        now=time.time(),
+    )
     for code, detail in found:
         typer.echo(f"{code}: {detail}")
     if found:
@@ -262,17 +268,20 @@ def preview(
     from bot.config import load_local
     from bot.message import Style
 
+    if (as_json and link) or (task and kind):
+        raise typer.BadParameter("--json or --link, and an ID or --kind: not both.")
     settings = load_local(config or context.obj, os.environ)
     style = Style(language.value if language else settings.slack.language, settings.slack.mention_on_failure)
     if task:
         known = _known_state(state.resolve(settings.state.path))
-        messages = [show.of_task(known, _only(task, show.owed(known), "is owed"), style)]
+        messages = [show.of_task(known, _only(task, show.owed(known, task), "is owed"), style)]
     else:
         messages = list(show.samples(kind.value if kind else None, style))
+    if as_json:
+        typer.echo(show.as_json(messages))
+        return
     for message in messages:
-        if as_json:
-            typer.echo(show.as_json(message))
-        elif link:
+        if link:
             typer.echo(show.link(message))
         else:
             show.draw(message, Console(highlight=False))
@@ -290,7 +299,8 @@ def explain(
     from bot.config import load, load_local
     from bot.slack import SlackBot
 
-    known = _known_state(state.resolve(load_local(config or context.obj, os.environ).state.path))
+    local = load_local(config or context.obj, os.environ)
+    known = _known_state(state.resolve(local.state.path))
     task_id = _only(task, report.matching(known, task), "is known to the state")
 
     def permalink(channel: str, ts: str) -> str:
@@ -304,7 +314,7 @@ def explain(
         except LipsyncBotError as error:
             return f"not known: {str(error).splitlines()[0]}"
 
-    for what, how in report.explain(known, task_id, permalink):
+    for what, how in report.explain(known, task_id, wiring.routes(local), permalink):
         typer.echo(f"{what + ':':<12} {how}")
 
 

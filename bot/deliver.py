@@ -25,6 +25,7 @@ from bot.slack import WEBHOOK, Slack, stops_every_call
 from bot.state import Store
 
 _DAY = 86_400.0
+_READINGS = 3  # that fail at the start before it goes on without
 _BEGINNING = "0"  # of a channel, as a ts
 _Answer = TypeVar("_Answer")
 
@@ -69,6 +70,7 @@ class Delivery:
         self._beat = beat
         self._metrics = metrics or Metrics()
         self._read_at_start: set[str] = set()
+        self._failed_readings: dict[str, int] = {}
         # Channel → when we last posted there, in monotonic seconds.
         self._posted = {c: self._dispatched(d.mark) for c, d in self._outbox.destinations.items() if d.mark}
 
@@ -92,6 +94,10 @@ class Delivery:
 
     def _is_near(self, step: _Step) -> bool:
         return step.wait not in {"look", "postponed"} or step.at <= self._clock.monotonic()
+
+    def idle(self) -> bool:
+        """Tell whether nothing can be delivered just now, though something may be waiting."""
+        return all(step.wait in {"postponed", "look", "first look"} for step in self._steps())
 
     def _take(self, step: _Step) -> None:
         self._clock.wait(max(0.0, step.at - self._clock.monotonic()))
@@ -194,6 +200,10 @@ class Delivery:
             self._metrics.notices_delivered.labels(receipt.role).inc()
             if receipt.id in since:
                 self._metrics.notice_delay.observe(max(0.0, now - since[receipt.id]))
+            if not receipt.subject:
+                # Told by a copy that knew more than this state.
+                self._log.info("notice_found", id=receipt.id, channel=channel, ts=receipt.ts)
+                continue
             self._log.info(
                 "notice_delivered", subject=receipt.subject, status=receipt.status, channel=channel, ts=receipt.ts
             )
@@ -207,10 +217,22 @@ class Delivery:
         since = self._outbox.to(channel).last_ts
         newest = since or self._ask(channel, lambda: self._slack.newest(channel), blind="")
         if newest is None or self._history(channel, since or _a_day_before(newest)) is None:
+            self._give_up_reading(channel)
             return
         if not self._outbox.to(channel).last_ts:
             self._save(self._outbox.with_destination(channel, last_ts=newest))
         self._read_at_start.add(channel)
+
+    def _give_up_reading(self, channel: str) -> None:
+        """After some failed readings at the start, go on without: of a Slack server only posting is required.
+
+        Not while a message is in doubt, nor because Slack asks to wait.
+        """
+        destination = self._outbox.to(channel)
+        if destination.mark is None and self._failed_readings.get(channel, 0) >= _READINGS:
+            self._log.warning("history_unreadable", channel=channel, error=destination.error)
+            self._save(self._outbox.with_destination(channel, unreadable="no_answer", checked=True, until=0.0))
+            self._read_at_start.add(channel)
 
     def _look(self, channel: str) -> None:
         mark = self._outbox.to(channel).mark
@@ -247,11 +269,11 @@ class Delivery:
             self._save(self._outbox.with_destination(channel, unreadable=error.reason, checked=True))
             return blind
         except SlackError as error:
+            if not isinstance(error, RateLimited):
+                self._failed_readings[channel] = self._failed_readings.get(channel, 0) + 1
             self._pause(channel, error)
             return None
-        self._save(
-            self._outbox.with_destination(channel, unreadable="", checked=True, refusals=0, refused="", error="")
-        )
+        self._save(self._outbox.with_destination(channel, unreadable="", checked=True, refusals=0, error=""))
         return answer
 
     def _pause(self, channel: str, error: SlackError) -> None:

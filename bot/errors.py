@@ -85,7 +85,14 @@ class PayloadRefused(SlackError):
 
 
 class DestinationRefused(SlackError):
-    """Slack did not post because of the token, the channel or a rule of the workspace. The text holds the remedy."""
+    """Slack did not post because of the token, the channel or a rule of the workspace. The text holds the remedy.
+
+    `mendable` says that somebody has to mend it; otherwise there was no way to Slack just now.
+    """
+
+    def __init__(self, text: str, *, reason: str, mendable: bool = True) -> None:
+        super().__init__(text, reason=reason)
+        self.mendable = mendable
 
 
 class OutcomeUnknown(SlackError):

@@ -2,11 +2,11 @@
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import quote
 
 import httpx
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -59,15 +59,18 @@ class Vitals:
 class Examination:
     """Answers whether the bot is alive, and whether it is well."""
 
-    def __init__(self, vitals: Vitals, store: Store, clock: Clock, *, interval: float) -> None:
+    def __init__(self, vitals: Vitals, store: Store, clock: Clock, *, interval: float, patience: float = 0.0) -> None:
         self._vitals = vitals
         self._store = store
         self._clock = clock
         self._interval = interval
+        self._patience = patience
 
     def alive(self) -> Ailments:
         """Return nothing while the loop turns, however badly it fares: a restart would not help."""
-        return report.ailments(None, silent_for=self._vitals.silent_for, interval=self._interval, now=0.0)
+        return report.ailments(
+            None, silent_for=self._vitals.silent_for, interval=self._interval, patience=self._patience, now=0.0
+        )
 
     def ready(self) -> Ailments:
         """Return why the bot does not do its work; nothing: it does."""
@@ -76,6 +79,7 @@ class Examination:
             silent_for=self._vitals.silent_for,
             failing_for=self._vitals.failing_for,
             interval=self._interval,
+            patience=self._patience,
             now=self._clock.now(),
         )
 
@@ -123,6 +127,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, address: tuple[str, int], examination: Examination, registry: CollectorRegistry) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
         self.examination = examination
         self.registry = registry
@@ -195,8 +200,8 @@ class Ping:
         self._next = self._clock.monotonic() + _PING_EVERY
         url = self._url
         if ailments:
-            reason = quote(",".join(code for code, _ in ailments))
-            url = url.copy_with(path=url.path.rstrip("/") + "/fail", query=f"reason={reason}".encode())
+            reasons = {"reason": ",".join(code for code, _ in ailments)}
+            url = url.copy_with(path=url.path.rstrip("/") + "/fail").copy_merge_params(reasons)
         self._thread = threading.Thread(target=self._send, args=(url,), name="ping", daemon=True)
         self._thread.start()
 

@@ -169,6 +169,12 @@ class Outbox:
         """Return the outbox with *changes* to what is remembered of *channel*."""
         return replace(self, destinations={**self.destinations, channel: replace(self.to(channel), **changes)})
 
+    def for_channels(self, channels: Iterable[str]) -> "Outbox":
+        """Return the outbox without what is remembered of other channels, where nothing is in doubt."""
+        used = set(channels)
+        kept = {channel: one for channel, one in self.destinations.items() if channel in used or one.mark}
+        return replace(self, destinations=kept)
+
     def with_notices(self, ids: Iterable[str], change: Callable[[Notice], Notice]) -> "Outbox":
         """Return the outbox with *change* made to the notices named."""
         chosen = set(ids)
@@ -263,7 +269,7 @@ def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float
         Receipt(id_, n.subject, n.status, n.role, channel, ts, now)
         if (n := owed.get(id_))
         else Receipt(id_, "", 0, "success", channel, ts, now)
-        for id_, ts in found.items()
+        for id_, ts in sorted(found.items(), key=lambda item: _ts(item[1]))
     )
     before = outbox.to(channel)
     mark = before.mark if before.mark and not set(before.mark.ids) & set(found) else None
@@ -297,7 +303,8 @@ def paused(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbo
     """
     refusals = outbox.to(channel).refusals
     wait = min(error.retry_after, _LONGEST_WAIT) if isinstance(error, RateLimited) else backoff(refusals)
-    refused = error.reason if isinstance(error, DestinationRefused) else ""
+    # Only a delivery takes a refusal back: a rate limit, or no answer at all, does not say that it was mended.
+    refused = error.reason if isinstance(error, DestinationRefused) and error.mendable else outbox.to(channel).refused
     return outbox.with_destination(channel, until=now + wait, refusals=refusals + 1, refused=refused, error=str(error))
 
 

@@ -30,7 +30,7 @@ from bot.state import Store
 from bot.task import Page, Status, Task, is_final
 
 _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
-_AWAY = 300.0  # seconds without a good poll from which on we say that we were away
+_AWAY = 900.0  # seconds without a good poll from which on we say that we were away
 _SHARE = 5.0  # seconds that deliveries get at least, however long the poll before them took
 _DAY = 86_400.0
 _ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
@@ -101,10 +101,11 @@ class Poll:
         # A share for each: neither a long queue, nor a long list, nor a Chanjing that hangs may starve the others.
         share = self._clock.monotonic() + min(interval, _SHARE)
         self._delivery.run(max(share, began + (interval / 2 if self._full_read_due() else interval)))
-        if self._show_board and not self.owing():
+        if self._show_board:
             watching = self._watching()
             self._latest = {task_id: task for task_id, task in self._latest.items() if task_id in watching}
-            self._show_board(list(self._latest.values()))
+            if self._delivery.idle():
+                self._show_board(list(self._latest.values()))
         if error:
             raise error
         if self._full_read_due():
@@ -330,9 +331,12 @@ class Poll:
         settings, began = self._settings, self._clock.now()
         full = FullRead(self._store.state.listing, {}, now=began)
         first = Baseline(announce=settings.first_run == "announce", retention=settings.retention, now=began)
-        for _, new in self._walk(full):
-            first.add(new, newest=full.newest)
-            self._progress(len(full.met), full.total_count, done=full.complete)
+        try:
+            for _, new in self._walk(full):
+                first.add(new, newest=full.newest)
+                self._progress(len(full.met), full.total_count, done=False)
+        finally:
+            self._progress(len(full.met), full.total_count, done=True)
         state, now = self._store.state, self._clock.now()
         listing = full.outcome(state.listing, asked=self._page_size(), now=now)
         taken = first.taken(full, listing)

@@ -34,9 +34,10 @@ def samples(kind: str | None, style: Style) -> Iterator[Message]:
                 yield render_board(sample.BOARD, sample.NOW, style)
 
 
-def owed(state: State) -> list[str]:
-    """Return the ids of the tasks that are owed: only of those does the state keep everything."""
-    return [notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded)]
+def owed(state: State, prefix: str) -> list[str]:
+    """Return the ids that begin with *prefix* of the tasks that are owed: only of those does the state keep all."""
+    tasks = {notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded)}
+    return sorted(task_id for task_id in tasks if task_id.startswith(prefix))
 
 
 def of_task(state: State, task_id: str, style: Style) -> Message:
@@ -45,9 +46,10 @@ def of_task(state: State, task_id: str, style: Style) -> Message:
     return render([notice.content], style, rung=notice.rung)
 
 
-def as_json(message: Message) -> str:
-    """Return *message* as Slack's chat.postMessage takes it."""
-    return json.dumps({"text": message.text, "blocks": list(message.blocks)}, ensure_ascii=False, indent=2)
+def as_json(messages: list[Message]) -> str:
+    """Return the message as Slack's chat.postMessage takes it; a list of them where there are several."""
+    bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
+    return json.dumps(bodies[0] if len(bodies) == 1 else bodies, ensure_ascii=False, indent=2)
 
 
 def link(message: Message) -> str:

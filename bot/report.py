@@ -1,6 +1,6 @@
 """What `status`, `health` and `explain` say, from the state alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 
 from bot.diff import Known
-from bot.outbox import Notice, TaskEnded
+from bot.outbox import Destination, Notice, Role, TaskEnded, notice_id
 from bot.state import State
 from bot.task import Status
 
@@ -23,15 +23,18 @@ _MOMENT = len("2025-02-04T12:00:00Z")
 _SILENT = 120.0  # seconds without a heartbeat, at least
 
 
-def status(state: State, last_alive: float | None) -> dict[str, Any]:
-    """Return what `status --json` prints: times in ISO 8601 UTC, None where there is none."""
+def status(state: State, last_alive: float | None, route: Mapping[Role, str]) -> dict[str, Any]:
+    """Return what `status --json` prints: times in ISO 8601 UTC, None where there is none.
+
+    *route* is the channel of each role, as far as the configuration tells.
+    """
     return {
         "version": state.version,
         "baseline_at": _iso(state.baseline_at),
         "last_alive": _iso(last_alive),
         "guarantee": guarantee(state),
         "watched": sum(known.watched for known in state.tasks.values()),
-        "owed": [_owed(state, notice) for notice in state.outbox.notices],
+        "owed": [_owed(state, notice, route) for notice in state.outbox.notices],
         "delivered": state.delivered_count,
     }
 
@@ -44,21 +47,27 @@ def guarantee(state: State) -> str:
 
 
 def ailments(
-    state: State | None, *, silent_for: float | None, failing_for: float = 0.0, interval: float, now: float
+    state: State | None,
+    *,
+    silent_for: float | None,
+    failing_for: float = 0.0,
+    interval: float,
+    patience: float = 0.0,
+    now: float,
 ) -> list[tuple[str, str]]:
     """Return why the bot is not well, as (code, detail) with the codes of /readyz; empty: it is.
 
     *silent_for* is how long nothing was heard of it (None: it never ran), *failing_for* how long its polls have failed,
-    *interval* is poll.interval, all in seconds.
+    *interval* is poll.interval, *patience* how long it may be silent over one request, all in seconds.
     """
     found = []
     longest = max(3 * interval, _SILENT)
     if silent_for is None:
         found.append(("polls_failing", "no bot has ever run with this state file"))
-    elif silent_for > longest:
-        found.append(("polls_failing", f"nothing was heard from the bot for {silent_for:.0f} s"))
     elif failing_for > longest:
         found.append(("polls_failing", f"no poll has gone well for {failing_for:.0f} s"))
+    elif silent_for > max(longest, patience):
+        found.append(("polls_failing", f"nothing was heard from the bot for {silent_for:.0f} s"))
     if state is None:
         return found
     overdue = [notice for notice in state.outbox.notices if now - notice.since > OVERDUE]
@@ -75,7 +84,14 @@ def ailments(
     return found
 
 
-def health(state: State | None, last_alive: float | None, *, interval: float, now: float) -> list[tuple[str, str]]:
+def patience(chanjing_timeout: float, slack_timeout: float) -> float:
+    """Return for how many seconds a bot that is well may be silent: one request is tried several times, with waits."""
+    return 5 * (chanjing_timeout + slack_timeout) + 30
+
+
+def health(
+    state: State | None, last_alive: float | None, *, interval: float, patience: float = 0.0, now: float
+) -> list[tuple[str, str]]:
     """Return why the bot is not well, as `ailments` does, from what it has saved and its heartbeat (Unix seconds)."""
     since = failing_since(state, "chanjing_unreachable", "chanjing_refused", "foreign_state") if state else None
     return ailments(
@@ -83,6 +99,7 @@ def health(state: State | None, last_alive: float | None, *, interval: float, no
         silent_for=None if last_alive is None else now - last_alive,
         failing_for=0.0 if since is None else now - since,
         interval=interval,
+        patience=patience,
         now=now,
     )
 
@@ -93,20 +110,18 @@ def failing_since(state: State, *codes: str) -> float | None:
     return min((one.since for one in ongoing if one is not None and not one.over), default=None)
 
 
-def _owed(state: State, notice: Notice) -> dict[str, Any]:
-    destination = next(
-        (one for one in state.outbox.destinations.values() if one.mark and notice.id in one.mark.ids), None
-    )
-    mark = destination.mark if destination else None
-    waits = [one.until for one in state.outbox.destinations.values() if one.until] if not mark else []
+def _owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, Any]:
+    destinations = state.outbox.destinations
+    marked = next((one for one in destinations.values() if one.mark and notice.id in one.mark.ids), None)
+    destination = marked or destinations.get(route.get(notice.role, ""), Destination())
     return {
         "task_id": notice.subject,
         "status": notice.status,
         "role": notice.role,
         "since": _iso(notice.since),
         "attempts": notice.attempts,
-        "next_attempt": _iso(max([notice.held_until, *waits]) or None),
-        "in_doubt": bool(mark and mark.in_doubt),
+        "next_attempt": _iso(max(notice.held_until, destination.until) or None),
+        "in_doubt": bool(marked and marked.mark and marked.mark.in_doubt),
         "last_error": notice.last_error or None,
     }
 
@@ -153,7 +168,9 @@ def matching(state: State, prefix: str) -> list[str]:
     return [prefix] if prefix in ids else sorted(one for one in ids if prefix and one.startswith(prefix))
 
 
-def explain(state: State, task_id: str, permalink: Callable[[str, str], str]) -> Iterator[tuple[str, str]]:
+def explain(
+    state: State, task_id: str, route: Mapping[Role, str], permalink: Callable[[str, str], str]
+) -> Iterator[tuple[str, str]]:
     """Yield what is known of *task_id*, a line each as (what, how): why it was or was not announced.
 
     *permalink* returns the link of (channel, ts), or says why there is none.
@@ -164,31 +181,35 @@ def explain(state: State, task_id: str, permalink: Callable[[str, str], str]) ->
         yield "created", (_iso(known.create_time) or "") if known.create_time else "Chanjing did not say"
         yield "first seen", _iso(known.first_seen) or ""
         yield "status", f"{known.status} ({_NAMES.get(known.status, 'not documented')})"
-    receipts = [receipt for receipt in state.delivered if receipt.subject == task_id]
+    # A receipt from a channel's history has no subject, only the notice's id.
+    statuses = {
+        notice_id(task_id, Status.SUCCEEDED, "success"): int(Status.SUCCEEDED),
+        notice_id(task_id, Status.FAILED, "failure"): int(Status.FAILED),
+    }
+    receipts = [receipt for receipt in state.delivered if receipt.id in statuses]
     for receipt in receipts:
-        how = f"{_iso(receipt.at)}, as {receipt.status} ({_NAMES.get(receipt.status)}), in {receipt.channel}"
+        status_told = statuses[receipt.id]
+        how = f"{_iso(receipt.at)}, as {status_told} ({_NAMES[status_told]}), in {receipt.channel}"
         yield "delivered", f"{how}, ts {receipt.ts}" if receipt.ts else f"{how}; a webhook tells no ts"
         if receipt.ts:
             yield "permalink", permalink(receipt.channel, receipt.ts)
     owed = [notice for notice in state.outbox.notices if notice.subject == task_id]
     for notice in owed:
-        told = _owed(state, notice)
+        told = _owed(state, notice, route)
         then = f"next try {told['next_attempt'] or 'now'}"
         then = "in doubt: it is looked for in the channel" if told["in_doubt"] else then
         yield "owed", f"since {told['since']}, {told['attempts']} attempts, {then}"
         if told["last_error"]:
             yield "last error", told["last_error"]
-    if not receipts and not owed:
-        yield "announced", _why_not(state, known)
+    if known is not None and not receipts and not owed:
+        yield "announced", _why_not(known)
 
 
-def _why_not(state: State, known: Known | None) -> str:
-    if known is None:
-        return "not known: forgotten, as it is older than state.retention, and its receipt is no longer kept"
+def _why_not(known: Known) -> str:
     if known.vanished:
         return "not yet: it vanished from the list before it ended"
     if known.watched:
         return "not yet: it has not ended"
-    if state.baseline_at is not None and known.first_seen <= state.baseline_at:
+    if known.noted:
         return "never: it had ended before the bot's first run, which takes note of such tasks in silence"
     return "yes; the receipt is no longer kept (the last 500 are)"

@@ -84,7 +84,8 @@ class Disk(Protocol):
 class Store:
     """The state file of the copy of the bot that holds its lock.
 
-    `state` is what the file holds: a save that fails leaves both as they were.
+    `state` is what the file holds: a save that fails leaves both as they were. (But for one whose last step, the sync
+    of the directory, fails: then the file may hold more than `state`, which is what a crash would leave as well.)
     """
 
     def __init__(self, path: Path, state: State, disk: Disk | None = None, *, metrics: Metrics | None = None) -> None:

@@ -63,8 +63,3 @@ class Page:
     size: int
     total_count: int | None = None
     oddities: tuple[str, ...] = ()
-
-    @property
-    def last(self) -> int | None:
-        """The number of the last page, as far as the server tells."""
-        return None if self.total_count is None else max(1, -(-self.total_count // self.size))

@@ -12,10 +12,12 @@ from bot.outbox import Destination, Notice, Trouble
 
 LASTING = 300.0  # seconds for which a cause must be in force before it is told
 _HOUR = 3600.0
-_SHOWN = 10  # subjects named in one message
+_SHOWN = 5  # subjects named in one message: ids of 32 characters on one line
 
 # Those that end are told to be over; the others are told once for each subject and never again.
 ENDING = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
+# One poll fails for one of these: only a good poll says that another of them is over.
+_OF_CHANJING = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
 LASTING_FOR_EVER = ("task_vanished", "page_size_refused", "unknown_status", "malformed_items")
 CODES = (*ENDING, *LASTING_FOR_EVER)
 
@@ -96,8 +98,9 @@ def observe(
         if told := _tell(code, before, ailment, now):
             after[code], notice = told
             owed.append(notice)
+    blind = any(code in now_ailing for code in _OF_CHANJING)
     for code, before in remembered.items():
-        if code in now_ailing or code in LASTING_FOR_EVER:
+        if code in now_ailing or code in LASTING_FOR_EVER or (blind and code in _OF_CHANJING):
             continue
         if _told(before) and not before.over:
             owed.append(_notice(code, before, Trouble(code, "", before.since, over=True, until=now), now))

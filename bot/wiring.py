@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from structlog.typing import FilteringBoundLogger
@@ -21,6 +21,7 @@ from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
 from bot.outbox import Notice, Role
 from bot.poll import Poll, Settings
 from bot.progress import Shown
+from bot.report import patience
 from bot.secret import read_secret
 from bot.slack import WEBHOOK, CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.task import Task
@@ -58,11 +59,13 @@ def bot(
         stack.callback(lock.release)
         metrics = Metrics()
         loaded = state.load(path, lambda text: log.warning("state_recovered", detail=text))
+        loaded = replace(loaded, outbox=loaded.outbox.for_channels(routes(config).values()))
         store = state.Store(path, loaded, metrics=metrics)
         store.write(loaded)
         vitals = Vitals(clock)
         metrics.registry.register(StateCollector(store, clock))
-        examination = Examination(vitals, store, clock, interval=config.poll.interval)
+        silence = patience(config.chanjing.timeout, config.slack.timeout)
+        examination = Examination(vitals, store, clock, interval=config.poll.interval, patience=silence)
         if listen and config.monitor.listen:
             _listen(stack, config.monitor.listen, examination, metrics, log)
         client = stack.enter_context(http(trust_env=trust_env))
@@ -221,7 +224,7 @@ def _board(
 def routes(config: Config) -> dict[Role, str]:
     """Return the channel of each role."""
     settings = config.slack
-    if settings.webhook_url is not None:
+    if settings.webhook_url is not None or settings.webhook_url_file is not None:
         return dict.fromkeys(("success", "failure", "alerts"), WEBHOOK)
     channel = settings.channel or ""
     return {

@@ -104,16 +104,12 @@ BEGAN = Phrase("It began {time}.", "开始于 {time}。")
 # A day
 DAY = Phrase("Lip-sync videos on {day}", "{day} 数字人对口型视频日报")
 DAY_QUIET = Phrase("A quiet day: no video was finished.", "这一天没有视频生成完毕。")
-DAY_READY = Phrase("Ready", "成功")
-DAY_FAILED = Phrase("Failed", "失败")
-DAY_RENDERING = Phrase("Still rendering", "仍在生成")
 DAY_MEDIAN = Phrase("Median time", "用时中位数")
 DAY_SLOWEST = Phrase("Slowest", "最长用时")
 DAY_COUNTS = Phrase(
     "{succeeded} ready, {failed} failed, {rendering} still rendering.",
     "成功 {succeeded} 个，失败 {failed} 个，仍在生成 {rendering} 个。",
 )
-DAY_REASONS = Phrase("Why videos failed", "失败原因")
 DAY_OTHER_REASONS = Phrase("other reasons", "其他原因")
 
 # The test message

@@ -8,12 +8,13 @@ NOON = 1_738_670_400.0  # 2025-02-04 12:00 UTC
 class SimulatedClock:
     """A bot.clock.Clock on which time passes only when somebody waits, or a test lets it.
 
-    `real` is what everybody else's clock says, in Unix seconds, and `skew` how far this one is ahead of it. `waits` are
-    the spans waited for; waiting past `stops_at` (monotonic) raises Stopped.
+    `skew` is how far it is ahead of everybody else's. `waits` are the spans waited for; waiting past `stops_at`
+    (monotonic) raises Stopped.
     """
 
     def __init__(self, now: float = NOON) -> None:
-        self.real = self._start = now
+        self._start = now
+        self._elapsed = 0.0
         self.skew = 0.0
         self.waits: list[float] = []
         self.stops_at = float("inf")
@@ -22,7 +23,12 @@ class SimulatedClock:
         return self.real + self.skew
 
     def monotonic(self) -> float:
-        return self.real - self._start
+        return self._elapsed
+
+    @property
+    def real(self) -> float:
+        """What everybody else's clock says."""
+        return self._start + self._elapsed
 
     def wait(self, seconds: float) -> None:
         end = self.monotonic() + max(0.0, seconds)
@@ -34,7 +40,7 @@ class SimulatedClock:
 
     def pass_by(self, seconds: float) -> None:
         """Let time pass."""
-        self.real += seconds
+        self._elapsed += seconds
 
     def set(self, now: float) -> None:
         """Set the clock, as somebody or NTP may: no time passes."""

@@ -6,12 +6,13 @@ from rich.console import Console
 
 from bot import report
 from bot.diff import Known
-from bot.outbox import Destination, Greeting, Mark, Notice, Outbox, TaskEnded
+from bot.outbox import Destination, Greeting, Mark, Notice, Outbox, Role, TaskEnded
 from bot.state import State
 from bot.task import Task
 from tests.simulated import NOON
 
 CHANNEL = "C0123"
+ROUTE: dict[Role, str] = {"success": CHANNEL, "failure": CHANNEL, "alerts": CHANNEL}
 NOTICE = Notice("9499ed79", 20, "success", NOON - 60, TaskEnded(Task("9499ed79", 20)))
 STATE = State(
     baseline_at=NOON - 3600,
@@ -27,7 +28,7 @@ STATE = State(
 
 
 def test_status_tells_everything_under_the_promised_keys():
-    assert report.status(STATE, NOON) == {
+    assert report.status(STATE, NOON, ROUTE) == {
         "version": 1,
         "baseline_at": "2025-02-04T11:00:00Z",
         "last_alive": "2025-02-04T12:00:00Z",
@@ -50,12 +51,12 @@ def test_status_tells_everything_under_the_promised_keys():
 
 
 def test_status_of_a_bot_that_was_never_alive_has_no_times():
-    told = report.status(State(), None)
+    told = report.status(State(), None, ROUTE)
     assert (told["baseline_at"], told["last_alive"], told["owed"]) == (None, None, [])
 
 
 def owed(outbox: Outbox) -> dict[str, object]:
-    told: dict[str, object] = report.status(replace(STATE, outbox=outbox), NOON)["owed"][0]
+    told: dict[str, object] = report.status(replace(STATE, outbox=outbox), NOON, ROUTE)["owed"][0]
     return told
 
 
@@ -123,7 +124,7 @@ def test_no_state_is_not_an_ailment_of_its_own():
 
 def printed(state: State, width: int = 80) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(report.table(report.status(state, NOON)))
+    Console(file=out, width=width).print(report.table(report.status(state, NOON, ROUTE)))
     return out.getvalue()
 
 
@@ -154,8 +155,15 @@ def test_an_error_that_several_have_in_common_is_shown_once():
 
 @pytest.mark.parametrize("state", [STATE, State()], ids=["owing", "empty"])
 def test_the_table_tells_the_same_without_escape_sequences_in_a_pipe(state):
-    told = report.status(state, NOON)
+    told = report.status(state, NOON, ROUTE)
     shown = printed(state)
     for word in (told["last_alive"], told["guarantee"], *(one["task_id"] for one in told["owed"])):
         assert word in shown
     assert "\x1b" not in shown
+
+
+def test_the_next_attempt_is_that_of_the_channel_the_notice_goes_to():
+    other = {"C9": Destination(until=NOON + 300, refused="is_archived", error="x"), CHANNEL: Destination()}
+    assert owed(Outbox((NOTICE,), other))["next_attempt"] is None
+    waiting = {CHANNEL: Destination(until=NOON + 300, mark=Mark((NOTICE.id,), NOON, ""))}
+    assert owed(Outbox((NOTICE,), waiting))["next_attempt"] == "2025-02-04T12:05:00Z"

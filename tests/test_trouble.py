@@ -79,7 +79,7 @@ def test_a_task_that_vanished_is_told_once_and_for_all():
 
 def test_many_subjects_are_not_all_named():
     told, _ = run([(0, 900, "task_stuck", [f"t{n:02}" for n in range(50)])], until=600)
-    assert told[0][1].detail.endswith("t09 (+40): why")
+    assert told[0][1].detail.endswith("t04 (+45): why")
 
 
 def test_a_clock_that_is_set_back_delays_the_message_by_five_minutes_at_most():
@@ -149,3 +149,14 @@ def test_an_hour_without_chanjing_is_two_messages_and_a_restart_repeats_none():
         ("chanjing_unreachable", False),
         ("chanjing_unreachable", True),
     ]
+
+
+def test_only_a_good_poll_says_that_a_refused_token_is_accepted_again():
+    refused, unreachable = {"chanjing_refused": Ailment()}, {"chanjing_unreachable": Ailment()}
+    remembered, _ = observe({}, refused, NOW)
+    remembered, told = observe(remembered, refused, NOW + 300)
+    assert len(told) == 1
+    remembered, told = observe(remembered, unreachable, NOW + 330)
+    assert told == ()
+    _, (over,) = observe(remembered, {}, NOW + 360)
+    assert over.subject.startswith("trouble:chanjing_refused:")

@@ -110,6 +110,9 @@ class Postbox:
         self.untils.append(until)
         self.run_once()
 
+    def idle(self) -> bool:
+        return True
+
     def run_once(self) -> None:
         state = self.store.state
         self.notices += state.outbox.notices

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.outbox import LOOKS
+from bot.errors import DestinationRefused, RateLimited
+from bot.outbox import LOOKS, Destination, Mark, Outbox, delivered, paused
 from tests.faults.world import SETTLE, World
 
 
@@ -44,7 +45,7 @@ def test_a_single_poll_goes_on_with_looks_that_are_due(world: World) -> None:
     world.slack.faults.append("lost_before")
     world.poll.once()
     for _ in range(4):
-        world.clock.real += 60
+        world.clock.pass_by(60)
         world.start()
         world.poll.once()
     world.check()
@@ -105,3 +106,31 @@ def test_a_look_that_is_answered_ends_the_growing_waits_of_those_that_were_not(w
     world.run(240)
     destination = world.state.outbox.to("C1")
     assert (destination.refusals, destination.error) == (0, "")
+
+
+def test_a_history_that_never_answers_does_not_keep_the_first_message_from_being_posted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.slack.failing_looks = 10_000
+    world.start()
+    world.run(60)
+    end_one(world)
+    world.run(60)
+    world.check()
+
+
+def test_a_channel_that_is_no_longer_used_is_forgotten_unless_something_there_is_in_doubt() -> None:
+    mark = Mark(("1",), 0.0, "")
+    outbox = Outbox((), {"used": Destination(), "doubtful": Destination(mark=mark), "left": Destination(refused="x")})
+    assert set(outbox.for_channels(["used"]).destinations) == {"used", "doubtful"}
+
+
+def test_receipts_found_in_a_history_are_kept_in_the_order_in_which_they_were_posted() -> None:
+    found = {"b": "1750000002.000000", "a": "1750000001.000000"}  # a history is newest first
+    _, receipts = delivered(Outbox(), "C1", found, 0.0)
+    assert [receipt.id for receipt in receipts] == ["a", "b"]
+
+
+def test_a_rate_limit_does_not_say_that_a_refusal_was_mended() -> None:
+    outbox = paused(Outbox(), "C1", DestinationRefused("is_archived", reason="is_archived"), 0.0)
+    outbox = paused(outbox, "C1", RateLimited("ratelimited", reason="ratelimited", retry_after=1.0), 0.0)
+    assert outbox.to("C1").refused == "is_archived"
