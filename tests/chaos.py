@@ -154,7 +154,8 @@ def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, faults: int, sa
     """Kill and sabotage for at most *minutes*, and then let it finish in peace."""
     chance = random.Random(chaos.seed)  # noqa: S311 - to be repeated, not to be secret
     chaos.start()
-    _wait(lambda: chaos.path.exists() and not chaos.owed(), 30)
+    # Greeted: the first run is over. What ends before that is taken note of in silence.
+    _wait(lambda: bool(chaos.slack.messages), 30)
     for saboteur in saboteurs:
         saboteur.resting = False
     end = time.monotonic() + minutes * 60 * 0.9
