@@ -1,0 +1,187 @@
+"""preview, explain and replay: the commands that answer questions about one task, or about the messages."""
+
+import json
+from urllib.parse import unquote
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli import Kind, app
+from bot.demo.block_kit import problems
+from bot.demo.chanjing import ChanjingServer
+from bot.demo.slack import CHANNEL, SlackServer
+from bot.diff import Known
+from bot.outbox import Destination, Mark, Notice, Outbox, Receipt, TaskEnded, notice_id
+from bot.state import State, Store
+from bot.task import Task
+
+T = 1_738_670_400.0  # 2025-02-04 12:00 UTC
+URL = "https://res.example.com/v.mp4"
+
+
+def owed(task_id, **fields):
+    task = Task(task_id, 20, video_url=URL, create_time=int(T))
+    return Notice(task_id, 20, "success", T, TaskEnded(task), **fields)
+
+
+def receipt(task_id, ts="1738670500.000100", subject=None):
+    subject = task_id if subject is None else subject
+    return Receipt(notice_id(task_id, 20, "success"), subject, 20, "success", CHANNEL, ts, T + 100)
+
+
+STATE = State(
+    baseline_at=T,
+    tasks={
+        "told0001": Known(20, int(T), T + 10),
+        "found002": Known(20, int(T), T + 10),
+        "owed0003": Known(20, int(T), T + 10),
+        "owed0004": Known(20, int(T), T + 10),
+        "slow0005": Known(10, 0, T + 10),
+        "gone0006": Known(10, int(T), T + 10, vanished=True),
+        "old00007": Known(20, int(T), T - 10, noted=True),
+        "long0008": Known(20, int(T), T - 10),
+    },
+    outbox=Outbox(
+        (owed("owed0003", attempts=2, last_error="ratelimited"), owed("owed0004")),
+        {CHANNEL: Destination(mark=Mark((owed("owed0004").id,), T, "", in_doubt=True))},
+    ),
+    delivered=(receipt("told0001"), receipt("found002", subject="")),
+)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a function: arguments, environment → exit code and what was printed, with STATE in the state file."""
+    monkeypatch.chdir(tmp_path)
+    Store(tmp_path / "state.json", State()).write(STATE)
+
+    def run(*arguments, **environ):
+        done = CliRunner().invoke(app, list(arguments), env={"STATE_PATH": str(tmp_path / "state.json"), **environ})
+        return done.exit_code, done.output
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("task_id", "said"),
+    [
+        ("told0001", ["delivered:", "as 20 (succeeded)", f"in {CHANNEL}", "ts 1738670500.000100", "permalink:"]),
+        ("found002", ["delivered:", "ts 1738670500.000100"]),
+        ("owed0003", ["owed:", "2 attempts", "last error:  ratelimited"]),
+        ("owed0004", ["owed:", "in doubt: it is looked for in the channel"]),
+        ("slow0005", ["not yet: it has not ended", "created:     Chanjing did not say"]),
+        ("gone0006", ["not yet: it vanished from the list"]),
+        ("old00007", ["never: it had ended before the bot's first run"]),
+        ("long0008", ["yes; the receipt is no longer kept"]),
+    ],
+)
+def test_explain_says_why_a_task_was_or_was_not_announced(run, task_id, said):
+    code, output = run("explain", task_id)
+    assert code == 0
+    for words in said:
+        assert words in output
+
+
+def test_explain_says_why_there_is_no_permalink_when_slack_cannot_be_asked(run):
+    _, output = run("explain", "told0001")
+    assert "permalink:   not known: " in output
+
+
+@pytest.mark.parametrize("command", ["explain", "preview"])
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [("nothing", "no task whose id begins with 'nothing'"), ("owed", "2 ids begin with 'owed': owed0003, owed0004")],
+)
+def test_an_id_that_stands_for_no_task_or_for_several_is_a_usage_error_that_helps(run, command, prefix, words):
+    code, output = run(command, prefix)
+    assert code == 2
+    assert words in " ".join(output.replace("│", " ").split())
+
+
+def test_a_unique_prefix_is_enough(run):
+    assert "task:        told0001" in run("explain", "told")[1]
+    assert "owed0003" in run("preview", "owed0003")[1]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_preview_of_each_kind_is_drawn(run, kind, language):
+    code, output = run("preview", "--kind", kind, "--language", language)
+    assert code == 0
+    assert "lipsync-bot APP" in output
+
+
+def test_a_preview_as_json_is_what_slack_takes(run):
+    code, output = run("preview", "--json")
+    assert code == 0
+    messages = json.loads(output)
+    assert len(messages) > len(Kind)
+    assert [problem for message in messages for problem in problems(message)] == []
+    assert problems(json.loads(run("preview", "owed0003", "--json")[1])) == []
+
+
+def test_a_preview_link_holds_the_blocks(run):
+    code, output = run("preview", "--kind", "success", "--link")
+    assert code == 0
+    address, _, blocks = output.strip().partition("#")
+    assert address == "https://app.slack.com/block-kit-builder"
+    assert json.loads(unquote(blocks))["blocks"][0]["type"] == "section"
+
+
+@pytest.mark.parametrize("arguments", [["--json", "--link"], ["owed0003", "--kind", "success"]])
+def test_options_that_exclude_each_other_are_a_usage_error(run, arguments):
+    assert run("preview", *arguments)[0] == 2
+
+
+@pytest.fixture
+def servers():
+    with ChanjingServer() as chanjing, SlackServer() as slack:
+        yield chanjing, slack
+
+
+@pytest.fixture
+def replay(run, servers, tmp_path):
+    chanjing, slack = servers
+    environ = {
+        "CHANJING_BASE_URL": chanjing.url,
+        "CHANJING_ACCESS_TOKEN": chanjing.token,
+        "SLACK_BASE_URL": slack.base_url,
+        "SLACK_BOT_TOKEN": slack.token,
+        "SLACK_CHANNEL": CHANNEL,
+        "NO_PROXY": "*",
+    }
+    for number in range(120):
+        chanjing.add(f"task{number:03}", 20, create_time=int(T), video_url=URL)
+    chanjing.add("running1", 10)
+    return lambda *arguments: run("replay", *arguments, **environ)
+
+
+def test_replay_posts_once_more_with_a_fresh_id_and_leaves_the_state_alone(replay, servers, tmp_path):
+    before = (tmp_path / "state.json").read_bytes()
+    for _ in range(2):
+        code, output = replay("task003", "--yes")
+        assert code == 0
+    _, slack = servers
+    first, second = slack.messages
+    assert f"announced again in {CHANNEL}, ts {second.ts}" in output
+    ids = [message.metadata["event_payload"]["ids"] for message in (first, second)]
+    assert ids[0] != ids[1]
+    assert notice_id("task003", 20, "success") not in (*ids[0], *ids[1])
+    assert (tmp_path / "state.json").read_bytes() == before
+    assert not (tmp_path / "state.json.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing", "--yes"], "no task whose id begins with 'nothing' is in Chanjing's list"),
+        (["task00", "--yes"], "10 ids begin with 'task00'"),
+        (["running1", "--yes"], "has not ended yet"),
+        (["task003"], "add --yes"),
+    ],
+)
+def test_replay_posts_nothing_where_it_is_not_clear_what(replay, servers, arguments, words):
+    code, output = replay(*arguments)
+    assert code == 2
+    assert words in " ".join(output.split())
+    assert servers[1].messages == []
