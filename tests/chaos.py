@@ -30,7 +30,7 @@ _ROOT = Path(__file__).parents[1]
 _FAILURES = "C0FAILURE01"
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHARES = {"Chanjing": 0.3, "Slack": 0.4}  # of the calls that meet a fault
-_AT_WORK = 0.65  # of the lives end after their first request to Chanjing, the others while the program starts
+_AT_WORK = 0.5  # of the lives end after their first request to Chanjing, the others while the program starts
 _LONGEST_START = 5.0  # seconds
 _BACKOFF = 330.0  # seconds that the last of it may take: a channel that failed often is left alone for 300
 _SETTINGS = {
@@ -178,7 +178,7 @@ def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, faults: int, sa
 def _live(chaos: Chaos, chance: random.Random, *, pause: float) -> None:
     """Let tasks end until this life of the program is to end: while it starts, or at work, mostly soon."""
     asked, at_work = len(chaos.chanjing.calls), chance.random() < _AT_WORK
-    end = time.monotonic() + (_LONGEST_START if at_work else chance.uniform(0.0, 0.5))
+    end = time.monotonic() + (_LONGEST_START if at_work else chance.uniform(0.0, 0.4))
     while time.monotonic() < end:
         if at_work and len(chaos.chanjing.calls) > asked:
             at_work = False
