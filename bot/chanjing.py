@@ -42,9 +42,12 @@ _REMEDIES = {
 _REMEDIES_OF_MINT = dict.fromkeys((_BAD_TOKEN, _BAD_PARAMETERS), "Check chanjing.app_id and chanjing.secret_key.")
 
 
-def may_be_page_size(error: ChanjingError) -> bool:
-    """Tell whether a smaller page might cure *error*: 40000 is all that Chanjing says of a page_size too large."""
-    return error.code == _BAD_PARAMETERS
+def may_be_page_size(error: ChanjingError, asked: int) -> bool:
+    """Tell whether the documented page size might cure *error*, which was the answer to a page of *asked* tasks.
+
+    40000 is all that Chanjing says of a page_size that is too large.
+    """
+    return error.code == _BAD_PARAMETERS and asked > DOCUMENTED_PAGE_SIZE
 
 
 class Chanjing:
@@ -82,7 +85,7 @@ def mint(base_url: str, app_id: str, secret_key: str, transport: "Transport") ->
     try:
         return Minted(visible(data["access_token"]), float(data.get("expire_in") or 0))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        raise ChanjingRejected("access_token: Chanjing answered without a token. Check chanjing.app_id.") from None
+        raise ChanjingRejected("access_token: Chanjing answered without a token.", "Check chanjing.app_id.") from None
 
 
 class Transport:
@@ -131,7 +134,7 @@ class Transport:
             self._requests.labels(operation, "none").inc()
             why = plain(error, secrets) or type(error).__name__
             raise ChanjingUnavailable(
-                f"{operation}: no answer from {httpx.URL(url).host}: {why}. Check chanjing.base_url and the network."
+                f"{operation}: no answer from {httpx.URL(url).host}: {why}.", "Check chanjing.base_url and the network."
             ) from None
         try:
             data = open_envelope(answer, operation, secrets=secrets)
@@ -173,28 +176,28 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
         f"{plain(fields.get('msg', ''), secrets)!r}, trace_id {plain(fields.get('trace_id', 'missing'), secrets)}."
     )
     if httpx.codes.is_server_error(answer.status):
-        raise ChanjingUnavailable(f"{said} {_REMEDIES[_THEIR_FAULT]}", code=code)
+        raise ChanjingUnavailable(said, _REMEDIES[_THEIR_FAULT], code=code)
     if httpx.codes.is_redirect(answer.status):
         where = plain(answer.headers.get("location"), secrets)
         raise ChanjingRejected(
-            f"{operation}: redirected to {where!r}; not followed. Check chanjing.base_url.", code=code
+            f"{operation}: redirected to {where!r}; not followed.", "Check chanjing.base_url.", code=code
         )
     if envelope is _NOT_JSON:
         # Half of an answer to access_token may hold a token that is not known to be secret yet.
         quoted = "" if operation == _MINT else f": {plain(answer.body, secrets, 80)!r}"
         raise ChanjingUnavailable(
-            f"{operation}: HTTP {answer.status}, and the answer is not JSON{quoted}. "
-            "Check chanjing.base_url, and whether a proxy stands between."
+            f"{operation}: HTTP {answer.status}, and the answer is not JSON{quoted}.",
+            "Check chanjing.base_url, and whether a proxy stands between.",
         )
     if code == _OK and httpx.codes.is_success(answer.status):
         return fields.get("data")
     remedies = _REMEDIES | (_REMEDIES_OF_MINT if operation == _MINT else {})
     remedy = remedies.get(code or _OK, "Not a documented code; ask Chanjing, with the trace_id.")
     if code == _BAD_TOKEN:
-        raise ChanjingRefused(f"{said} {remedy}", code=code)
+        raise ChanjingRefused(said, remedy, code=code)
     if code in {_TOO_FAST, _THEIR_FAULT}:
-        raise ChanjingUnavailable(f"{said} {remedy}", code=code)
-    raise ChanjingRejected(f"{said} {remedy}", code=code)
+        raise ChanjingUnavailable(said, remedy, code=code)
+    raise ChanjingRejected(said, remedy, code=code)
 
 
 def parse_page(data: Any, number: int, size: int) -> Page:

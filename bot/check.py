@@ -3,11 +3,11 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.chanjing import Chanjing
+from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
 from bot.errors import ChanjingError, SlackError, StateError
 from bot.message import Message
 from bot.outbox import notice_id
@@ -58,9 +58,15 @@ def chanjing(client: Chanjing, page_size: int) -> Finding:
     try:
         page = client.page(1, page_size)
     except ChanjingError as error:
-        return Finding("chanjing", "bad", str(error))
+        if not may_be_page_size(error, page_size):
+            return Finding("chanjing", "bad", str(error))
+        found = chanjing(client, DOCUMENTED_PAGE_SIZE)
+        text = f"{found.text}. It refuses pages of {page_size}, so the bot reads pages of {DOCUMENTED_PAGE_SIZE}."
+        return replace(found, severity="warning", text=text) if found.severity == "good" else found
     count = "an unknown number of" if page.total_count is None else page.total_count
-    return Finding("chanjing", "good", f"the token is accepted; the list holds {count} tasks")
+    return Finding(
+        "chanjing", "good", f"the token is accepted; the list holds {count} {'task' if count == 1 else 'tasks'}"
+    )
 
 
 def given_token() -> Finding:

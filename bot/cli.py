@@ -127,7 +127,9 @@ def run(
     daemon.end_on_signals(stop)
     clock = SystemClock(stop)
     logger = log.make(settings.log.level, settings.log.format)
-    with wiring.bot(settings, clock, logger, progress=progress.shown(logger, clock), listen=not once) as bot:
+    with wiring.bot(
+        settings, clock, logger, progress=progress.shown(logger, clock, sys.stderr), listen=not once
+    ) as bot:
         if not once:
             logger.info("started", state=str(settings.state.path))
             daemon.Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()

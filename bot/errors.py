@@ -45,10 +45,14 @@ class StateHeldError(StateError):
 
 
 class ChanjingError(LipsyncBotError):
-    """A request to Chanjing got no usable answer. `code` is Chanjing's, or None where there was none."""
+    """A request to Chanjing got no usable answer.
 
-    def __init__(self, text: str, *, code: int | None = None) -> None:
-        super().__init__(text)
+    `said` is what happened, without the remedy. `code` is Chanjing's, or None where there was none.
+    """
+
+    def __init__(self, said: str, remedy: str = "", *, code: int | None = None) -> None:
+        super().__init__(f"{said} {remedy}".rstrip())
+        self.said = said
         self.code = code
 
 

@@ -41,8 +41,8 @@ class Greeting:
 class Trouble:
     """The bot's own trouble, or the end of it (`over`).
 
-    `code` is one of bot.trouble.CODES; `detail` is the text of the error or the id of the task concerned; `since` is
-    when it began and `until` when it was over (None: not, or not known), in Unix seconds.
+    `code` is one of bot.trouble.CODES; `detail` is what Chanjing or Slack said, or what it concerns, such as a task's
+    id; `since` is when it began and `until` when it was over (None: not, or not known), in Unix seconds.
     """
 
     code: str

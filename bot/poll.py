@@ -101,11 +101,7 @@ class Poll:
         # A share for each: neither a long queue, nor a long list, nor a Chanjing that hangs may starve the others.
         share = self._clock.monotonic() + min(interval, _SHARE)
         self._delivery.run(max(share, began + (interval / 2 if self._full_read_due() else interval)))
-        if self._show_board:
-            watching = self._watching()
-            self._latest = {task_id: task for task_id, task in self._latest.items() if task_id in watching}
-            if self._delivery.idle():
-                self._show_board(list(self._latest.values()))
+        self._update_board()
         if error:
             raise error
         if self._full_read_due():
@@ -121,6 +117,7 @@ class Poll:
             except ChanjingError as failure:
                 error = failure
         self._delivery.run_once()
+        self._update_board()
         if error:
             raise error
 
@@ -179,12 +176,22 @@ class Poll:
         self._store.save(replace(state, troubles=troubles, days=days, summarised=summarised, outbox=owed))
 
     def _fetch(self, number: int) -> Page:
+        # Between two pages a walk through a long list ends when the program is asked to.
+        self._clock.wait(0.0)
         page = self._fetch_page(number, self._page_size())
         self._beat()
         self._report(page)
         if self._show_board:
             self._latest |= {task.id: task for task in page.tasks if not is_final(task.status)}
         return page
+
+    def _update_board(self) -> None:
+        """Show what is rendering, unless there is something to deliver: notices go first."""
+        if self._show_board:
+            watching = self._watching()
+            self._latest = {task_id: task for task_id, task in self._latest.items() if task_id in watching}
+            if self._delivery.idle():
+                self._show_board(list(self._latest.values()))
 
     def _page_size(self) -> int:
         return self._store.state.listing.page_size or self._settings.page_size
@@ -195,7 +202,7 @@ class Poll:
             try:
                 page = self._fetch(walk.next)
             except ChanjingRejected as error:
-                if walk.pages or not may_be_page_size(error) or self._page_size() <= DOCUMENTED_PAGE_SIZE:
+                if walk.pages or not may_be_page_size(error, self._page_size()):
                     raise
                 self._log.warning("page_size_refused", asked=self._page_size(), used_from_now_on=DOCUMENTED_PAGE_SIZE)
                 listing = replace(self._store.state.listing, page_size=DOCUMENTED_PAGE_SIZE)
@@ -205,7 +212,7 @@ class Poll:
             beyond_the_end = total is not None and (page.number - 1) * page.size >= total
             if page.oddities and not page.listed and not beyond_the_end:
                 # Not an empty page, which would be the end of the list: what stands there would not be looked for.
-                raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is. Trying again.")
+                raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is.", "Trying again.")
             yield page, walk.add(page)
 
     def _read_news(self) -> None:

@@ -1,10 +1,9 @@
 """How far the first reading of a long list has come: a bar on a terminal, log lines elsewhere."""
 
-import sys
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from structlog.typing import FilteringBoundLogger
 
 from bot.clock import Clock
@@ -19,25 +18,29 @@ class Shown(Protocol):
     def __call__(self, met: int, total: int | None, *, done: bool) -> None: ...
 
 
-def shown(log: FilteringBoundLogger, clock: Clock) -> Shown:
-    """Return what shows progress on stderr, as a bar where that is a terminal."""
-    return _Bar() if sys.stderr.isatty() else _Lines(log, clock)
+def shown(log: FilteringBoundLogger, clock: Clock, stderr: TextIO) -> Shown:
+    """Return what shows progress on *stderr*, as a bar where that is a terminal."""
+    return _Bar(Console(file=stderr)) if stderr.isatty() else _Lines(log, clock)
 
 
 class _Bar:
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         columns = TextColumn("Reading the list"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar = Progress(*columns, console=console, transient=True)
+        self._task: TaskID | None = None
 
     def __call__(self, met: int, total: int | None, *, done: bool) -> None:
-        if not self._bar.tasks:
-            if (total or 0) <= _LONG:
+        if self._task is None:
+            if done or (total or 0) <= _LONG:
                 return
-            self._bar.add_task("list", total=total)
+            self._task = self._bar.add_task("list", total=total)
             self._bar.start()
-        self._bar.update(self._bar.tasks[0].id, completed=met, total=total)
+        self._bar.update(self._task, completed=met, total=total)
         if done:
+            # A first reading that failed is followed by another.
             self._bar.stop()
+            self._bar.remove_task(self._task)
+            self._task = None
 
 
 class _Lines:

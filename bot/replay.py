@@ -3,7 +3,8 @@
 import secrets
 from collections.abc import Callable
 
-from bot.chanjing import Chanjing
+from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
+from bot.errors import ChanjingRejected
 from bot.listing import FullRead, Listing
 from bot.message import Message
 from bot.outbox import Content, Role, TaskEnded, notice_id
@@ -19,7 +20,14 @@ def find(chanjing: Chanjing, prefix: str, *, page_size: int, now: float) -> list
     found = []
     walk = FullRead(Listing(), {}, now=now)
     while walk.next is not None:
-        for task in walk.add(chanjing.page(walk.next, page_size)):
+        try:
+            page = chanjing.page(walk.next, page_size)
+        except ChanjingRejected as error:
+            if walk.pages or not may_be_page_size(error, page_size):
+                raise
+            page_size = DOCUMENTED_PAGE_SIZE
+            continue
+        for task in walk.add(page):
             if task.id == prefix:
                 return [task]
             if task.id.startswith(prefix):

@@ -208,6 +208,8 @@ def explain(
 def _why_not(known: Known) -> str:
     if known.vanished:
         return "not yet: it vanished from the list before it ended"
+    if known.linkless_since:
+        return "not yet: it has succeeded, and its link is waited for, for a minute at most"
     if known.watched:
         return "not yet: it has not ended"
     if known.noted:

@@ -7,24 +7,28 @@ has been in force for five minutes, one when it is over, and at most one an hour
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bot.errors import ChanjingRefused, ForeignStateError, LipsyncBotError
+from bot.errors import ChanjingError, ChanjingRefused, ForeignStateError
 from bot.outbox import Destination, Notice, Trouble
 
-LASTING = 300.0  # seconds for which a cause must be in force before it is told
+_AFTER = 300.0  # seconds for which a cause must be in force before it is told
 _HOUR = 3600.0
 _SHOWN = 5  # subjects named in one message: ids of 32 characters on one line
 
 # Those that end are told to be over; the others are told once for each subject and never again.
-ENDING = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
+TOLD_WHEN_OVER = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
 # One poll fails for one of these: only a good poll says that another of them is over.
 _OF_CHANJING = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
-LASTING_FOR_EVER = ("task_vanished", "page_size_refused", "unknown_status", "malformed_items")
-CODES = (*ENDING, *LASTING_FOR_EVER)
+TOLD_ONCE = ("task_vanished", "page_size_refused", "unknown_status", "malformed_items")
+CODES = (*TOLD_WHEN_OVER, *TOLD_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
 class Ailment:
-    """One cause as it is now: `detail` is the text of the error; `subjects` are what it concerns, such as task ids."""
+    """One cause as it is now.
+
+    `detail` is what happened, without a remedy: the message has one of its own. `subjects` are what it concerns, such
+    as task ids.
+    """
 
     detail: str = ""
     subjects: frozenset[str] = frozenset()
@@ -41,7 +45,7 @@ class Ongoing:
 
 
 def ailments(
-    error: LipsyncBotError | None,
+    error: ChanjingError | ForeignStateError | None,
     *,
     stuck: Iterable[str],
     vanished: Iterable[str],
@@ -58,24 +62,25 @@ def ailments(
     found: dict[str, Ailment] = {}
     match error:
         case ForeignStateError():
-            found["foreign_state"] = Ailment(str(error))
+            found["foreign_state"] = Ailment()
         case ChanjingRefused():
-            found["chanjing_refused"] = Ailment(str(error))
-        case LipsyncBotError():
-            found["chanjing_unreachable"] = Ailment(str(error))
-    refusing = {c: d.error for c, d in destinations.items() if d.refused and c != alerts_channel}
+            found["chanjing_refused"] = Ailment(error.said)
+        case ChanjingError():
+            found["chanjing_unreachable"] = Ailment(error.said)
+    refusing = {c: d.refused for c, d in destinations.items() if d.refused and c != alerts_channel}
     subjects = {
         "task_stuck": frozenset(stuck),
         "task_vanished": frozenset(vanished),
-        "page_size_refused": frozenset({str(page_size)} if page_size else ()),
         **{
             code: frozenset(what for other, what in odd if other == code)
             for code in ("unknown_status", "malformed_items")
         },
     }
     found |= {code: Ailment(subjects=concerned) for code, concerned in subjects.items() if concerned}
+    if page_size:
+        found["page_size_refused"] = Ailment()
     if refusing:
-        found["slack_refused"] = Ailment("; ".join(refusing.values()), frozenset(refusing))
+        found["slack_refused"] = Ailment(", ".join(dict.fromkeys(refusing.values())), frozenset(refusing))
     return found
 
 
@@ -100,7 +105,7 @@ def observe(
             owed.append(notice)
     blind = any(code in now_ailing for code in _OF_CHANJING)
     for code, before in remembered.items():
-        if code in now_ailing or code in LASTING_FOR_EVER or (blind and code in _OF_CHANJING):
+        if code in now_ailing or code in TOLD_ONCE or (blind and code in _OF_CHANJING):
             continue
         if _told(before) and not before.over:
             owed.append(_notice(code, before, Trouble(code, "", before.since, over=True, until=now), now))
@@ -119,11 +124,13 @@ def _told(one: Ongoing) -> bool:
 def _tell(code: str, before: Ongoing, ailment: Ailment, now: float) -> tuple[Ongoing, Notice] | None:
     """Return the cause as told now, and the notice; None where there is nothing to tell, or not yet."""
     fresh = sorted(ailment.subjects - set(before.subjects))
-    if now - before.since < LASTING or (_told(before) and not fresh) or 0 <= now - before.told_at < _HOUR:
+    if now - before.since < _AFTER or (_told(before) and not fresh) or 0 <= now - before.told_at < _HOUR:
         return None
     named = ", ".join(fresh[:_SHOWN]) + (f" (+{len(fresh) - _SHOWN})" if len(fresh) > _SHOWN else "")
     trouble = Trouble(code, ": ".join(filter(None, (named, ailment.detail))), before.since)
-    told = replace(before, told_at=now, subjects=tuple(sorted(ailment.subjects)))
+    # What ends may begin anew. The others are told once, also when they come, go and come again.
+    of = ailment.subjects if code in TOLD_WHEN_OVER else ailment.subjects | set(before.subjects)
+    told = replace(before, told_at=now, subjects=tuple(sorted(of)))
     return told, _notice(code, told, trouble, now)
 
 

@@ -80,7 +80,7 @@ def listing(server: ChanjingServer, exchange: Exchange, token: str) -> check.Fin
 def test_a_token_that_chanjing_accepts_is_good(chanjing, exchange):
     chanjing.add()
     finding = listing(chanjing, exchange, chanjing.token)
-    assert (finding.severity, finding.text) == ("good", "the token is accepted; the list holds 1 tasks")
+    assert (finding.severity, finding.text) == ("good", "the token is accepted; the list holds 1 task")
 
 
 def test_a_token_that_chanjing_refuses_is_bad_with_a_remedy(chanjing, exchange):
@@ -88,6 +88,13 @@ def test_a_token_that_chanjing_refuses_is_bad_with_a_remedy(chanjing, exchange):
     assert finding.severity == "bad"
     assert "Put a valid token" in finding.text
     assert "s3cret" not in finding.text
+
+
+def test_a_page_size_that_chanjing_refuses_is_a_warning_as_the_bot_copes(chanjing, exchange):
+    chanjing.max_page_size, chanjing.oversize = 10, "refuse"
+    finding = listing(chanjing, exchange, chanjing.token)
+    assert finding.severity == "warning"
+    assert "It refuses pages of 50, so the bot reads pages of 10" in finding.text
 
 
 # Slack

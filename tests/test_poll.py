@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.errors import ForeignStateError
+from bot.errors import ForeignStateError, Stopped
 from bot.outbox import Greeting, TaskEnded
 from bot.task import Status, Task
 from tests.simulated import SimulatedClock
@@ -272,6 +272,23 @@ def test_a_server_that_caps_the_page_size_is_followed_too(order):
     assert sorted(bot.told) == sorted((task_id, Status.SUCCEEDED) for task_id in ids)
 
 
+def test_a_single_poll_updates_the_board_as_well():
+    world, bot = started()
+    world.add("new", Status.GENERATING)
+    bot.poll.once()
+    assert bot.boards[-1] == ["new"]
+
+
+def test_a_long_walk_ends_between_two_pages_when_the_program_is_asked_to_end():
+    world = World()
+    world.fill(200)
+    bot = Bot(world)
+    world.before_answer = lambda number: bot.clock.stop() if number == 3 else None
+    with pytest.raises(Stopped):
+        bot.poll.cycle()
+    assert len(world.requests) == 4
+
+
 def test_a_page_size_that_is_refused_is_lowered_once_for_all():
     world = World()
     world.refuse_over = 10
@@ -306,19 +323,24 @@ def test_a_batch_of_one_second_larger_than_a_page_is_told_whole(order):
     assert sorted(task_id for task_id, _ in bot.told) == sorted(ids)
 
 
-@pytest.mark.parametrize("create_time", [0, int(START) + 30 * DAY, 1])
+@pytest.mark.parametrize("create_time", [0, int(START) + 30 * DAY])
 def test_an_odd_create_time_loses_nothing(create_time):
     world, bot = started()
-    world.add("odd", Status.GENERATING, create_time=create_time or int(START))
-    world.set("odd", Status.GENERATING, create_time=create_time)
+    world.add("odd", Status.GENERATING, create_time=create_time)
     for _ in range(3):
         bot.full_cycle()
-    # A create_time below the floor, on a task that was never seen: taken for one that has been forgotten.
-    expected = [] if create_time == 1 else [("odd", Status.SUCCEEDED)]
     world.set("odd", Status.SUCCEEDED)
     bot.cycle()
     bot.full_cycle()
-    assert bot.told == expected
+    assert bot.told == [("odd", Status.SUCCEEDED)]
+
+
+def test_a_task_below_the_floor_that_was_never_seen_is_taken_for_a_forgotten_one():
+    world, bot = started()
+    world.add("old", Status.SUCCEEDED, create_time=1)
+    bot.cycle()
+    bot.full_cycle()
+    assert bot.told == []
 
 
 def test_tasks_taken_out_during_a_full_read_hide_no_other():
@@ -326,7 +348,6 @@ def test_tasks_taken_out_during_a_full_read_hide_no_other():
     world.add("new", create_time=int(START))
     order = world.listed()
     hidden = order[20]  # the first of the third page
-    bot.store.save(bot.store.state)
     bot.clock.wait(200)
     bot.cycle()
     assert bot.told == [("new", Status.SUCCEEDED)]

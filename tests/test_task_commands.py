@@ -37,6 +37,7 @@ STATE = State(
         "owed0003": Known(20, int(T), T + 10),
         "owed0004": Known(20, int(T), T + 10),
         "slow0005": Known(10, 0, T + 10),
+        "link0009": Known(10, int(T), T + 10, linkless_since=T + 90),
         "gone0006": Known(10, int(T), T + 10, vanished=True),
         "old00007": Known(20, int(T), T - 10, noted=True),
         "long0008": Known(20, int(T), T - 10),
@@ -70,6 +71,7 @@ def run(tmp_path, monkeypatch):
         ("owed0003", ["owed:", "2 attempts", "last error:  ratelimited"]),
         ("owed0004", ["owed:", "in doubt: it is looked for in the channel"]),
         ("slow0005", ["not yet: it has not ended", "created:     Chanjing did not say"]),
+        ("link0009", ["not yet: it has succeeded, and its link is waited for"]),
         ("gone0006", ["not yet: it vanished from the list"]),
         ("old00007", ["never: it had ended before the bot's first run"]),
         ("long0008", ["yes; the receipt is no longer kept"]),
@@ -169,6 +171,12 @@ def test_replay_posts_once_more_with_a_fresh_id_and_leaves_the_state_alone(repla
     assert notice_id("task003", 20, "success") not in (*ids[0], *ids[1])
     assert (tmp_path / "state.json").read_bytes() == before
     assert not (tmp_path / "state.json.lock").exists()
+
+
+def test_replay_reads_smaller_pages_where_chanjing_refuses_large_ones(replay, servers):
+    servers[0].max_page_size, servers[0].oversize = 10, "refuse"
+    assert replay("task003", "--yes")[0] == 0
+    assert len(servers[1].messages) == 1
 
 
 @pytest.mark.parametrize(

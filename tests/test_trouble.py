@@ -77,6 +77,12 @@ def test_a_task_that_vanished_is_told_once_and_for_all():
     assert said(told) == [(300, False)]
 
 
+def test_what_comes_and_goes_is_told_once_for_each_subject():
+    turns = [(n * 4000, (n + 1) * 4000, "unknown_status", [("40", "50")[n % 2]]) for n in range(6)]
+    told, _ = run(turns, until=24_000)
+    assert [trouble.detail for _, trouble in told] == ["40: why", "50: why"]
+
+
 def test_many_subjects_are_not_all_named():
     told, _ = run([(0, 900, "task_stuck", [f"t{n:02}" for n in range(50)])], until=600)
     assert told[0][1].detail.endswith("t04 (+45): why")
@@ -123,6 +129,16 @@ NOTHING: dict[str, Any] = {
 def test_each_cause_has_its_code(error, change, code):
     assert list(ailments(error, **{**NOTHING, **change})) == [code]
     assert code in CODES
+
+
+def test_a_message_has_a_remedy_of_its_own_so_that_of_the_error_is_left_out():
+    error = ChanjingRefused("list: code 10400.", "Put a valid token there.", code=10400)
+    refused = Destination(refused="not_in_channel", error="not_in_channel. Invite the bot.")
+    found = ailments(error, **{**NOTHING, "destinations": {"C1": refused, "C2": refused}})
+    assert found == {
+        "chanjing_refused": Ailment("list: code 10400."),
+        "slack_refused": Ailment("not_in_channel", frozenset({"C1", "C2"})),
+    }
 
 
 def test_a_channel_that_refuses_is_not_told_of_in_that_very_channel():

@@ -122,7 +122,7 @@ class Postbox:
 
 
 class Bot:
-    """A poll over a world, with everything else in memory."""
+    """A poll over a world, with everything else in memory. `boards` are the tasks that each update showed."""
 
     def __init__(
         self, world: World, clock: SimulatedClock | None = None, store: MemoryStore | None = None, **settings: Any
@@ -131,6 +131,7 @@ class Bot:
         self.clock = clock or SimulatedClock(START)
         self.store = store or MemoryStore()
         self.postbox = Postbox(self.store)
+        self.boards: list[list[str]] = []
         world.now = self.clock.now
         self.settings = {
             "page_size": 10,
@@ -156,10 +157,11 @@ class Bot:
             Settings(**self.settings),
             beat=lambda: None,
             progress=lambda *_, **__: None,
+            show_board=lambda tasks: self.boards.append([task.id for task in tasks]),
         )
 
     def _fetch(self, number: int, size: int) -> Page:
-        self.clock.wait(LATENCY)
+        self.clock.pass_by(LATENCY)
         return self.world.fetch(number, size)
 
     def cycle(self) -> int:

@@ -1,0 +1,58 @@
+"""How far the first reading has come, on a terminal and elsewhere."""
+
+import io
+
+import pytest
+import structlog
+
+from bot.progress import shown
+from tests.simulated import SimulatedClock
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    return Terminal()
+
+
+def bar(terminal):
+    return shown(structlog.get_logger(), SimulatedClock(), terminal)
+
+
+def test_a_long_list_has_a_bar_on_a_terminal(terminal):
+    progress = bar(terminal)
+    progress(50, 1_000, done=False)
+    progress(1_000, 1_000, done=True)
+    assert "Reading the list" in terminal.getvalue()
+
+
+def test_a_short_list_has_none(terminal):
+    progress = bar(terminal)
+    progress(50, 200, done=False)
+    progress(200, 200, done=True)
+    assert terminal.getvalue() == ""
+
+
+def test_a_reading_after_one_that_failed_has_a_bar_again(terminal):
+    progress = bar(terminal)
+    progress(50, 1_000, done=False)
+    progress(50, 1_000, done=True)
+    before = terminal.tell()
+    progress(900, 1_000, done=False)
+    progress(1_000, 1_000, done=True)
+    assert "Reading the list" in terminal.getvalue()[before:]
+
+
+def test_elsewhere_a_line_is_logged_every_five_seconds():
+    clock = SimulatedClock()
+    with structlog.testing.capture_logs() as lines:
+        progress = shown(structlog.get_logger(), clock, io.StringIO())
+        for met in range(100, 1_100, 100):
+            clock.pass_by(1)
+            progress(met, 1_000, done=met == 1_000)
+    assert [line["tasks"] for line in lines] == [500]
