@@ -39,6 +39,7 @@ _SUCCESS = Task(
     duration=65_000,
     create_time=1_738_636_800,
 )
+_REFUSED = "list: HTTP 200, code 10400, 'AccessToken验证失败', trace_id 8d10659438827bd4d59eaa2696f9d391."
 _AWAY = (NOW - 9_000, NOW - 600)
 
 SAMPLES: Mapping[str, tuple[Content, ...]] = MappingProxyType(
@@ -64,10 +65,8 @@ SAMPLES: Mapping[str, tuple[Content, ...]] = MappingProxyType(
         ),
         "greeting": (Greeting(watching=2, noted=148),),
         "greeting-announcing": (Greeting(watching=0, noted=0, announcing=3),),
-        "trouble": (
-            Trouble("chanjing_refused", "code 10400: AccessToken验证失败 (trace_id 8d10659438827bd4)", NOW - 60),
-        ),
-        "trouble-with-slack": (Trouble("slack_refused", "C0123ABCD: not_in_channel", NOW - 60),),
+        "trouble": (Trouble("chanjing_refused", _REFUSED, NOW - 300),),
+        "trouble-with-slack": (Trouble("slack_refused", "C0123ABCD: not_in_channel", NOW - 300),),
         "trouble-with-a-task": (Trouble("task_stuck", _ID, NOW - 4_000),),
         "trouble-over": (Trouble("chanjing_refused", "", NOW - 1_500, over=True, until=NOW),),
         "summary": (

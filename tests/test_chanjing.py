@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from bot.chanjing import Chanjing, SlidingWindow, Transport, may_be_page_size, mint, parse_page
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable, Stopped
 from bot.exchange import Exchange
+from bot.outbox import Trouble
+from bot.samples import SAMPLES
 from bot.task import Page, Task
 from bot.token import GivenToken, Minted
 from tests import recorded
@@ -108,6 +110,11 @@ def test_each_code_is_an_error_that_says_all_there_is_to_know(name, kind, code, 
     assert error.code == code
     for word in ("list: HTTP 200", f"code {code}", f"trace_id {TRACE}", *words):
         assert word in str(error)
+
+
+def test_the_sample_of_a_refused_token_quotes_what_is_said_of_one():
+    error = error_of(lambda: chanjing(recorded.replay("refused-token")).page(1, 10))
+    assert [sample.detail for sample in SAMPLES["trouble"] if isinstance(sample, Trouble)] == [error.said]
 
 
 @pytest.mark.parametrize(
