@@ -15,10 +15,6 @@ SECTION = 3_000
 ALL_BLOCKS = 13_000
 IMAGE_URL = 3_000
 
-# Where a message stands on the ladder that it goes down when Slack refuses it. On rung 1 it is tried again as it was.
-WITHOUT_IMAGE_RUNG = 2
-TEXT_RUNG = 3
-
 Block = dict[str, Any]
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from structlog.typing import FilteringBoundLogger
 
+from bot.blocks import Message
 from bot.clock import Clock
 from bot.errors import RateLimited, SlackError
-from bot.message import Message
 from bot.slack import SlackBot
 from bot.state import Store
 from bot.task import Task

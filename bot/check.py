@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from bot.blocks import Message
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
 from bot.errors import ChanjingError, SlackError, StateError
-from bot.message import Message
 from bot.outbox import notice_id
 from bot.slack import Slack, SlackBot
 from bot.state import peek

@@ -165,9 +165,10 @@ def check(
     """Ask whether everything is in place: configuration, state, Chanjing, Slack."""
     from bot import check as questions
     from bot import state, wiring
+    from bot.blocks import Style
     from bot.clock import SystemClock
     from bot.config import load
-    from bot.message import Style, render
+    from bot.message import render
     from bot.outbox import Test
     from bot.slack import SlackBot
 
@@ -267,8 +268,8 @@ def preview(
 
     from bot import preview as show
     from bot import state
+    from bot.blocks import Style
     from bot.config import load_local
-    from bot.message import Style
 
     if (as_json and link) or (task and kind):
         raise typer.BadParameter("--json or --link, and an ID or --kind: not both.")
@@ -331,9 +332,10 @@ def replay(
     """Announce a task again, on purpose: one more message, whatever was announced before."""
     from bot import replay as again
     from bot import wiring
+    from bot.blocks import Style
     from bot.clock import SystemClock
     from bot.config import load
-    from bot.message import Style, render
+    from bot.message import render
     from bot.task import is_final
 
     settings = load(config or context.obj, os.environ)

@@ -155,7 +155,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = R
     lines += refused.values()
     if lines:
         raise ConfigError("\n".join(lines))
-    return _resolved(config)
+    return _without_token_of_file(config)
 
 
 def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
@@ -169,7 +169,7 @@ def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Pa
     lines += [line for key, line in refused.items() if key.startswith("state.")]
     if lines:
         raise ConfigError("\n".join(lines))
-    return _resolved(config)
+    return _without_token_of_file(config)
 
 
 def channels_by_name(
@@ -226,18 +226,8 @@ def _built(found: Mapping[str, Raw]) -> Config:
     return Config.model_validate(tree)
 
 
-def _resolved(config: Config) -> Config:
-    """Return *config* with what one key takes from another."""
-    slack, chanjing = config.slack, config.chanjing
-    channels = {
-        "failure_channel": slack.failure_channel or slack.channel,
-        "alerts_channel": slack.alerts_channel or slack.channel,
-    }
-    # The token in a file was only looked at: whoever uses it reads it again.
-    token = None if chanjing.access_token_file else chanjing.access_token
-    return config.model_copy(
-        update={
-            "slack": slack.model_copy(update=channels),
-            "chanjing": chanjing.model_copy(update={"access_token": token}),
-        }
-    )
+def _without_token_of_file(config: Config) -> Config:
+    """Return *config* without a token that stands in a file: it was only looked at, and who uses it reads it again."""
+    if config.chanjing.access_token_file is None:
+        return config
+    return config.model_copy(update={"chanjing": config.chanjing.model_copy(update={"access_token": None})})

@@ -16,9 +16,9 @@ from typing import Literal, TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from bot import outbox as box
+from bot.blocks import Message
 from bot.clock import Clock
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
-from bot.message import Message
 from bot.metrics import Metrics
 from bot.outbox import Mark, Notice, Outbox, Role
 from bot.slack import WEBHOOK, Slack, stops_every_call
@@ -181,10 +181,10 @@ class Delivery:
                 unreadable = outbox.to(channel).unreadable
                 self._save(box.paused(outbox, channel, error, now) if unreadable else outbox)
             case _:
-                self._postpone(channel, error)
+                self._log_refusal(channel, error)
                 self._save(box.postponed(self._outbox, channel, error, now))
 
-    def _postpone(self, channel: str, error: SlackError) -> None:
+    def _log_refusal(self, channel: str, error: SlackError) -> None:
         """Log a refusal, loudly the first time and when it changes: the remedy is said once."""
         if isinstance(error, RateLimited):
             self._metrics.rate_limit_waits.inc()
@@ -242,7 +242,7 @@ class Delivery:
         result = "failed" if found is None else "found" if set(mark.ids) & set(found) else "absent"
         self._metrics.looks.labels(result).inc()
         if found is not None and not set(mark.ids) & set(found) and not self._outbox.to(channel).blind:
-            self._log.info("notice_looked_for", channel=channel, ids=mark.ids, found=False)
+            self._log.info("notice_looked_for", channel=channel, ids=mark.ids)
             self._save(box.looked_in_vain(self._outbox, channel))
 
     def _history(self, channel: str, oldest: str) -> Mapping[str, str] | None:
@@ -277,7 +277,7 @@ class Delivery:
         return answer
 
     def _pause(self, channel: str, error: SlackError) -> None:
-        self._postpone(channel, error)
+        self._log_refusal(channel, error)
         self._save(box.paused(self._outbox, channel, error, self._clock.now()))
 
     def _dispatched(self, mark: Mark) -> float:

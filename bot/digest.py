@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from bot import wording
-from bot.blocks import TEXT, TEXT_RUNG, Block, Message, Style, context, fits, packed
+from bot.blocks import TEXT, Block, Message, Style, context, fits, packed
 from bot.mrkdwn import ELLIPSIS, code, date, link, outside
-from bot.outbox import TaskEnded
+from bot.outbox import TEXT_RUNG, TaskEnded
 from bot.remedies import OTHER_REMEDY, reason_for
 from bot.task import Status, Task
 from bot.wording import Language, duration

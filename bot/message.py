@@ -10,15 +10,13 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from bot import wording
-from bot.blocks import IMAGE_URL, TEXT_RUNG, WITHOUT_IMAGE_RUNG, Block, Message, Style, columns, context, image, section
-from bot.digest import away_line, render_board, render_digest
+from bot.blocks import IMAGE_URL, Block, Message, Style, columns, context, image, section
+from bot.digest import away_line, render_digest
 from bot.mrkdwn import clean, code, date, link, outside, safe_url
-from bot.outbox import Content, Greeting, Summary, TaskEnded, Test, Trouble
+from bot.outbox import TEXT_RUNG, WITHOUT_IMAGE_RUNG, Content, Greeting, Summary, TaskEnded, Test, Trouble
 from bot.remedies import OTHER_REMEDY, reason_for, slack_remedy, words_for
 from bot.task import Status, Task
 from bot.wording import Language, duration
-
-__all__ = ["Message", "Style", "render", "render_board"]
 
 _LINKS = 2_700  # characters for both links in one section, with room for the line above
 _QUOTE = 800  # characters of a text from outside: enough to tell what it is
@@ -147,20 +145,18 @@ def _greeting(greeting: Greeting, language: Language) -> Message:
 
 def _trouble(trouble: Trouble, language: Language) -> Message:
     words = words_for(trouble.code)
-    detail = _detail(trouble, language)
     since = date(trouble.since) or "?"
     small = code(trouble.code)
-    if trouble.over:
-        lasted = None if trouble.until is None else duration(trouble.until - trouble.since, language)
-        how_long = (wording.LASTED if lasted else wording.BEGAN).say(language, time=since, duration=lasted)
-        lines = [f":white_check_mark: *{words.over.say(language)}*", how_long]
-        return _message([*lines, *(detail if words.names_a_task else [])], small=[small])
+    if trouble.until is not None:
+        lasted = duration(trouble.until - trouble.since, language)
+        how_long = wording.LASTED.say(language, time=since, duration=lasted)
+        return _message([f":white_check_mark: *{words.over.say(language)}*", how_long], small=[small])
     remedy = (slack_remedy(trouble.detail) if trouble.code == "slack_refused" else None) or words.remedy
     return _message(
         [
             f":warning: *{words.title.say(language)}*",
             words.sentence.say(language),
-            *detail,
+            *_detail(trouble, language),
             wording.WHAT_TO_DO.say(language, remedy=remedy.say(language)),
         ],
         small=[wording.SINCE.say(language, time=since), small],

@@ -16,10 +16,10 @@ from prometheus_client.registry import Collector
 from bot import report
 from bot.clock import Clock
 from bot.metrics import PREFIX
+from bot.report import Reasons
 from bot.state import Store
 from bot.task import Status
 
-Ailments = list[tuple[str, str]]
 _PING_EVERY = 60.0  # seconds
 _PATIENCE = 5.0  # seconds for a request to come in, and for a ping
 
@@ -66,15 +66,15 @@ class Examination:
         self._interval = interval
         self._patience = patience
 
-    def alive(self) -> Ailments:
+    def alive(self) -> Reasons:
         """Return nothing while the loop turns, however badly it fares: a restart would not help."""
-        return report.ailments(
+        return report.reasons(
             None, silent_for=self._vitals.silent_for, interval=self._interval, patience=self._patience, now=0.0
         )
 
-    def ready(self) -> Ailments:
+    def ready(self) -> Reasons:
         """Return why the bot does not do its work; nothing: it does."""
-        return report.ailments(
+        return report.reasons(
             self._store.state,
             silent_for=self._vitals.silent_for,
             failing_for=self._vitals.failing_for,
@@ -161,8 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has there
         """Log nothing: probes come every few seconds."""
 
-    def _tell(self, ailments: Ailments) -> None:
-        reasons = [{"code": code, "detail": detail} for code, detail in ailments]
+    def _tell(self, found: Reasons) -> None:
+        reasons = [{"code": code, "detail": detail} for code, detail in found]
         body = json.dumps({"status": "failing" if reasons else "ok", "reasons": reasons}, ensure_ascii=False)
         status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
         self._answer(status, "application/json", body.encode())
@@ -182,7 +182,7 @@ class Ping:
     The URL is a secret: who has it can keep the switch quiet.
     """
 
-    def __init__(self, url: str, client: httpx.Client, clock: Clock, ailing: Callable[[], Ailments]) -> None:
+    def __init__(self, url: str, client: httpx.Client, clock: Clock, ailing: Callable[[], Reasons]) -> None:
         self._url = httpx.URL(url)
         self._client = client
         self._clock = clock
@@ -192,15 +192,15 @@ class Ping:
 
     def after_cycle(self, *, well: bool) -> None:
         """Send a ping, if it is time: after each good cycle, or to say that the bot is not well."""
-        ailments = self._ailing()
-        if self._clock.monotonic() < self._next or not (well or ailments):
+        found = self._ailing()
+        if self._clock.monotonic() < self._next or not (well or found):
             return
         if self._thread is not None and self._thread.is_alive():
             return
         self._next = self._clock.monotonic() + _PING_EVERY
         url = self._url
-        if ailments:
-            reasons = {"reason": ",".join(code for code, _ in ailments)}
+        if found:
+            reasons = {"reason": ",".join(code for code, _ in found)}
             url = url.copy_with(path=url.path.rstrip("/") + "/fail").copy_merge_params(reasons)
         self._thread = threading.Thread(target=self._send, args=(url,), name="ping", daemon=True)
         self._thread.start()

@@ -39,16 +39,15 @@ class Greeting:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The bot's own trouble, or the end of it (`over`).
+    """The bot's own trouble, or the end of it.
 
     `code` is one of bot.trouble.CODES; `detail` is what Chanjing or Slack said, or what it concerns, such as a task's
-    id; `since` is when it began and `until` when it was over (None: not, or not known), in Unix seconds.
+    id; `since` is when it began and `until` when it was over (None: it goes on), in Unix seconds.
     """
 
     code: str
     detail: str
     since: float
-    over: bool = False
     until: float | None = None
     kind: Literal["trouble"] = "trouble"
 
@@ -75,7 +74,10 @@ class Test:
 
 Content = Annotated[TaskEnded | Greeting | Trouble | Summary | Test, Discriminator("kind")]
 
-LAST_RUNG = 3  # of the ladder: plain text
+# Where a message stands on the ladder that it goes down when Slack refuses it. On rung 1 it is tried again as it was.
+WITHOUT_IMAGE_RUNG = 2
+TEXT_RUNG = 3  # the last
+
 DIGEST_SIZE = 20  # tasks in one message at most
 LOOKS = (1 / 9, 1 / 3, 1.0)  # when to look for a message in doubt, in parts of slack.settle after the dispatch
 EVENT_TYPE = "lipsync_notice"
@@ -302,7 +304,7 @@ def paused(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbo
     That is for as long as Slack asked for, or 1, 2, 4 … 300 seconds.
     """
     refusals = outbox.to(channel).refusals
-    wait = min(error.retry_after, _LONGEST_WAIT) if isinstance(error, RateLimited) else backoff(refusals)
+    wait = error.retry_after if isinstance(error, RateLimited) else backoff(refusals)
     # Only a delivery takes a refusal back: a rate limit, or no answer at all, does not say that it was mended.
     refused = error.reason if isinstance(error, DestinationRefused) and error.mendable else outbox.to(channel).refused
     return outbox.with_destination(channel, until=now + wait, refusals=refusals + 1, refused=refused, error=str(error))
@@ -332,7 +334,7 @@ def stepped_down(outbox: Outbox, channel: str, error: str, now: float) -> Outbox
     """
 
     def down(notice: Notice) -> Notice:
-        if notice.rung < LAST_RUNG:
+        if notice.rung < TEXT_RUNG:
             return replace(notice, rung=notice.rung + 1)
         return replace(notice, held_until=now + _LONGEST_WAIT)
 

@@ -9,7 +9,9 @@ from rich.rule import Rule
 
 from bot import samples as sample
 from bot import terminal
-from bot.message import Message, Style, render, render_board
+from bot.blocks import Message, Style
+from bot.digest import render_board
+from bot.message import render
 from bot.outbox import TaskEnded
 from bot.state import State
 

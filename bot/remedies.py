@@ -17,6 +17,9 @@ class Reason:
     remedy: Phrase
 
 
+_OVER = Phrase("The bot's trouble is over", "机器人的问题已经解决")
+
+
 @dataclass(frozen=True, slots=True)
 class TroubleWords:
     """One kind of the bot's own trouble. `over` says that it is past. `names_a_task`: the detail is a task's id."""
@@ -24,7 +27,7 @@ class TroubleWords:
     title: Phrase
     sentence: Phrase
     remedy: Phrase
-    over: Phrase
+    over: Phrase = _OVER
     names_a_task: bool = False
 
 
@@ -185,7 +188,6 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
                 "It is announced if it comes back.",
                 "如果没有人删除它，请到蝉镜控制台查找，或把任务 ID 发给蝉镜客服。任务重新出现后会照常通知。",
             ),
-            Phrase("The vanished task is listed again", "消失的任务已重新出现"),
             names_a_task=True,
         ),
         "foreign_state": TroubleWords(
@@ -208,7 +210,6 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
                 "机器人已改为每页读取 10 个任务。不会遗漏，只是请求次数稍多。",
             ),
             Phrase("Set `chanjing.page_size` to 10.", "请把 `chanjing.page_size` 设为 10。"),
-            Phrase("Chanjing accepts large pages again", "蝉镜已恢复接受较大的分页"),
         ),
         "unknown_status": TroubleWords(
             Phrase("Chanjing reports a status that the bot does not know", "蝉镜返回了机器人不认识的任务状态"),
@@ -220,7 +221,6 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
                 "Look at the task in the Chanjing console, and look for a newer version of the bot.",
                 "请到蝉镜控制台查看该任务，并查看机器人是否有新版本。",
             ),
-            Phrase("The status of the task is one that the bot knows again", "任务状态已恢复正常"),
         ),
         "malformed_items": TroubleWords(
             Phrase("Part of Chanjing's list cannot be read", "蝉镜的列表中有无法读取的内容"),
@@ -232,7 +232,6 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
                 "Look for the entries in the bot's log, and look for a newer version of the bot.",
                 "请在机器人的日志中查看这些条目，并查看机器人是否有新版本。",
             ),
-            Phrase("Chanjing's list can be read in full again", "蝉镜的列表已恢复正常"),
         ),
     }
 )
@@ -240,10 +239,10 @@ UNKNOWN_TROUBLE = TroubleWords(
     Phrase("The bot has trouble", "机器人遇到了问题"),
     Phrase("It goes on as well as it can.", "机器人会尽力继续工作。"),
     Phrase("Look into the bot's log.", "请查看机器人的日志。"),
-    Phrase("The bot's trouble is over", "机器人的问题已经解决"),
 )
 
 
+TOKEN_REFUSALS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
 _TOKEN = Phrase(
     "Slack does not accept the bot's token. Copy the Bot User OAuth Token (`xoxb-…`) anew from the app's page "
     "OAuth &amp; Permissions into `slack.bot_token`.",
@@ -267,7 +266,7 @@ _CLOSED = Phrase(
 # https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 SLACK_REMEDIES: Mapping[str, Phrase] = MappingProxyType(
     {
-        **dict.fromkeys(("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"), _TOKEN),
+        **dict.fromkeys(TOKEN_REFUSALS, _TOKEN),
         **dict.fromkeys(("invalid_token", "no_service", "no_active_hooks", "no_team", "team_disabled"), _WEBHOOK),
         **dict.fromkeys(("is_archived", "channel_is_archived"), _ARCHIVED),
         **dict.fromkeys(

@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import Callable
 
+from bot.blocks import Message
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
 from bot.errors import ChanjingRejected
 from bot.listing import FullRead, Listing
-from bot.message import Message
 from bot.outbox import Content, Role, TaskEnded, notice_id
 from bot.slack import Slack
 from bot.task import Status, Task

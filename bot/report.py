@@ -12,6 +12,8 @@ from bot.outbox import Destination, Notice, Role, TaskEnded, notice_id
 from bot.state import State
 from bot.task import Status
 
+Reasons = list[tuple[str, str]]  # (code, detail)
+
 OVERDUE = 600.0  # seconds for which a notice may be owed before the bot counts as unwell
 _NAMES = {
     int(Status.QUEUED): "queued",
@@ -46,7 +48,7 @@ def guarantee(state: State) -> str:
     return "once" if known else "at least once"
 
 
-def ailments(
+def reasons(
     state: State | None,
     *,
     silent_for: float | None,
@@ -54,7 +56,7 @@ def ailments(
     interval: float,
     patience: float = 0.0,
     now: float,
-) -> list[tuple[str, str]]:
+) -> Reasons:
     """Return why the bot is not well, as (code, detail) with the codes of /readyz; empty: it is.
 
     *silent_for* is how long nothing was heard of it (None: it never ran), *failing_for* how long its polls have failed,
@@ -91,10 +93,10 @@ def patience(chanjing_timeout: float, slack_timeout: float) -> float:
 
 def health(
     state: State | None, last_alive: float | None, *, interval: float, patience: float = 0.0, now: float
-) -> list[tuple[str, str]]:
-    """Return why the bot is not well, as `ailments` does, from what it has saved and its heartbeat (Unix seconds)."""
+) -> Reasons:
+    """Return why the bot is not well, as `reasons` does, from what it has saved and its heartbeat (Unix seconds)."""
     since = failing_since(state, "chanjing_unreachable", "chanjing_refused", "foreign_state") if state else None
-    return ailments(
+    return reasons(
         state,
         silent_for=None if last_alive is None else now - last_alive,
         failing_for=0.0 if since is None else now - since,
@@ -161,11 +163,11 @@ def _count(n: int, what: str) -> str:
 
 
 def matching(state: State, prefix: str) -> list[str]:
-    """Return the ids of the tasks that the state knows and that begin with *prefix*; only the one that equals it."""
+    """Return the ids of the tasks that the state knows and that begin with *prefix*."""
     owed = (notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded))
     told = (receipt.subject for receipt in state.delivered if receipt.role != "alerts")
     ids = {*state.tasks, *owed, *told}
-    return [prefix] if prefix in ids else sorted(one for one in ids if prefix and one.startswith(prefix))
+    return sorted(one for one in ids if prefix and one.startswith(prefix))
 
 
 def explain(

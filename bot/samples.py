@@ -68,7 +68,7 @@ SAMPLES: Mapping[str, tuple[Content, ...]] = MappingProxyType(
         "trouble": (Trouble("chanjing_refused", _REFUSED, NOW - 300),),
         "trouble-with-slack": (Trouble("slack_refused", "C0123ABCD: not_in_channel", NOW - 300),),
         "trouble-with-a-task": (Trouble("task_stuck", _ID, NOW - 4_000),),
-        "trouble-over": (Trouble("chanjing_refused", "", NOW - 1_500, over=True, until=NOW),),
+        "trouble-over": (Trouble("chanjing_refused", "", NOW - 1_500, until=NOW),),
         "summary": (
             Summary(
                 "2025-02-03",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from html import unescape
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 from urllib.request import Request
 
@@ -19,15 +19,15 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse, WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
+from bot.blocks import Message
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.exchange import Answer, Exchange, plain
-from bot.message import Message
 from bot.metrics import Metrics
 from bot.outbox import EVENT_TYPE, metadata
-from bot.remedies import slack_remedy
+from bot.remedies import TOKEN_REFUSALS, slack_remedy
 
 _BOARD = "lipsync_board"
-WEBHOOK = "webhook"  # stands for the channel where an incoming webhook leads
+WEBHOOK = "webhook"  # stands for the channel where an incoming webhook leads, and for what is called and refuses
 
 _RATE_LIMITS = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 _DOUBTFUL = {"fatal_error", "internal_error", "service_unavailable", "request_timeout"}
@@ -40,7 +40,6 @@ _PAYLOAD = {
     "metadata_too_large",
     "invalid_metadata_format",
 }
-_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 _WEBHOOK_MANUAL = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors"
 _NO_CONNECTION = "no_connection"
 _RETRY_AFTER = 30.0  # seconds, where Slack does not say
@@ -138,17 +137,15 @@ class SlackBot:
         cursor: str | None = None
         seen: set[str] = set()
         while True:
-            following = cursor
-            answer, _ = self._ask(
-                "conversations.history",
-                lambda: self._client.conversations_history(
-                    channel=channel,
-                    oldest=oldest,
-                    include_all_metadata=True,
-                    limit=limit,
-                    cursor=following,  # noqa: B023 - called at once
-                ),
+            page = partial(
+                self._client.conversations_history,
+                channel=channel,
+                oldest=oldest,
+                include_all_metadata=True,
+                limit=limit,
+                cursor=cursor,
             )
+            answer, _ = self._ask("conversations.history", page)
             messages, more = answer.get("messages"), answer.get("response_metadata")
             if not isinstance(messages, list):
                 raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
@@ -176,12 +173,12 @@ class SlackWebhook:
         self._ask(WEBHOOK, lambda: self._client.send_dict(body))
         return ""
 
-    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
+    def look(self, channel: str, oldest: str) -> NoReturn:
         del channel, oldest
         raise DestinationRefused("An incoming webhook cannot read the channel's history.", reason=WEBHOOK)
 
-    def newest(self, channel: str) -> str:
-        return next(iter(self.look(channel, "0").values()))
+    def newest(self, channel: str) -> NoReturn:
+        self.look(channel, oldest="0")
 
 
 class CountedSlack:
@@ -314,7 +311,7 @@ def _remedy(method: str, reason: str) -> str:
 
 def stops_every_call(reason: str) -> bool:
     """Tell whether no other call will fare better until *reason* is mended: the token or the way to Slack."""
-    return reason in _TOKEN or reason == _NO_CONNECTION
+    return reason in TOKEN_REFUSALS or reason == _NO_CONNECTION
 
 
 def _details(data: Mapping[str, Any]) -> str:

@@ -167,13 +167,14 @@ class Lock:
     """The lock beside the state file: one bot at a time. Its modification time is the heartbeat."""
 
     def __init__(self, path: Path) -> None:
+        self._state_path = path
         self._path = beside(path, ".lock")
         self._file: int | None = None
         self.last_alive: float | None = None  # the heartbeat of the copy that held it before us
 
     def take(self, now: float) -> None:
         """Hold the lock until the process ends. Raise StateHeldError when another copy holds it, or StateError."""
-        self.last_alive = heartbeat(self._path.with_name(self._path.name.removesuffix(".lock")))
+        self.last_alive = heartbeat(self._state_path)
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -108,7 +108,7 @@ def observe(
         if code in now_ailing or code in TOLD_ONCE or (blind and code in _OF_CHANJING):
             continue
         if _told(before) and not before.over:
-            owed.append(_notice(code, before, Trouble(code, "", before.since, over=True, until=now), now))
+            owed.append(_notice(code, before, Trouble(code, "", before.since, until=now), now))
             after[code] = replace(before, over=True)
         elif not 0 <= now - before.told_at < _HOUR:
             del after[code]
@@ -135,4 +135,4 @@ def _tell(code: str, before: Ongoing, ailment: Ailment, now: float) -> tuple[Ong
 
 
 def _notice(code: str, ongoing: Ongoing, trouble: Trouble, now: float) -> Notice:
-    return Notice(f"trouble:{code}:{ongoing.told_at:.0f}", int(trouble.over), "alerts", now, trouble)
+    return Notice(f"trouble:{code}:{ongoing.told_at:.0f}", int(trouble.until is not None), "alerts", now, trouble)

@@ -8,14 +8,16 @@ import httpx
 from structlog.typing import FilteringBoundLogger
 
 from bot import state
+from bot.blocks import Message, Style
 from bot.board import Board
 from bot.chanjing import Chanjing, Transport, mint
 from bot.clock import Clock
 from bot.config import Config
 from bot.deliver import Delivery
+from bot.digest import render_board
 from bot.errors import ConfigError
 from bot.exchange import Exchange
-from bot.message import Message, Style, render, render_board
+from bot.message import render
 from bot.metrics import Metrics
 from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
 from bot.outbox import Notice, Role

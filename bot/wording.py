@@ -99,7 +99,6 @@ GREETING_ANNOUNCING = Phrase(
 # The bot's own trouble
 SINCE = Phrase("Since {time}", "开始于 {time}")
 LASTED = Phrase("It began {time} and lasted {duration}.", "开始于 {time}，持续了 {duration}。")
-BEGAN = Phrase("It began {time}.", "开始于 {time}。")
 
 # A day
 DAY = Phrase("Lip-sync videos on {day}", "{day} 数字人对口型视频日报")

@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.blocks import Block, Message, Style
-from bot.message import render, render_board
+from bot.digest import render_board
+from bot.message import render
 from bot.samples import BOARD, NOW, SAMPLES
 from bot.terminal import Mrkdwn
 from bot.wording import Language

@@ -4,10 +4,11 @@ import httpx
 import pytest
 import structlog
 
+from bot.blocks import Style
 from bot.board import Board
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.digest import render_board
 from bot.exchange import Exchange
-from bot.message import Style, render_board
 from bot.slack import SlackBot
 from bot.task import Status, Task
 from tests.simulated import SimulatedClock

@@ -3,11 +3,12 @@ import os
 import pytest
 
 from bot import check, outbox, wiring
+from bot.blocks import Style
 from bot.chanjing import Chanjing, Transport
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Channel, SlackServer
 from bot.exchange import Exchange
-from bot.message import Style, render
+from bot.message import render
 from bot.slack import SlackBot, SlackWebhook
 from bot.token import GivenToken
 from tests.simulated import SimulatedClock

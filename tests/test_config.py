@@ -72,8 +72,8 @@ def test_the_defaults_are_those_of_the_manual(loaded):
         "webhook_url": None,
         "webhook_url_file": None,
         "channel": "C0AB12CD3",
-        "failure_channel": "C0AB12CD3",
-        "alerts_channel": "C0AB12CD3",
+        "failure_channel": None,
+        "alerts_channel": None,
         "mention_on_failure": (),
         "language": "en",
         "digest_after": 5,
@@ -112,7 +112,7 @@ def test_yaml_sets_every_kind_of_value(loaded):
     assert (config.chanjing.app_id, config.chanjing.secret_key) == ("0123", SecretStr("456"))
     assert (config.chanjing.base_url, config.chanjing.page_size) == ("http://127.0.0.1:1/x", 10)
     assert (config.poll.interval, config.poll.active_interval, config.poll.first_run) == (60, 0.1, "announce")
-    assert (config.slack.channel, config.slack.failure_channel, config.slack.alerts_channel) == ("C1", "C2", "C1")
+    assert (config.slack.channel, config.slack.failure_channel, config.slack.alerts_channel) == ("C1", "C2", None)
     assert (config.slack.mention_on_failure, config.slack.board) == (("<!here>", "<@U123>"), True)
     assert (config.slack.daily_summary, config.slack.pace) == ("09:00", 0)
     assert config.slack.base_url == "http://localhost:2/api/"

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.message import Style, render, render_board
+from bot.blocks import Style
+from bot.digest import render_board
+from bot.message import render
 from bot.outbox import TaskEnded
 from bot.samples import NOW
 from bot.task import Task

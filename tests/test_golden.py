@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bot.message import Message, Style, render, render_board
+from bot.blocks import Message, Style
+from bot.digest import render_board
+from bot.message import render
 from bot.samples import BOARD, NOW, SAMPLES
 from bot.terminal import draw
 from bot.wording import Language

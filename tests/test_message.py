@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import outbox
-from bot.message import Message, Style, render
+from bot.blocks import Message, Style
+from bot.message import render
 from bot.outbox import Greeting, Summary, TaskEnded, Trouble
 from bot.remedies import TROUBLES
 from bot.samples import NOW, SAMPLES
@@ -71,7 +72,6 @@ CONTENTS = (
         code=st.sampled_from(sorted(TROUBLES)) | OUTSIDE,
         detail=OUTSIDE,
         since=TIMES,
-        over=st.booleans(),
         until=st.none() | TIMES,
     ).map(lambda one: [one])
     | st.builds(
@@ -244,15 +244,13 @@ def test_the_greeting_says_what_it_will_not_announce():
 
 
 def test_a_trouble_that_is_over_says_how_long_it_lasted():
-    trouble = Trouble("chanjing_refused", "", NOW - 1_500, over=True, until=NOW)
+    trouble = Trouble("chanjing_refused", "", NOW - 1_500, until=NOW)
     assert "lasted 25 min" in render([trouble], EN).text
-    assert "lasted" not in render([replace(trouble, until=None)], EN).text
 
 
 @pytest.mark.parametrize("code", ["task_stuck", "task_vanished"])
-@pytest.mark.parametrize("over", [True, False])
-def test_a_trouble_with_a_task_names_it(code, over):
-    assert f"Task `{GOOD.id}`" in render([Trouble(code, GOOD.id, NOW, over=over)], EN).text
+def test_a_trouble_with_a_task_names_it(code):
+    assert f"Task `{GOOD.id}`" in render([Trouble(code, GOOD.id, NOW)], EN).text
 
 
 def test_a_refusal_of_slack_has_the_remedy_for_its_word():

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from bot import wiring
+from bot.blocks import Message
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.exchange import Exchange
-from bot.message import Message
 from bot.slack import WEBHOOK, SlackBot, SlackWebhook, stops_every_call
 
 TOKEN = "xoxb-1-T0p/s3cret+="

@@ -88,7 +88,7 @@ task = st.builds(Task, text, st.integers(-5, 60), number, text, text, text, numb
 content: st.SearchStrategy[Content] = st.one_of(
     st.builds(TaskEnded, task, st.none() | seconds, st.none() | st.tuples(seconds, seconds)),
     st.builds(Greeting, number, number, number),
-    st.builds(Trouble, text, text, seconds, st.booleans(), st.none() | seconds),
+    st.builds(Trouble, text, text, seconds, st.none() | seconds),
     st.builds(Summary, text, number, st.lists(st.tuples(text, number), max_size=2).map(tuple), number),
     st.builds(outbox.Test),
 )

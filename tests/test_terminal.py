@@ -8,8 +8,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from bot.blocks import Message
-from bot.message import Style, render, render_board
+from bot.blocks import Message, Style
+from bot.digest import render_board
+from bot.message import render
 from bot.samples import BOARD, NOW, SAMPLES
 from bot.terminal import draw
 

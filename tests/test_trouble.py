@@ -27,7 +27,7 @@ def run(schedule, *, until, step=30):
 
 
 def said(told):
-    return [(at, trouble.over) for at, trouble in told]
+    return [(at, trouble.until is not None) for at, trouble in told]
 
 
 def test_what_lasts_five_minutes_is_told_once_and_once_more_when_it_is_over():
@@ -59,7 +59,7 @@ def test_each_end_that_is_told_belongs_to_a_beginning_that_was():
 
 def test_two_causes_are_told_apart():
     told, _ = run([(0, 900, "chanjing_refused", ()), (0, 900, "task_stuck", ["a"])], until=901)
-    assert sorted((trouble.code, trouble.over) for _, trouble in told) == [
+    assert sorted((trouble.code, trouble.until is not None) for _, trouble in told) == [
         ("chanjing_refused", False),
         ("chanjing_refused", True),
         ("task_stuck", False),
@@ -161,7 +161,7 @@ def test_an_hour_without_chanjing_is_two_messages_and_a_restart_repeats_none():
     for _ in range(3):
         bot.cycle()
     troubles = [n.content for n in bot.postbox.notices if n.content.kind == "trouble"]
-    assert [(trouble.code, trouble.over) for trouble in troubles] == [
+    assert [(trouble.code, trouble.until is not None) for trouble in troubles] == [
         ("chanjing_unreachable", False),
         ("chanjing_unreachable", True),
     ]

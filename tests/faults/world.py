@@ -15,6 +15,7 @@ from typing import Literal
 import structlog
 
 from bot import state
+from bot.blocks import Message, Style
 from bot.deliver import Delivery
 from bot.errors import (
     ChanjingError,
@@ -24,7 +25,7 @@ from bot.errors import (
     RateLimited,
     StateError,
 )
-from bot.message import Message, Style, render
+from bot.message import render
 from bot.outbox import Notice, Role, TaskEnded, notice_id
 from bot.poll import Poll, Settings
 from bot.state import State, Store
