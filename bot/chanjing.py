@@ -30,16 +30,17 @@ _ATTEMPTS = 4  # at one request
 _MAX_ID = 255
 _MAX_INT = 2**53
 
-_OK, _BAD_TOKEN, _BAD_PARAMETERS, _TOO_FAST, _THEIR_FAULT = 0, 10400, 40000, 40001, 50000
+BAD_PARAMETERS = 40000
+_OK, _BAD_TOKEN, _TOO_FAST, _THEIR_FAULT = 0, 10400, 40001, 50000
 _REMEDIES = {
     _OK: "Check chanjing.base_url.",  # also where there is no code: that is not Chanjing speaking
     _BAD_TOKEN: "Put a valid token where chanjing.access_token comes from. "
     "A token lives for about a day, and a new one ends the old one.",
-    _BAD_PARAMETERS: "Lower chanjing.page_size.",
+    BAD_PARAMETERS: "Lower chanjing.page_size.",
     _TOO_FAST: "Lower chanjing.max_requests_per_second, or stop other programs that use this account.",
     _THEIR_FAULT: "Chanjing's own fault; the bot goes on trying.",
 }
-_REMEDIES_OF_MINT = dict.fromkeys((_BAD_TOKEN, _BAD_PARAMETERS), "Check chanjing.app_id and chanjing.secret_key.")
+_REMEDIES_OF_MINT = dict.fromkeys((_BAD_TOKEN, BAD_PARAMETERS), "Check chanjing.app_id and chanjing.secret_key.")
 
 
 def may_be_page_size(error: ChanjingError, asked: int) -> bool:
@@ -47,7 +48,7 @@ def may_be_page_size(error: ChanjingError, asked: int) -> bool:
 
     40000 is all that Chanjing says of a page_size that is too large.
     """
-    return error.code == _BAD_PARAMETERS and asked > DOCUMENTED_PAGE_SIZE
+    return error.code == BAD_PARAMETERS and asked > DOCUMENTED_PAGE_SIZE
 
 
 class Chanjing:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.diff import Known, is_known, usable
-from bot.task import Page, Task, is_final
+from bot.task import Page, Task, is_final, rank
 
 Order = Literal["newest_first", "oldest_first", "neither"]
 
@@ -76,19 +76,32 @@ class _Walk:
         self.next: int | None = 1
         self.complete = False
         self.pages = 0
-        self.met: set[str] = set()
+        self._ranks: dict[str, int] = {}  # id → the highest rank of the statuses it was met with
         self.total_count: int | None = None
         self._highest = 0
         self._steps_back = 0
 
-    def _meet(self, page: Page) -> tuple[tuple[Task, ...], int]:
-        """Return the tasks that were not met yet, and what the count changed by since the page before."""
-        new = tuple({task.id: task for task in page.tasks if task.id not in self.met}.values())
+    @property
+    def met(self) -> AbstractSet[str]:
+        """The ids of the tasks met so far."""
+        return self._ranks.keys()
+
+    def _meet(self, page: Page) -> tuple[tuple[Task, ...], tuple[Task, ...], int]:
+        """Return the tasks that were not met yet, those that have risen since, and what the count changed by.
+
+        A page, or two, may hold a task twice, once as an older answer.
+        """
+        highest: dict[str, Task] = {}
+        for task in page.tasks:
+            if task.id not in highest or rank(task.status) > rank(highest[task.id].status):
+                highest[task.id] = task
+        new = tuple(task for task in highest.values() if task.id not in self._ranks)
+        risen = tuple(t for t in highest.values() if t.id in self._ranks and rank(t.status) > self._ranks[t.id])
         changed = (page.total_count or 0) - (self.total_count or 0) if self.pages else 0
         self.pages += 1
         self.total_count = page.total_count
-        self.met.update(task.id for task in new)
-        return new, changed
+        self._ranks |= {task.id: rank(task.status) for task in (*new, *risen)}
+        return new, risen, changed
 
     def _page_after(self, page: Page, *, any_new: bool, changed: int) -> int | None:
         """Return the page that follows *page* on the way from page 1, or None at the end of the list.
@@ -149,15 +162,15 @@ class Read(_Walk):
             self.next = listing.last_page
 
     def add(self, page: Page) -> tuple[Task, ...]:
-        """Take in the page asked for, decide on the next, and return the tasks that this read had not met yet."""
-        new, changed = self._meet(page)
+        """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
+        new, risen, changed = self._meet(page)
         if self.pages == 1:
             self._count_at_start = page.total_count
         self._recognised = self._recognised or any(task.id in self._known for task in new)
         if self.complete:
             self.looks += 1
             self.next = self._visits.pop() if self._visits else None
-            return new
+            return (*new, *risen)
         if page.listed:
             self._end, self._per_page = max(self._end, page.number), max(self._per_page, page.listed)
         self._unknown += sum(not self._is_known(task) for task in new)
@@ -171,7 +184,7 @@ class Read(_Walk):
             self.next = self._visits.pop() if self._visits else None
         elif self._max_pages is not None and self.pages >= self._max_pages:
             self.next = None
-        return new
+        return (*new, *risen)
 
     @property
     def withheld(self) -> bool:
@@ -264,17 +277,17 @@ class FullRead(_Walk):
         self._once_more = listing.count_holds
 
     def add(self, page: Page) -> tuple[Task, ...]:
-        """Take in the page asked for, decide on the next, and return the tasks that this read had not met yet."""
+        """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
         if page.number > self._highest:
             self._observe(page)
-        new, changed = self._meet(page)
+        new, risen, changed = self._meet(page)
         self.newest = max([self.newest, *(t.create_time for t in new if usable(t.create_time, self._now))])
         self.next = self._page_after(page, any_new=bool(new), changed=changed)
         if self.next is None and self._once_more and self._counted < (page.total_count or 0):
             self._once_more = False
             self.next = 1
         self.complete = self.next is None
-        return new
+        return (*new, *risen)
 
     def outcome(self, listing: Listing, *, asked: int, now: float) -> Listing:
         """Return *listing* with what is to be remembered after this read to its end, in pages of *asked* tasks.

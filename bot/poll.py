@@ -17,7 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bot import diff, outbox, summary, trouble
 from bot.baseline import Baseline
-from bot.chanjing import DOCUMENTED_PAGE_SIZE, may_be_page_size
+from bot.chanjing import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.deliver import Delivery
 from bot.diff import Known
@@ -33,6 +33,9 @@ _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace
 _AWAY = 900.0  # seconds without a good poll from which on we say that we were away
 _SHARE = 5.0  # seconds that deliveries get at least, however long the poll before them took
 _DAY = 86_400.0
+# Seconds to wait before each time that a page is asked for of which it is not known whether the list ends before it.
+# Also the first time: between two pages a long walk ends when the program is asked to.
+_BEFORE_IT_ENDS = (0.0, 2.0, 5.0, 10.0)
 _ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
 
@@ -101,9 +104,9 @@ class Poll:
         # A share for each: neither a long queue, nor a long list, nor a Chanjing that hangs may starve the others.
         share = self._clock.monotonic() + min(interval, _SHARE)
         self._delivery.run(max(share, began + (interval / 2 if self._full_read_due() else interval)))
-        self._update_board()
         if error:
             raise error
+        self._update_board()
         if self._full_read_due():
             self._read_on(began + interval)
             self._delivery.run(began + interval)
@@ -117,9 +120,9 @@ class Poll:
             except ChanjingError as failure:
                 error = failure
         self._delivery.run_once()
-        self._update_board()
         if error:
             raise error
+        self._update_board()
 
     def interval(self) -> float:
         """Return the seconds from the start of one poll to the start of the next."""
@@ -176,8 +179,6 @@ class Poll:
         self._store.save(replace(state, troubles=troubles, days=days, summarised=summarised, outbox=owed))
 
     def _fetch(self, number: int) -> Page:
-        # Between two pages a walk through a long list ends when the program is asked to.
-        self._clock.wait(0.0)
         page = self._fetch_page(number, self._page_size())
         self._beat()
         self._report(page)
@@ -187,20 +188,23 @@ class Poll:
 
     def _update_board(self) -> None:
         """Show what is rendering, unless there is something to deliver: notices go first."""
-        if self._show_board:
+        if self._show_board and self._delivery.idle():
             watching = self._watching()
-            self._latest = {task_id: task for task_id, task in self._latest.items() if task_id in watching}
-            if self._delivery.idle():
-                self._show_board(list(self._latest.values()))
+            self._latest = {
+                # What was not listed since the start is shown as it is remembered.
+                task_id: self._latest.get(task_id, Task(task_id, known.status, create_time=known.create_time))
+                for task_id, known in watching.items()
+            }
+            self._show_board(list(self._latest.values()))
 
     def _page_size(self) -> int:
         return self._store.state.listing.page_size or self._settings.page_size
 
     def _walk(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
-        """Yield each page that *walk* asks for, and the tasks that are new to it."""
+        """Yield each page that *walk* asks for, and the tasks on it that are new to the walk, or have risen."""
         while walk.next is not None:
             try:
-                page = self._fetch(walk.next)
+                page = self._page(walk, walk.next)
             except ChanjingRejected as error:
                 if walk.pages or not may_be_page_size(error, self._page_size()):
                     raise
@@ -208,12 +212,33 @@ class Poll:
                 listing = replace(self._store.state.listing, page_size=DOCUMENTED_PAGE_SIZE)
                 self._store.save(replace(self._store.state, listing=listing))
                 continue
-            total = walk.total_count if page.total_count is None else page.total_count
-            beyond_the_end = total is not None and (page.number - 1) * page.size >= total
-            if page.oddities and not page.listed and not beyond_the_end:
-                # Not an empty page, which would be the end of the list: what stands there would not be looked for.
-                raise ChanjingRejected(f"list: {page.oddities[0]}, so it is not known what there is.", "Trying again.")
             yield page, walk.add(page)
+
+    def _page(self, walk: Read | FullRead, number: int) -> Page:
+        """Return page *number*, an empty one where the list has ended before it, in whatever way that is said.
+
+        Raise ChanjingError, also where there is no list and it is not known that there should be none: it is no empty
+        page, which would be the end of the list, and what stands there would not be looked for.
+        """
+        for wait in _BEFORE_IT_ENDS:
+            self._clock.wait(wait)
+            try:
+                page = self._fetch(number)
+            except ChanjingRejected as error:
+                if not walk.pages or error.code != BAD_PARAMETERS:
+                    raise
+                page, doubt = Page(number, (), listed=0, size=self._page_size(), total_count=None), error
+            else:
+                if page.listed or not page.oddities:
+                    return page
+                said = f"list: {page.oddities[0]}, so it is not known what there is."
+                doubt = ChanjingRejected(said, "Trying again.")
+            total = walk.total_count if page.total_count is None else page.total_count
+            if total is not None and (number - 1) * page.size >= total:
+                break
+            if total is not None or not walk.pages:
+                raise doubt
+        return replace(page, total_count=total)
 
     def _read_news(self) -> None:
         """Read the new end of the list, and save the news of each page."""

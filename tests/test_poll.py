@@ -1,10 +1,12 @@
 """The reader, the diff and the floor together, over a list in memory: what is told, and at what cost."""
 
+from dataclasses import replace
+
 import pytest
 
-from bot.errors import ForeignStateError, Stopped
+from bot.errors import ChanjingRejected, ForeignStateError, Stopped
 from bot.outbox import Greeting, TaskEnded
-from bot.task import Status, Task
+from bot.task import Page, Status, Task
 from tests.simulated import SimulatedClock
 from tests.worlds import DAY, START, Bot, MemoryStore, World
 
@@ -109,6 +111,77 @@ def test_in_no_order_at_all_the_end_of_a_task_is_told_when_the_budget_allows():
     for _ in range(6):
         bot.cycle()
     assert bot.told == [("a", Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("latest_first", [True, False])
+def test_of_two_answers_on_one_page_the_later_status_counts(latest_first):
+    world, bot = started()
+    world.add("a")
+
+    def twice(page):
+        older = tuple(replace(task, status=Status.GENERATING) for task in page.tasks if task.id == "a")
+        return replace(page, tasks=(*page.tasks, *older) if latest_first else (*older, *page.tasks))
+
+    world.answer = twice
+    bot.cycle()
+    assert bot.told == [("a", Status.SUCCEEDED)]
+
+
+def test_of_two_answers_on_two_pages_the_later_status_counts():
+    world, bot = started()
+    task = world.tasks[world.add("a")]
+    older = replace(task, status=Status.GENERATING)
+    world.answer = lambda page: replace(page, tasks=((older if page.number == 1 else task), *page.tasks[1:]))
+    bot.full_cycle()
+    assert bot.told == [("a", Status.SUCCEEDED)]
+
+
+def null(page: Page) -> Page:
+    return page if page.listed else replace(page, oddities=("page: the list is null",))
+
+
+def refused(page: Page) -> Page:
+    if page.listed:
+        return page
+    raise ChanjingRejected("list: code 40000.", code=40000)
+
+
+@pytest.mark.parametrize("end", [null, refused])
+@pytest.mark.parametrize("count", [lambda true: true, lambda true: None], ids=["counted", "not counted"])
+def test_a_list_may_end_in_null_or_in_a_refusal(end, count):
+    world = World()
+    world.answer, world.count = end, count
+    world.fill(20)
+    bot = Bot(world)
+    bot.cycle()
+    world.add("a")
+    bot.cycle()
+    assert bot.told == [("a", Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("end", [null, refused])
+def test_what_may_be_the_end_is_asked_for_again_where_no_count_says_so(end):
+    world = World()
+    world.count = lambda true: None
+    world.fill(30)
+
+    def passing(page):
+        return end(replace(page, tasks=(), listed=0)) if page.number == 2 and world.requests.count(2) < 3 else page
+
+    world.answer = passing
+    bot = Bot(world)
+    bot.cycle()
+    assert len(bot.store.state.tasks) == 30
+
+
+@pytest.mark.parametrize("end", [null, refused])
+def test_a_page_that_should_be_there_is_not_the_end(end):
+    world = World()
+    world.fill(30)
+    world.answer = lambda page: end(replace(page, tasks=(), listed=0)) if page.number == 2 else page
+    bot = Bot(world)
+    bot.cycle()
+    assert bot.store.state.baseline_at is None
 
 
 @pytest.mark.parametrize("order", SORTED)
@@ -270,6 +343,21 @@ def test_a_server_that_caps_the_page_size_is_followed_too(order):
     ids = world.fill(25, prefix="new")
     bot.cycle()
     assert sorted(bot.told) == sorted((task_id, Status.SUCCEEDED) for task_id in ids)
+
+
+def test_the_board_shows_what_was_not_listed_since_the_start():
+    world, bot = started()
+    world.add("new", Status.GENERATING)
+    bot.cycle()
+    shown = len(bot.boards)
+    world.fail_at = {len(world.requests)}
+    bot.restart()
+    bot.cycle()
+    assert len(bot.boards) == shown
+    world.fill(30)
+    world.answer = lambda page: replace(page, tasks=tuple(task for task in page.tasks if task.id != "new"))
+    bot.cycle()
+    assert bot.boards[-1] == ["new"]
 
 
 def test_a_single_poll_updates_the_board_as_well():

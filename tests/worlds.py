@@ -40,6 +40,7 @@ class World:
         self.count: Callable[[int], int | None] = lambda true: true
         self.fail_at: set[int] = set()  # numbers of requests, from 0, that get no answer
         self.before_answer: Callable[[int], None] = lambda number: None
+        self.answer: Callable[[Page], Page] = lambda page: page  # what becomes of a page on its way
         self.now: Callable[[], float] = lambda: START - DAY + len(self.ages)
         self.random = Random(seed)  # noqa: S311 - to shuffle with
 
@@ -82,7 +83,7 @@ class World:
         else:
             ids = self.listed()[at : at + size]
         tasks = tuple(self.tasks[task_id] for task_id in ids)
-        return Page(number, tasks, listed=len(tasks), size=asked, total_count=self.count(len(self.ages)))
+        return self.answer(Page(number, tasks, listed=len(tasks), size=asked, total_count=self.count(len(self.ages))))
 
 
 class MemoryStore(Store):
