@@ -65,9 +65,9 @@ class Board:
     def _put(self, message: Message) -> None:
         ts = self._store.state.boards.get(self._channel)
         if ts is None:
-            # Before a new one: perhaps it stands there, and only the state was lost, or the reply to its post.
+            # Before a new one: perhaps it stands there, and only the reply to its post was lost, or the state is older.
             since = f"{self._clock.now() - _LOST_FOR:.6f}"
-            ts = self._slack.find_board(self._channel, since)
+            ts = self._slack.find_board(self._channel, since, self._store.state.instance)
         if ts is not None:
             self._remember(ts)
             try:
@@ -79,7 +79,7 @@ class Board:
                 return
         # Somebody deleted it, or there never was one.
         self._remember(None)
-        self._remember(self._slack.post_board(self._channel, message))
+        self._remember(self._slack.post_board(self._channel, message, self._store.state.instance))
 
     def _remember(self, ts: str | None) -> None:
         boards = {channel: one for channel, one in self._store.state.boards.items() if channel != self._channel}

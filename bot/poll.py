@@ -175,8 +175,12 @@ class Poll:
             )
             if told:
                 notices, summarised = (*notices, told), told.subject.removeprefix("summary:")
-        owed = outbox.owe(state.outbox, notices, state.delivered) if notices else state.outbox
+        owed = outbox.owe(state.outbox, map(self._own, notices), state.delivered)
         self._store.save(replace(state, troubles=troubles, days=days, summarised=summarised, outbox=owed))
+
+    def _own(self, notice: Notice) -> Notice:
+        """Return *notice*, of which the bot itself is the subject, as one that no other bot in the channel owes."""
+        return replace(notice, subject=f"{notice.subject}:{self._store.state.instance}")
 
     def _fetch(self, number: int) -> Page:
         page = self._fetch_page(number, self._page_size())
@@ -374,7 +378,7 @@ class Poll:
         taken = first.taken(full, listing)
         greeting = Greeting(taken.watching, taken.noted, announcing=len(taken.announced))
         notices = [
-            Notice("greeting", int(now), "alerts", now, greeting),
+            self._own(Notice("greeting", 0, "alerts", now, greeting)),
             *(self._notice(task, None, now) for task in _oldest_first(taken.announced)),
         ]
         self._store.save(

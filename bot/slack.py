@@ -83,13 +83,13 @@ class SlackBot:
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
         return self._post(channel, message, metadata(ids))
 
-    def post_board(self, channel: str, message: Message) -> str:
-        """Post *message* as the board of *channel* and return its ts. Raise SlackError."""
-        return self._post(channel, message, {"event_type": _BOARD, "event_payload": {"board": channel}})
+    def post_board(self, channel: str, message: Message, owner: str) -> str:
+        """Post *message* as the board of *owner* in *channel* and return its ts. Raise SlackError."""
+        return self._post(channel, message, {"event_type": _BOARD, "event_payload": {"owner": owner}})
 
-    def find_board(self, channel: str, oldest: str) -> str | None:
-        """Return the ts of the newest board in *channel* since the ts *oldest*. Raise SlackError."""
-        boards = (m for m in self._history(channel, oldest) if _stamp(m).get("event_type") == _BOARD)
+    def find_board(self, channel: str, oldest: str, owner: str) -> str | None:
+        """Return the ts of *owner*'s newest board in *channel* since the ts *oldest*. Raise SlackError."""
+        boards = (message for message in self._history(channel, oldest) if _is_board(_stamp(message), owner))
         return next((str(message["ts"]) for message in boards if "ts" in message), None)
 
     def update(self, channel: str, ts: str, message: Message) -> None:
@@ -326,6 +326,11 @@ def _retry_after(headers: Mapping[str, Any]) -> float:
     except ValueError:
         return _RETRY_AFTER
     return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else _RETRY_AFTER
+
+
+def _is_board(stamp: Mapping[str, Any], owner: str) -> bool:
+    payload = stamp.get("event_payload")
+    return stamp.get("event_type") == _BOARD and isinstance(payload, dict) and payload.get("owner") == owner
 
 
 def _stamp(message: Any) -> Mapping[str, Any]:

@@ -31,12 +31,14 @@ VERSION = 1
 class State:
     """Everything the bot remembers.
 
-    `baseline_at` is when the first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts,
-    `delivered_count` counts all there ever were. `summarised` is the last day told of in a daily summary. `boards` are
+    `instance` tells this bot's own messages from those of another bot in the same channel. `baseline_at` is when the
+    first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts, `delivered_count` counts all
+    messages there ever were. `summarised` is the last day told of in a daily summary. `boards` are
     the ts of the boards, by channel.
     """
 
     version: int = VERSION
+    instance: str = ""
     baseline_at: float | None = None
     listing: Listing = field(default_factory=Listing)
     tasks: Mapping[str, Known] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from secrets import token_hex
 
 import httpx
 from structlog.typing import FilteringBoundLogger
@@ -61,7 +62,11 @@ def bot(
         stack.callback(lock.release)
         metrics = Metrics()
         loaded = state.load(path, lambda text: log.warning("state_recovered", detail=text))
-        loaded = replace(loaded, outbox=loaded.outbox.for_channels(routes(config).values()))
+        loaded = replace(
+            loaded,
+            instance=loaded.instance or token_hex(4),
+            outbox=loaded.outbox.for_channels(routes(config).values()),
+        )
         store = state.Store(path, loaded, metrics=metrics)
         store.write(loaded)
         vitals = Vitals(clock)

@@ -10,6 +10,7 @@ from bot.demo.slack import CHANNEL, SlackServer
 from bot.digest import render_board
 from bot.exchange import Exchange
 from bot.slack import SlackBot
+from bot.state import State
 from bot.task import Status, Task
 from tests.simulated import SimulatedClock
 from tests.worlds import MemoryStore
@@ -94,13 +95,16 @@ def test_it_survives_a_restart(room, slack):
     assert len(slack.messages) == 1
 
 
-def test_it_is_found_again_when_the_state_was_lost(room, slack):
+@pytest.mark.parametrize(("instance", "boards"), [("a", 1), ("b", 2)])
+def test_it_is_found_again_with_an_older_state_and_not_taken_for_that_of_another_bot(room, slack, instance, boards):
+    room.store = MemoryStore(State(instance="a"))
+    room.restart()
     room.show(RENDERING)
-    room.store = MemoryStore()
+    room.store = MemoryStore(State(instance=instance))
     room.restart()
     room.show(FURTHER)
-    assert len(slack.messages) == 1
-    assert "90%" in slack.messages[0].text
+    assert len(slack.messages) == boards
+    assert "90%" in slack.messages[-1].text
 
 
 def test_it_is_posted_anew_when_somebody_deleted_it(room, slack):

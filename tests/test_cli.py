@@ -323,6 +323,12 @@ def test_run_once_takes_note_greets_and_then_tells_what_ended(once, world, room)
     assert owed(room) == 0
 
 
+def test_two_bots_that_share_a_channel_do_not_take_each_others_greeting_for_their_own(once, world, room):
+    for _ in range(2):
+        assert [once(STATE_PATH=str(room / f"{name}.json")).code for name in "ab"] == [0, 0]
+    assert len(world.slack.messages) == 2
+
+
 def test_run_once_that_could_not_read_the_list_has_left_something_undone(once, world):
     world.chanjing.token = "another"
     ended = once()
