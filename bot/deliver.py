@@ -140,7 +140,7 @@ class Delivery:
                 state,
                 outbox=outbox,
                 delivered=box.with_receipts(state.delivered, receipts),
-                delivered_count=state.delivered_count + len(receipts),
+                delivered_count=state.delivered_count + sum(bool(receipt.subject) for receipt in receipts),
             )
         )
 
@@ -196,17 +196,16 @@ class Delivery:
         now, since = self._clock.now(), {notice.id: notice.since for notice in self._outbox.notices}
         outbox, receipts = box.delivered(self._outbox, channel, found, now)
         self._save(outbox, receipts)
-        for receipt in receipts:
+        ours = [receipt for receipt in receipts if receipt.subject]
+        for receipt in ours:
             self._metrics.notices_delivered.labels(receipt.role).inc()
-            if receipt.id in since:
-                self._metrics.notice_delay.observe(max(0.0, now - since[receipt.id]))
-            if not receipt.subject:
-                # Told by a copy that knew more than this state.
-                self._log.info("notice_found", id=receipt.id, channel=channel, ts=receipt.ts)
-                continue
+            self._metrics.notice_delay.observe(max(0.0, now - since[receipt.id]))
             self._log.info(
                 "notice_delivered", subject=receipt.subject, status=receipt.status, channel=channel, ts=receipt.ts
             )
+        if len(ours) < len(receipts):
+            # Told by a copy that knew more than this state, or by another bot.
+            self._log.info("notices_found", channel=channel, count=len(receipts) - len(ours))
 
     def _read_history(self, channel: str) -> None:
         """Read what was posted since the last receipt: by a copy that crashed, on another machine, after a backup.

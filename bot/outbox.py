@@ -293,9 +293,20 @@ def _ts(ts: str) -> tuple[int, str]:
 
 
 def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
-    """Return the receipts that are kept when *new* ones come."""
+    """Return the receipts that are kept when *new* ones come.
+
+    Those without a subject, found in a channel, are all kept: the state is older than they are, and tasks that the list
+    has still to show must not be told again. See `settled`.
+    """
     ids = {receipt.id for receipt in new}
-    return (*(receipt for receipt in receipts if receipt.id not in ids), *new)[-_RECEIPTS:]
+    receipts = (*(receipt for receipt in receipts if receipt.id not in ids), *new)
+    found = tuple(receipt for receipt in receipts if not receipt.subject)
+    return (*found, *tuple(receipt for receipt in receipts if receipt.subject)[-_RECEIPTS:])
+
+
+def settled(receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
+    """Return the receipts that are kept when the whole list has been read, so that each task in it is known."""
+    return receipts if len(receipts) <= _RECEIPTS else receipts[-_RECEIPTS:]
 
 
 def paused(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:

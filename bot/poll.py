@@ -324,7 +324,14 @@ class Poll:
             keep={notice.subject for notice in state.outbox.notices},
             now=now,
         )
-        self._store.save(replace(state, tasks=settled.tasks, listing=replace(listing, floor=settled.floor)))
+        self._store.save(
+            replace(
+                state,
+                tasks=settled.tasks,
+                listing=replace(listing, floor=settled.floor),
+                delivered=outbox.settled(state.delivered),
+            )
+        )
         self._log.debug("full_read_finished", tasks=len(full.met), pages=full.pages, order=listing.order)
         for task_id in settled.vanished:
             self._log.warning("task_vanished", task_id=task_id)

@@ -99,6 +99,23 @@ def test_a_state_from_before_a_message_finds_it_by_slacks_clock_and_repeats_noth
     world.check()
 
 
+def test_a_backup_from_before_many_messages_repeats_none_though_the_list_is_read_in_parts(world: World) -> None:
+    end_one(world)
+    world.settle()
+    earlier = world.disk.come_back("kill")
+    for number in range(700):
+        world.chanjing.put(f"b{number}", 20)
+        if number % 50 == 49:
+            world.settle()
+    for name, content in earlier.items():
+        world.disk.write(Path(name), content)
+    world.chanjing.null_pages = {9}
+    world.start()
+    world.run(7_200)
+    world.check()
+    assert len(world.state.delivered) == 500
+
+
 def test_a_look_that_is_answered_ends_the_growing_waits_of_those_that_were_not(world: World) -> None:
     end_one(world)
     world.slack.faults.extend(["lost_before"])
