@@ -114,7 +114,8 @@ class Delivery:
         """Return what comes next for *channel*, or None where nothing is owed to it."""
         destination = self._outbox.to(channel)
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        if not self._group(channel, now):
+        group = self._group(channel, now)
+        if not group:
             return _Step(monotonic, channel, "none", self._forget_mark) if destination.mark else None
         if wait := box.wait_of(destination, now):
             return _Step(monotonic + wait, channel, "postponed", self._post)
@@ -127,7 +128,11 @@ class Delivery:
         if mark and channel not in self._route.values():
             # Nothing goes to this channel any more: what was not posted there goes where its role leads now.
             return _Step(monotonic, channel, "none", self._forget_mark)
-        return _Step(self._posted.get(channel, -_DAY) + self._pace, channel, "pace", self._post)
+        wait, attempts = self._pace, max(notice.attempts for notice in group)
+        if mark and mark.absent and attempts > 1:
+            # Perhaps the history never shows what is looked for there: then this must not become a flood.
+            wait = self._settle + box.backoff(attempts - 2)
+        return _Step(self._posted.get(channel, -_DAY) + wait, channel, "pace", self._post)
 
     @property
     def _outbox(self) -> Outbox:

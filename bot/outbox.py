@@ -298,8 +298,10 @@ def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tu
     Those without a subject, found in a channel, are all kept: the state is older than they are, and tasks that the list
     has still to show must not be told again. See `settled`.
     """
-    ids = {receipt.id for receipt in new}
-    receipts = (*(receipt for receipt in receipts if receipt.id not in ids), *new)
+    ids = {receipt.id for receipt in new if receipt.subject}
+    receipts = tuple(receipt for receipt in receipts if receipt.id not in ids)
+    known = {receipt.id for receipt in receipts}
+    receipts += tuple(receipt for receipt in new if receipt.id not in known)
     found = tuple(receipt for receipt in receipts if not receipt.subject)
     return (*found, *tuple(receipt for receipt in receipts if receipt.subject)[-_RECEIPTS:])
 

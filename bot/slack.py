@@ -8,6 +8,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from html import unescape
 from typing import Any, NoReturn, Protocol
@@ -73,14 +74,29 @@ class Slack(Protocol):
         """Return the ts of the newest message in *channel* ("": there is none). Raise SlackError as `look` does."""
 
 
+@dataclass(slots=True)
+class _Reading:
+    """How far a look into a history since the ts `oldest` has come; `cursor` leads to the next page (None: the first).
+
+    A busy channel can hold more pages than a rate limit lets through at once.
+    """
+
+    oldest: str
+    cursor: str | None = None
+    found: dict[str, str] = field(default_factory=dict)
+
+
 class SlackBot:
     """Slack with a bot token."""
 
     def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
         self._client = _Web(token, base_url, exchange)
         self._ask = partial(_ask, secrets=(token,))
+        self._readings: dict[str, _Reading] = {}  # channel → a look that was cut short
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        # A look for this message must not go on where an earlier one, which could not meet it, was cut short.
+        self._readings.pop(channel, None)
         return self._post(channel, message, metadata(ids))
 
     def post_board(self, channel: str, message: Message, owner: str) -> str:
@@ -89,7 +105,8 @@ class SlackBot:
 
     def find_board(self, channel: str, oldest: str, owner: str) -> str | None:
         """Return the ts of *owner*'s newest board in *channel* since the ts *oldest*. Raise SlackError."""
-        boards = (message for message in self._history(channel, oldest) if _is_board(_stamp(message), owner))
+        listed = (message for messages, _ in self._history(channel, oldest) for message in messages)
+        boards = (message for message in listed if _is_board(_stamp(message), owner))
         return next((str(message["ts"]) for message in boards if "ts" in message), None)
 
     def update(self, channel: str, ts: str, message: Message) -> None:
@@ -118,11 +135,25 @@ class SlackBot:
         return ts
 
     def look(self, channel: str, oldest: str) -> Mapping[str, str]:
-        return {id_: ts for message in self._history(channel, oldest) for id_, ts in _stamps(message)}
+        """Return what `Slack.look` says. One that was cut short, as by a rate limit, goes on where it stood."""
+        reading = self._readings.get(channel)
+        if reading is None or float(reading.oldest) > float(oldest):
+            reading = self._readings[channel] = _Reading(oldest)
+        try:
+            for messages, following in self._history(channel, reading.oldest, reading.cursor):
+                reading.found |= {id_: ts for message in messages for id_, ts in _stamps(message)}
+                reading.cursor = following
+        except DestinationRefused as error:
+            del self._readings[channel]
+            if error.reason == "invalid_cursor":  # it has expired meanwhile: once more from the beginning
+                raise OutcomeUnknown(str(error), reason=error.reason) from None
+            raise
+        del self._readings[channel]
+        return reading.found
 
     def newest(self, channel: str) -> str:
-        first: Any = next(self._history(channel, "0", limit=1), {})
-        return str(first.get("ts", "")) if isinstance(first, dict) else ""
+        messages, _ = next(self._history(channel, "0", limit=1))
+        return str(messages[0].get("ts", "")) if messages and isinstance(messages[0], dict) else ""
 
     def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
         """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
@@ -133,8 +164,10 @@ class SlackBot:
         answer, headers = self._ask("auth.test", self._client.auth_test)
         return answer, {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
-    def _history(self, channel: str, oldest: str, *, limit: int = _HISTORY_PAGE) -> Iterator[Any]:
-        cursor: str | None = None
+    def _history(
+        self, channel: str, oldest: str, cursor: str | None = None, *, limit: int = _HISTORY_PAGE
+    ) -> Iterator[tuple[list[Any], str | None]]:
+        """Yield the pages of the history from *cursor* on, newest first, each with the cursor of the next."""
         seen: set[str] = set()
         while True:
             page = partial(
@@ -149,10 +182,10 @@ class SlackBot:
             messages, more = answer.get("messages"), answer.get("response_metadata")
             if not isinstance(messages, list):
                 raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
-            yield from messages
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if cursor in seen or (not cursor and answer.get("has_more")):
                 raise OutcomeUnknown("conversations.history: Slack has more, and no way to it.", reason="no_cursor")
+            yield messages, cursor
             if not cursor:
                 return
             seen.add(cursor)

@@ -413,6 +413,37 @@ def test_a_history_of_several_pages_is_read_to_its_end(bot, server):
     assert {(one["oldest"], one["include_all_metadata"]) for one in asked} == {("1.5", "1")}
 
 
+FIRST = {"messages": [stamped("a", "5.0")], "has_more": True, "response_metadata": {"next_cursor": "to-2"}}
+LAST = {"messages": [stamped("b", "3.0")], "has_more": False}
+LIMITED = {"ok": False, "error": "ratelimited"}
+
+
+@pytest.mark.parametrize("cut_short", [LIMITED, {"messages": None}], ids=["rate limit", "half an answer"])
+@pytest.mark.parametrize("since", ["1.5", "2.5"])
+def test_a_look_that_was_cut_short_goes_on_where_it_stood(bot, server, cut_short, since):
+    server.intercept = pages(FIRST, cut_short, LAST, FIRST, LAST)
+    error_of(lambda: bot.look(CHANNEL, "1.5"))
+    assert bot.look(CHANNEL, since) == {"a": "5.0", "b": "3.0"}
+    assert [arguments(call).get("cursor") for call in server.calls] == [None, "to-2", "to-2"]
+    assert bot.look(CHANNEL, since) == {"a": "5.0", "b": "3.0"}
+
+
+def test_a_look_begins_anew_after_a_post_further_back_or_where_its_cursor_has_expired(bot, server):
+    server.intercept = pages(
+        *(FIRST, LIMITED, {"channel": CHANNEL, "ts": "6.0"}),
+        *(FIRST, LIMITED),
+        *(FIRST, {"ok": False, "error": "invalid_cursor"}),
+        *(FIRST, LAST),
+    )
+    error_of(lambda: bot.look(CHANNEL, "1.5"))
+    bot.post(CHANNEL, MESSAGE, IDS)
+    assert type(error_of(lambda: bot.look(CHANNEL, "1.5"))) is RateLimited
+    assert type(error_of(lambda: bot.look(CHANNEL, "0.5"))) is OutcomeUnknown
+    assert bot.look(CHANNEL, "1.5") == {"a": "5.0", "b": "3.0"}
+    looks = [arguments(call) for call in server.calls if call.path.endswith("conversations.history")]
+    assert [one.get("cursor") for one in looks] == [None, "to-2"] * 4
+
+
 @pytest.mark.parametrize(
     "last",
     [

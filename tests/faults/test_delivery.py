@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import DestinationRefused, RateLimited
-from bot.outbox import LOOKS, Destination, Mark, Outbox, delivered, paused
+from bot.outbox import LOOKS
 from tests.faults.world import SETTLE, World
 
 
@@ -135,19 +134,9 @@ def test_a_history_that_never_answers_does_not_keep_the_first_message_from_being
     world.check()
 
 
-def test_a_channel_that_is_no_longer_used_is_forgotten_unless_something_there_is_in_doubt() -> None:
-    mark = Mark(("1",), 0.0, "")
-    outbox = Outbox((), {"used": Destination(), "doubtful": Destination(mark=mark), "left": Destination(refused="x")})
-    assert set(outbox.for_channels(["used"]).destinations) == {"used", "doubtful"}
-
-
-def test_receipts_found_in_a_history_are_kept_in_the_order_in_which_they_were_posted() -> None:
-    found = {"b": "1750000002.000000", "a": "1750000001.000000"}  # a history is newest first
-    _, receipts = delivered(Outbox(), "C1", found, 0.0)
-    assert [receipt.id for receipt in receipts] == ["a", "b"]
-
-
-def test_a_rate_limit_does_not_say_that_a_refusal_was_mended() -> None:
-    outbox = paused(Outbox(), "C1", DestinationRefused("is_archived", reason="is_archived"), 0.0)
-    outbox = paused(outbox, "C1", RateLimited("ratelimited", reason="ratelimited", retry_after=1.0), 0.0)
-    assert outbox.to("C1").refused == "is_archived"
+def test_a_history_that_never_shows_our_messages_makes_no_flood(world: World) -> None:
+    end_one(world)
+    world.slack.faults.extend(["lost_after"] * 1_000)
+    world.slack.lag = 1e9
+    world.run(3_600)
+    assert 10 <= len(world.slack.posts) <= 20
