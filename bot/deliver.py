@@ -21,7 +21,8 @@ from bot.clock import Clock
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.metrics import Metrics
 from bot.outbox import Mark, Notice, Outbox, Role
-from bot.slack import WEBHOOK, Slack, stops_every_call
+from bot.slack import Slack
+from bot.slack_call import WEBHOOK, stops_every_call
 from bot.state import Store
 
 _DAY = 86_400.0

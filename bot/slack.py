@@ -1,50 +1,20 @@
-"""One call to Slack: post, update, look for → receipt or a classified error.
-
-slack_sdk shapes the calls; its transport is replaced by ours, because it follows redirects with the token, does not
-bound a dripping reply, and retries. What an outcome means is decided in one place, `_classify`.
-"""
+"""Slack: post, update, look for → receipt or a classified error."""
 
 import contextlib
-import logging
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from html import unescape
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
-from urllib.request import Request
-
-import httpx
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web import SlackResponse, WebClient
-from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from bot.blocks import Message
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
-from bot.exchange import Answer, Exchange, plain
+from bot.exchange import Exchange
 from bot.metrics import Metrics
 from bot.outbox import EVENT_TYPE, metadata
-from bot.remedies import TOKEN_REFUSALS, slack_remedy
+from bot.slack_call import WEBHOOK, Web, Webhook, ask
 
 _BOARD = "lipsync_board"
-WEBHOOK = "webhook"  # stands for the channel where an incoming webhook leads, and for what is called and refuses
-
-_RATE_LIMITS = {"ratelimited", "rate_limited", "message_limit_exceeded"}
-_DOUBTFUL = {"fatal_error", "internal_error", "service_unavailable", "request_timeout"}
-_PAYLOAD = {
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "no_text",
-    "metadata_too_large",
-    "invalid_metadata_format",
-}
-_WEBHOOK_MANUAL = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors"
-_NO_CONNECTION = "no_connection"
-_RETRY_AFTER = 30.0  # seconds, where Slack does not say
-_LONGEST_RETRY_AFTER = 300.0
 _HISTORY_PAGE = 200
 _OUTCOMES: Mapping[type[SlackError], str] = {
     RateLimited: "rate_limited",
@@ -52,7 +22,6 @@ _OUTCOMES: Mapping[type[SlackError], str] = {
     DestinationRefused: "refused",
     OutcomeUnknown: "unknown",
 }
-_CODE = re.compile(r"[a-z0-9_]+")
 
 
 class Slack(Protocol):
@@ -90,8 +59,8 @@ class SlackBot:
     """Slack with a bot token."""
 
     def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
-        self._client = _Web(token, base_url, exchange)
-        self._ask = partial(_ask, secrets=(token,))
+        self._client = Web(token, base_url, exchange)
+        self._ask = partial(ask, secrets=(token,))
         self._readings: dict[str, _Reading] = {}  # channel → a look that was cut short
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
@@ -195,8 +164,8 @@ class SlackWebhook:
     """Slack with an incoming webhook: no ts and no history, so at least once."""
 
     def __init__(self, url: str, exchange: Exchange) -> None:
-        self._client = _Webhook(url, exchange)
-        self._ask = partial(_ask, secrets=(url, urlsplit(url).path))
+        self._client = Webhook(url, exchange)
+        self._ask = partial(ask, secrets=(url, urlsplit(url).path))
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
         del channel  # the webhook leads to one
@@ -243,122 +212,6 @@ class CountedSlack:
             raise
         finally:
             self._calls.labels(method, outcome).inc()
-
-
-class _Web(WebClient):
-    """slack_sdk's client on our transport."""
-
-    def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
-        super().__init__(token=token, base_url=base_url, retry_handlers=[], logger=_silent())
-        self._exchange = exchange
-
-    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        answer = _send(self._exchange, url, req)
-        return {"status": answer.status, "headers": dict(answer.headers), "body": _text(answer)}
-
-
-class _Webhook(WebhookClient):
-    """slack_sdk's webhook client on our transport."""
-
-    def __init__(self, url: str, exchange: Exchange) -> None:
-        super().__init__(url, retry_handlers=[], logger=_silent())
-        self._exchange = exchange
-
-    def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
-        answer = _send(self._exchange, url, req)
-        return WebhookResponse(url=url, status_code=answer.status, body=_text(answer), headers=dict(answer.headers))
-
-
-def _silent() -> logging.Logger:
-    # slack_sdk logs the webhook's URL and whole messages at debug. What matters is raised, so nobody listens to this.
-    return logging.Logger("slack_sdk", level=logging.CRITICAL + 1)  # noqa: LOG001 - apart from the tree of loggers
-
-
-def _send(exchange: Exchange, url: str, request: Request) -> Answer:
-    content = request.data if isinstance(request.data, bytes) else b""
-    return exchange.send(url, headers=dict(request.header_items()), content=content)
-
-
-def _text(answer: Answer) -> str:
-    # A gateway's page may be in any encoding; its status counts all the same.
-    return answer.body.decode("utf-8", "replace")
-
-
-def _ask(
-    method: str, call: Callable[[], SlackResponse | WebhookResponse], *, secrets: tuple[str, ...]
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the JSON object that Slack answered with ok (a webhook: an empty one), and headers.
-
-    Raise SlackError; its text never holds one of *secrets*.
-    """
-    try:
-        response = call()
-    except SlackApiError as error:
-        raise _classify(method, error.response, secrets) from None
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-        text = f"{method}: no connection to Slack: {plain(error, secrets)}. Check the network and slack.base_url."
-        raise DestinationRefused(text, reason=_NO_CONNECTION, mendable=False) from None
-    except Exception as error:  # noqa: BLE001 - whatever it was, the message may have been posted
-        reason = type(error).__name__
-        raise OutcomeUnknown(f"{method}: {reason}: {plain(error, secrets)}", reason=reason) from None
-    if isinstance(response, SlackResponse):
-        return (response.data if isinstance(response.data, dict) else {}), response.headers
-    if response.status_code != httpx.codes.OK or response.body.strip() != "ok":
-        raise _classify(method, response, secrets)
-    return {}, response.headers
-
-
-def _classify(method: str, response: SlackResponse | WebhookResponse, secrets: tuple[str, ...]) -> SlackError:
-    """Return what an answer other than success means, by the caller's next step.
-
-    Only what Slack says in its own words is certain: a gateway's page may stand before a message that was posted.
-    """
-    status = response.status_code
-    if isinstance(response, SlackResponse):
-        data = response.data if isinstance(response.data, dict) else {}
-        certain = status == httpx.codes.OK and data.get("ok") is False
-        word = str(data.get("error", ""))
-    else:
-        data, certain, word = {}, False, response.body.strip()
-    reason = word if _CODE.fullmatch(word) else f"http_{status}"
-    said = f"{method}: {reason}"
-    if status == httpx.codes.TOO_MANY_REQUESTS or reason in _RATE_LIMITS:
-        return RateLimited(said, reason=reason, retry_after=_retry_after(response.headers))
-    refused = httpx.codes.is_client_error(status) and status != httpx.codes.REQUEST_TIMEOUT
-    if reason in _DOUBTFUL or not (refused or (certain and _CODE.fullmatch(word))):
-        return OutcomeUnknown(f"{said}: it is not known whether Slack did it", reason=reason)
-    if reason in _PAYLOAD:
-        return PayloadRefused(f"{said}: {plain(_details(data), secrets)}", reason=reason)
-    needed = f" (needed: {plain(data['needed'], secrets)})" if isinstance(data.get("needed"), str) else ""
-    return DestinationRefused(f"{said}{needed}. {_remedy(method, reason)}", reason=reason)
-
-
-def _remedy(method: str, reason: str) -> str:
-    if reason.startswith("http_"):
-        return "It is not Slack that answers so: check slack.base_url, and whether a proxy stands between."
-    if remedy := slack_remedy(reason):
-        return unescape(remedy.say("en"))
-    manual = _WEBHOOK_MANUAL if method == WEBHOOK else f"https://docs.slack.dev/reference/methods/{method}#errors"
-    return f"See {manual} for what it means."
-
-
-def stops_every_call(reason: str) -> bool:
-    """Tell whether no other call will fare better until *reason* is mended: the token or the way to Slack."""
-    return reason in TOKEN_REFUSALS or reason == _NO_CONNECTION
-
-
-def _details(data: Mapping[str, Any]) -> str:
-    errors = data.get("errors")
-    return "; ".join(map(str, errors)) if isinstance(errors, list) else "what the message holds is refused"
-
-
-def _retry_after(headers: Mapping[str, Any]) -> float:
-    told = {str(name).lower(): value for name, value in headers.items()}.get("retry-after")
-    try:
-        seconds = float(str(told))
-    except ValueError:
-        return _RETRY_AFTER
-    return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else _RETRY_AFTER
 
 
 def _is_board(stamp: Mapping[str, Any], owner: str) -> bool:

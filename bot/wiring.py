@@ -26,7 +26,8 @@ from bot.poll import Poll, Settings
 from bot.progress import Shown
 from bot.report import patience
 from bot.secret import read_secret
-from bot.slack import WEBHOOK, CountedSlack, Slack, SlackBot, SlackWebhook
+from bot.slack import CountedSlack, Slack, SlackBot, SlackWebhook
+from bot.slack_call import WEBHOOK
 from bot.task import Task
 from bot.token import FileToken, GivenToken, MintedToken, TokenSource
 

@@ -15,7 +15,8 @@ from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.exchange import Exchange
-from bot.slack import WEBHOOK, SlackBot, SlackWebhook, stops_every_call
+from bot.slack import SlackBot, SlackWebhook
+from bot.slack_call import WEBHOOK, stops_every_call
 
 TOKEN = "xoxb-1-T0p/s3cret+="
 MESSAGE = Message(":white_check_mark: ready", ({"type": "section", "text": {"type": "mrkdwn", "text": "ready"}},))
