@@ -9,7 +9,7 @@
 The first run is a full read, all or nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,14 +17,14 @@ from structlog.typing import FilteringBoundLogger
 
 from bot import diff, outbox, summary, trouble
 from bot.baseline import Baseline
-from bot.chanjing import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.deliver import Delivery
 from bot.diff import Known
-from bot.errors import ChanjingError, ChanjingRejected, ForeignStateError
+from bot.errors import ChanjingError, ForeignStateError
 from bot.listing import Budget, FullRead, Listing, Read
 from bot.metrics import Metrics
 from bot.outbox import Greeting, Notice, Role, TaskEnded
+from bot.pages import Pages
 from bot.progress import Shown
 from bot.state import Store
 from bot.task import Page, Status, Task, is_final
@@ -33,10 +33,6 @@ _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace
 _AWAY = 900.0  # seconds without a good poll from which on we say that we were away
 _SHARE = 5.0  # seconds that deliveries get at least, however long the poll before them took
 _DAY = 86_400.0
-# Seconds to wait before each time that a page is asked for of which it is not known whether the list ends before it.
-# Also the first time: between two pages a long walk ends when the program is asked to.
-_BEFORE_IT_ENDS = (0.0, 2.0, 5.0, 10.0)
-_ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,6 @@ class Poll:
         show_board: Callable[[Sequence[Task]], None] | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        self._fetch_page = fetch
         self._delivery = delivery
         self._store = store
         self._clock = clock
@@ -90,7 +85,8 @@ class Poll:
         self._last_good = last_alive  # Unix seconds
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
-        self._odd: set[tuple[str, str]] = set()  # (code of the trouble, what was odd)
+        size = store.state.listing.page_size or settings.page_size
+        self._pages = Pages(fetch, clock, log, size=size, fetched=self._fetched)
 
     def cycle(self) -> None:
         """Poll, deliver, and go on with a full read, until the next poll is due.
@@ -154,17 +150,19 @@ class Poll:
         return failure
 
     def _observe(self, error: ChanjingError | ForeignStateError | None) -> None:
-        """Save what the bot has to say of itself: its trouble, and the summary of the day."""
+        """Save what the bot has to say of itself: its trouble, and the summary of the day; and what the list takes."""
         state, now = self._store.state, self._clock.now()
-        watching = self._watching()
+        watching, listing = self._watching(), state.listing
+        if self._pages.size != self._settings.page_size:
+            listing = replace(listing, page_size=self._pages.size)
         ailing = trouble.ailments(
             error,
             stuck=(task_id for task_id, known in watching.items() if known.age(now) > self._settings.stuck_after),
             vanished=self._vanished,
             destinations=state.outbox.destinations,
             alerts_channel=self._settings.alerts_channel,
-            page_size=state.listing.page_size,
-            odd=self._odd,
+            page_size=listing.page_size,
+            odd=self._pages.odd,
         )
         troubles, notices = trouble.observe(state.troubles, ailing, now)
         days, summarised = state.days, state.summarised
@@ -176,19 +174,18 @@ class Poll:
             if told:
                 notices, summarised = (*notices, told), told.subject.removeprefix("summary:")
         owed = outbox.owe(state.outbox, map(self._own, notices), state.delivered)
-        self._store.save(replace(state, troubles=troubles, days=days, summarised=summarised, outbox=owed))
+        self._store.save(
+            replace(state, listing=listing, troubles=troubles, days=days, summarised=summarised, outbox=owed)
+        )
 
     def _own(self, notice: Notice) -> Notice:
         """Return *notice*, of which the bot itself is the subject, as one that no other bot in the channel owes."""
         return replace(notice, subject=f"{notice.subject}:{self._store.state.instance}")
 
-    def _fetch(self, number: int) -> Page:
-        page = self._fetch_page(number, self._page_size())
+    def _fetched(self, page: Page) -> None:
         self._beat()
-        self._report(page)
         if self._show_board:
             self._latest |= {task.id: task for task in page.tasks if not is_final(task.status)}
-        return page
 
     def _update_board(self) -> None:
         """Show what is rendering, unless there is something to deliver: notices go first."""
@@ -200,49 +197,6 @@ class Poll:
                 for task_id, known in watching.items()
             }
             self._show_board(list(self._latest.values()))
-
-    def _page_size(self) -> int:
-        return self._store.state.listing.page_size or self._settings.page_size
-
-    def _walk(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
-        """Yield each page that *walk* asks for, and the tasks on it that are new to the walk, or have risen."""
-        while walk.next is not None:
-            try:
-                page = self._page(walk, walk.next)
-            except ChanjingRejected as error:
-                if walk.pages or not may_be_page_size(error, self._page_size()):
-                    raise
-                self._log.warning("page_size_refused", asked=self._page_size(), used_from_now_on=DOCUMENTED_PAGE_SIZE)
-                listing = replace(self._store.state.listing, page_size=DOCUMENTED_PAGE_SIZE)
-                self._store.save(replace(self._store.state, listing=listing))
-                continue
-            yield page, walk.add(page)
-
-    def _page(self, walk: Read | FullRead, number: int) -> Page:
-        """Return page *number*, an empty one where the list has ended before it, in whatever way that is said.
-
-        Raise ChanjingError, also where there is no list and it is not known that there should be none: it is no empty
-        page, which would be the end of the list, and what stands there would not be looked for.
-        """
-        for wait in _BEFORE_IT_ENDS:
-            self._clock.wait(wait)
-            try:
-                page = self._fetch(number)
-            except ChanjingRejected as error:
-                if not walk.pages or error.code != BAD_PARAMETERS:
-                    raise
-                page, doubt = Page(number, (), listed=0, size=self._page_size(), total_count=None), error
-            else:
-                if page.listed or not page.oddities:
-                    return page
-                said = f"list: {page.oddities[0]}, so it is not known what there is."
-                doubt = ChanjingRejected(said, "Trying again.")
-            total = walk.total_count if page.total_count is None else page.total_count
-            if total is not None and (number - 1) * page.size >= total:
-                break
-            if total is not None or not walk.pages:
-                raise doubt
-        return replace(page, total_count=total)
 
     def _read_news(self) -> None:
         """Read the new end of the list, and save the news of each page."""
@@ -265,7 +219,7 @@ class Poll:
         pending: list[Task] = []
         places: dict[str, int] = {}
         try:
-            for page, new in self._walk(read):
+            for page, new in self._pages.of(read):
                 pending += new
                 places |= state.listing.places(page)
                 if not read.withheld:
@@ -290,7 +244,7 @@ class Poll:
             self._full = FullRead(self._store.state.listing, self._store.state.tasks, now=self._clock.now())
             self._log.debug("full_read_started")
         full = self._full
-        for _, new in self._walk(full):
+        for _, new in self._pages.of(full):
             state, listing = self._store.state, self._store.state.listing
             if listing.total_count is not None:
                 now = self._clock.now()
@@ -308,13 +262,13 @@ class Poll:
             return self._ours
         state, now = self._store.state, self._clock.now()
         since = now - state.listing.full_read_at
-        due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._page_size()
+        due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._pages.size
         return state.baseline_at is not None and due
 
     def _settle(self, full: FullRead) -> None:
         """Save what a full read leaves, after all its news has been saved."""
         state, now = self._store.state, self._clock.now()
-        listing = full.outcome(state.listing, asked=self._page_size(), now=now)
+        listing = full.outcome(state.listing, asked=self._pages.size, now=now)
         settled = diff.settle(
             diff.placed(state.tasks, full.places(listing)),
             full.met,
@@ -375,13 +329,13 @@ class Poll:
         full = FullRead(self._store.state.listing, {}, now=began)
         first = Baseline(announce=settings.first_run == "announce", retention=settings.retention, now=began)
         try:
-            for _, new in self._walk(full):
+            for _, new in self._pages.of(full):
                 first.add(new, newest=full.newest)
                 self._progress(len(full.met), full.total_count, done=False)
         finally:
             self._progress(len(full.met), full.total_count, done=True)
         state, now = self._store.state, self._clock.now()
-        listing = full.outcome(state.listing, asked=self._page_size(), now=now)
+        listing = full.outcome(state.listing, asked=self._pages.size, now=now)
         taken = first.taken(full, listing)
         greeting = Greeting(taken.watching, taken.noted, announcing=len(taken.announced))
         notices = [
@@ -406,18 +360,6 @@ class Poll:
             self._watched = (tasks, {task_id: known for task_id, known in tasks.items() if known.watched})
             self._vanished = tuple(task_id for task_id, known in tasks.items() if known.vanished)
         return self._watched[1]
-
-    def _report(self, page: Page) -> None:
-        """Log what is odd about *page*, each kind once."""
-        unknown = {task.status for task in page.tasks} - set(Status)
-        odd = [
-            *(("malformed_items", oddity.partition(": ")[2]) for oddity in page.oddities),
-            *(("unknown_status", str(status)) for status in unknown),
-        ]
-        for code, what in odd:
-            if (code, what) not in self._odd and len(self._odd) < _ODDITIES:
-                self._odd.add((code, what))
-                self._log.warning("answer_odd", code=code, detail=what, page=page.number)
 
 
 def _oldest_first(tasks: Iterable[Task]) -> list[Task]:

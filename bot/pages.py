@@ -1,0 +1,97 @@
+"""The pages that a walk over the list asks for, however Chanjing answers: smaller ones, odd ones, and the end."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from structlog.typing import FilteringBoundLogger
+
+from bot.chanjing import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
+from bot.clock import Clock
+from bot.errors import ChanjingRejected
+from bot.listing import FullRead, Read
+from bot.task import Page, Status, Task
+
+# Seconds to wait before each time that a page is asked for of which it is not known whether the list ends before it.
+# Also the first time: between two pages a long walk ends when the program is asked to.
+_BEFORE_IT_ENDS = (0.0, 2.0, 5.0, 10.0)
+_ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
+
+
+class Pages:
+    """Fetches pages. `size` is what the list was found to take; `odd` are (code of the trouble, what was odd)."""
+
+    def __init__(
+        self,
+        fetch: Callable[[int, int], Page],
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *,
+        size: int,
+        fetched: Callable[[Page], None],
+    ) -> None:
+        self._fetch_page = fetch
+        self._clock = clock
+        self._log = log
+        self._fetched = fetched
+        self.size = size
+        self.odd: set[tuple[str, str]] = set()
+
+    def of(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
+        """Yield each page that *walk* asks for, and the tasks on it that are new to the walk or have risen.
+
+        Raise ChanjingError, or Stopped.
+        """
+        while walk.next is not None:
+            try:
+                page = self._page(walk, walk.next)
+            except ChanjingRejected as error:
+                if walk.pages or not may_be_page_size(error, self.size):
+                    raise
+                self._log.warning("page_size_refused", asked=self.size, used_from_now_on=DOCUMENTED_PAGE_SIZE)
+                self.size = DOCUMENTED_PAGE_SIZE
+                continue
+            yield page, walk.add(page)
+
+    def _page(self, walk: Read | FullRead, number: int) -> Page:
+        """Return page *number*, an empty one where the list has ended before it, in whatever way that is said.
+
+        Raise ChanjingError, also where there is no list and it is not known that there should be none: it is no empty
+        page, which would be the end of the list, and what stands there would not be looked for.
+        """
+        for wait in _BEFORE_IT_ENDS:
+            self._clock.wait(wait)
+            try:
+                page = self._fetch(number)
+            except ChanjingRejected as error:
+                if not walk.pages or error.code != BAD_PARAMETERS:
+                    raise
+                page, doubt = Page(number, (), listed=0, size=self.size, total_count=None), error
+            else:
+                if page.listed or not page.oddities:
+                    return page
+                said = f"list: {page.oddities[0]}, so it is not known what there is."
+                doubt = ChanjingRejected(said, "Trying again.")
+            total = walk.total_count if page.total_count is None else page.total_count
+            if total is not None and (number - 1) * page.size >= total:
+                break
+            if total is not None or not walk.pages:
+                raise doubt
+        return replace(page, total_count=total)
+
+    def _fetch(self, number: int) -> Page:
+        page = self._fetch_page(number, self.size)
+        self._fetched(page)
+        self._report(page)
+        return page
+
+    def _report(self, page: Page) -> None:
+        """Log what is odd about *page*, each kind once."""
+        unknown = {task.status for task in page.tasks} - set(Status)
+        found = [
+            *(("malformed_items", oddity.partition(": ")[2]) for oddity in page.oddities),
+            *(("unknown_status", str(status)) for status in unknown),
+        ]
+        for code, what in found:
+            if (code, what) not in self.odd and len(self.odd) < _ODDITIES:
+                self.odd.add((code, what))
+                self._log.warning("answer_odd", code=code, detail=what, page=page.number)
