@@ -1,7 +1,9 @@
 """Commands → wiring → exit codes; nothing else."""
 
+import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -78,8 +80,9 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
-    for line in str(error).splitlines():
-        typer.echo(f"lipsync-bot: {line}", err=True)
+    with contextlib.suppress(OSError):  # the exit code says it too
+        for line in str(error).splitlines():
+            typer.echo(f"lipsync-bot: {line}", err=True)
     sys.exit(code)
 
 
@@ -98,6 +101,9 @@ def _common(
 ) -> None:
     del version  # told already
     context.obj = config
+    if context.invoked_subcommand != "run":
+        # Only `run` waits for them; the others end as any program does.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
 
 def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -122,14 +128,15 @@ def run(
     from bot.clock import SystemClock
     from bot.config import load
 
-    settings = load(config or context.obj, os.environ)
     stop = threading.Event()
     daemon.end_on_signals(stop)
+    settings = load(config or context.obj, os.environ)
     clock = SystemClock(stop)
     logger = log.make(settings.log.level, settings.log.format)
     with wiring.bot(
         settings, clock, logger, progress=progress.shown(logger, clock, sys.stderr), listen=not once
     ) as bot:
+        clock.wait(0.0)  # asked to end already?
         if not once:
             logger.info("started", state=str(settings.state.path))
             daemon.Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
