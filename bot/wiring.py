@@ -1,6 +1,7 @@
 """Config → the parts, put together."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,8 @@ from bot.secret import read_secret
 from bot.slack import WEBHOOK, CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.task import Task
 from bot.token import FileToken, GivenToken, MintedToken, TokenSource
+
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 MakeClient = Callable[[float], httpx.Client]  # given a timeout in seconds
 
@@ -162,15 +165,36 @@ def _poll(
 
 @contextlib.contextmanager
 def http(*, trust_env: bool = True) -> Iterator[MakeClient]:
-    """Yield what makes HTTP clients, given a timeout in seconds. They share one TLS context: each costs 40 ms."""
-    context = httpx.create_ssl_context(trust_env=trust_env)
+    """Yield what makes HTTP clients, given a timeout in seconds. They share one TLS context: each costs 40 ms.
+
+    What they take from the environment cannot always be used: raise ConfigError, which names the variables.
+    """
+    try:
+        context = httpx.create_ssl_context(trust_env=trust_env)
+    except OSError:
+        name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
+        text = f"{name}: must name certificates that can be read, in PEM format."
+        raise ConfigError(text) from None
     with contextlib.ExitStack() as stack:
 
         def make(timeout: float) -> httpx.Client:
-            client = httpx.Client(verify=context, trust_env=trust_env, timeout=timeout, follow_redirects=False)
+            try:
+                client = httpx.Client(verify=context, trust_env=trust_env, timeout=timeout, follow_redirects=False)
+            except ImportError:
+                text = f"{_proxies()}: a SOCKS proxy needs one more library: pip install socksio"
+                raise ConfigError(text) from None
+            except (ValueError, httpx.InvalidURL):
+                # What is wrong with it is not told: a proxy's URL may hold a password.
+                text = f"{_proxies()}: cannot be used. A proxy is written like http://proxy.example.com:8080"
+                raise ConfigError(text) from None
             return stack.enter_context(client)
 
         yield make
+
+
+def _proxies() -> str:
+    """Return the names of the variables that are set about proxies."""
+    return ", ".join(one for name in _PROXIES for one in (name, name.lower()) if os.environ.get(one))
 
 
 def chanjing(config: Config, client: MakeClient, clock: Clock, metrics: Metrics | None = None) -> Chanjing:
