@@ -12,9 +12,8 @@ def main() -> None:
     # it would end the process with a traceback; or be lost: process 1 of a container gets only those it waits for.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # Where the terminal's encoding has no Chinese, a message with question marks is better than none.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # Where its encoding has no Chinese, a message with question marks is better than none.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     from bot import cli
 
     try:

@@ -77,6 +77,11 @@ def main() -> None:
         sys.exit(DONE)
     except LipsyncBotError as error:
         _fail(error, UNDONE)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # What the bot reads and sends has its own errors: this is the output. A broken pipe has been dealt with.
+        _fail(LipsyncBotError(f"the output cannot be written: {error.strerror}."), UNDONE)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
@@ -184,10 +189,10 @@ def check(
     except ConfigError as error:
         raise ConfigError("\n".join((str(error), *_ids_of_names(config or context.obj)))) from None
     bad = []
+    signs = {"good": "+" if _ascii_only() else "✓", "warning": "!", "bad": "x" if _ascii_only() else "✗"}
 
     def tell(finding: questions.Finding) -> None:
-        sign = {"good": "✓", "warning": "!", "bad": "✗"}[finding.severity]
-        typer.echo(f"{sign} {finding.subject}: {finding.text}")
+        typer.echo(f"{signs[finding.severity]} {finding.subject}: {finding.text}")
         if finding.severity == "bad":
             bad.append(finding)
 
@@ -230,7 +235,7 @@ def status(
     path = state.resolve(settings.state.path)
     told = report.status(_known_state(path), state.heartbeat(path), wiring.routes(settings))
     if as_json:
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=_ascii_only()))
         return
     from rich.console import Console
 
@@ -288,7 +293,7 @@ def preview(
     else:
         messages = list(show.samples(kind.value if kind else None, style))
     if as_json:
-        typer.echo(show.as_json(messages))
+        typer.echo(show.as_json(messages, ascii_only=_ascii_only()))
         return
     for message in messages:
         if link:
@@ -380,6 +385,11 @@ def _ids_of_names(path: Path | None) -> list[str]:
         bot = wiring.slack(settings, client)
         found = {key: questions.channel_id(bot, name) for key, name in names.items() if isinstance(bot, SlackBot)}
     return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]
+
+
+def _ascii_only() -> bool:
+    """Tell whether the encoding of stdout may lack characters that we print: then JSON escapes them."""
+    return not sys.stdout.encoding.lower().startswith("utf")
 
 
 def _known_state(path: Path) -> "State":

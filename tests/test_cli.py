@@ -144,6 +144,25 @@ def test_a_mistake_in_the_configuration_is_told_in_few_lines_without_a_secret(
     assert all(line.startswith("lipsync-bot: ") for line in ended.err.splitlines())
 
 
+@pytest.mark.parametrize("command", [["run", "--once"], ["check"]])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "foo://s3cret"),
+        ("https_proxy", "http://s3cret:port"),
+        ("ALL_PROXY", "socks5://s3cret"),
+        ("SSL_CERT_FILE", "/none/s3cret"),
+        ("SSL_CERT_FILE", "config.yaml"),
+    ],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_named_without_the_value(call, room, command, name, value):
+    (room / "config.yaml").write_text("state:\n  path: s3cret.json")
+    ended = call(*command, **ENOUGH | {name: value})
+    assert ended.code == 2
+    assert f"lipsync-bot: {name}: " in ended.err
+    assert "s3cret" not in ended.err.partition(name)[2]
+
+
 @pytest.mark.parametrize("command", ["run", "check", "status", "health"])
 def test_a_configuration_that_was_given_and_is_absent_is_told(call, command):
     ended = call(command, "--config", "none.yaml", **ENOUGH)

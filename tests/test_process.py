@@ -13,10 +13,12 @@ import bot
 from bot.config import KEYS
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.diff import Known
+from bot.state import State, Store
 
 PROGRAM = [sys.executable, "-m", "bot"]
 FULL = "/dev/full"
-FOREIGN = {key.environment for key in KEYS}
+FOREIGN = {"PYTHONIOENCODING", "LC_ALL", *(key.environment for key in KEYS)}
 
 
 @pytest.fixture
@@ -49,7 +51,8 @@ def shell(command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[
         ["bash", "-c", line],  # noqa: S607 - wherever it is
         env=environ,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=60,
         check=False,
     )
@@ -82,3 +85,44 @@ def test_a_log_that_cannot_be_written_does_not_end_the_bot(world, stderr):
     ran = shell(f"$BOT run --once {stderr}", world)
     assert ran.returncode == 0
     assert json.loads(shell("$BOT status --json", world).stdout)["delivered"] == 1
+
+
+# Other streams
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("encoding", [ASCII, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}])
+def test_an_encoding_without_chinese_stops_no_command(world, encoding):
+    chinese = world | encoding | {"SLACK_LANGUAGE": "zh"}
+    assert shell("$BOT preview", chinese).returncode == 0
+    assert shell("$BOT check", chinese).stdout.startswith("+ configuration: complete\n")
+    assert "数字人" in json.loads(shell("$BOT preview --kind failure --json", chinese).stdout)["text"]
+    shell("$BOT run --once", chinese)
+    assert shell("$BOT status", chinese).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status --json", "status", "check", "preview", "preview --json", "explain a", "health", "--help", "--version"],
+)
+def test_an_output_that_cannot_be_written_is_told_in_one_line(world, tmp_path, command):
+    Store(tmp_path / "state.json", State()).save(State(tasks={"a": Known(20, 1, 1.0)}))
+    ran = shell(f"$BOT {command} >{FULL}", world)
+    assert ran.returncode == 1
+    assert ran.stderr == "lipsync-bot: the output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("command", ["preview", "check", "--help"])
+def test_a_reader_that_goes_away_is_no_fault(world, command):
+    assert shell(f"$BOT {command} | exec true", world).stderr == ""
+
+
+def test_without_stdin_replay_says_that_it_cannot_ask(world):
+    with ChanjingServer() as chanjing:
+        task = chanjing.add(status=20)
+        own = world | {"CHANJING_BASE_URL": chanjing.url, "CHANJING_ACCESS_TOKEN": chanjing.token}
+        ran = shell(f"$BOT replay {task} <&-", own)
+    assert ran.returncode == 2
+    assert "add --yes" in ran.stderr
