@@ -188,7 +188,7 @@ def check(
         settings = load(config or context.obj, os.environ)
     except ConfigError as error:
         raise ConfigError("\n".join((str(error), *_ids_of_names(config or context.obj)))) from None
-    bad = []
+    bad: list[questions.Finding] = []
     signs = {"good": "+" if _ascii_only() else "✓", "warning": "!", "bad": "x" if _ascii_only() else "✗"}
 
     def tell(finding: questions.Finding) -> None:
@@ -200,18 +200,19 @@ def check(
     tell(questions.state_directory(state.resolve(settings.state.path)))
     with wiring.http() as client:
         clock = SystemClock(threading.Event())
-        tell(questions.chanjing(wiring.chanjing(settings, client, clock), settings.chanjing.page_size))
+        # One attempt: somebody waits for the answer.
+        tell(questions.chanjing(wiring.chanjing(settings, client, clock, attempts=1), settings.chanjing.page_size))
         if settings.chanjing.access_token is not None:
             tell(questions.given_token())
         slack, route = wiring.slack(settings, client), wiring.routes(settings)
         if isinstance(slack, SlackBot):
             keys = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
-            for finding in questions.slack(slack, {keys[role]: channel for role, channel in route.items()}):
-                tell(finding)
+            found = questions.slack(slack, {keys[role]: channel for role, channel in route.items()})
         else:
-            text = "a webhook: a message may repeat after a lost reply. Only posting shows whether it works: --send"
-            tell(questions.Finding("slack", "warning", text))
-        if send:
+            found = questions.webhook(board=settings.slack.board)
+        for finding in found:
+            tell(finding)
+        if send and not any(finding.subject == "slack" for finding in bad):  # else each post would fail as that did
             style = Style(settings.slack.language)
             message = render([Test()], style)
             for channel in dict.fromkeys(route.values()):

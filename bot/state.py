@@ -221,7 +221,7 @@ def resolve(path: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise StateError(f"{path}: cannot be resolved: {error}. Set state.path to a file in a directory.") from None
     if not resolved.name:
-        raise StateError(f"{path}: {_REMEDIES[errno.EISDIR]}")
+        raise StateError(f"{path}: {remedy(errno.EISDIR)}")
     return resolved
 
 
@@ -349,6 +349,10 @@ _REMEDIES = {
 }
 
 
+def remedy(number: int | None) -> str:
+    """Return what to do about an error of the disk, by its errno."""
+    return _REMEDIES.get(number or 0, "Check state.path and the disk.")
+
+
 def _refuse(error: OSError, path: Path, verb: str) -> NoReturn:
-    remedy = _REMEDIES.get(error.errno or 0, "Check state.path and the disk.")
-    raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {remedy}") from None
+    raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {remedy(error.errno)}") from None

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from bot import state
 from bot.blocks import Message, Style
 from bot.board import Board
-from bot.chanjing import Chanjing, Transport, mint
+from bot.chanjing import ATTEMPTS, Chanjing, Transport, mint
 from bot.clock import Clock
 from bot.config import Config
 from bot.deliver import Delivery
@@ -197,13 +197,14 @@ def _proxies() -> str:
     return ", ".join(one for name in _PROXIES for one in (name, name.lower()) if os.environ.get(one))
 
 
-def chanjing(config: Config, client: MakeClient, clock: Clock, metrics: Metrics | None = None) -> Chanjing:
+def chanjing(
+    config: Config, client: MakeClient, clock: Clock, metrics: Metrics | None = None, *, attempts: int = ATTEMPTS
+) -> Chanjing:
     """Return the client for Chanjing, with whichever way to a token is configured."""
     settings = config.chanjing
     exchange = Exchange(client(settings.timeout), timeout=settings.timeout)
-    transport = Transport(
-        exchange, max_requests_per_second=settings.max_requests_per_second, clock=clock, metrics=metrics
-    )
+    pace = settings.max_requests_per_second
+    transport = Transport(exchange, max_requests_per_second=pace, clock=clock, metrics=metrics, attempts=attempts)
     tokens: TokenSource
     if settings.access_token_file is not None:
         file = settings.access_token_file

@@ -535,6 +535,22 @@ def test_check_with_two_faults_is_about_the_network(call, world, room):
     assert ended.code == 1
 
 
+def test_check_asks_chanjing_once_and_posts_nothing_where_slack_does_not_accept_the_token(call, world):
+    world.chanjing.intercept = lambda call: call.send(503, {}, b"") or True
+    world.slack.revoked = True
+    ended = call("check", "--send", **world.environ)
+    assert ended.code == 1
+    assert len(world.chanjing.calls) == 1
+    assert "send" not in ended.out
+
+
+def test_check_with_a_webhook_says_that_there_is_no_board(call, world):
+    environ = {name: value for name, value in world.environ.items() if name not in {"SLACK_BOT_TOKEN", "SLACK_CHANNEL"}}
+    ended = call("check", **environ, SLACK_WEBHOOK_URL=world.slack.webhook_url, SLACK_BOARD="true")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1].startswith("! slack.board: a webhook cannot update a message")
+
+
 def test_check_can_post_a_test_message(call, world):
     ended = call("check", "--send", **world.environ)
     assert ended.code == 0
