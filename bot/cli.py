@@ -133,9 +133,9 @@ def run(
     from bot.clock import SystemClock
     from bot.config import load
 
+    settings = load(config or context.obj, os.environ)
     stop = threading.Event()
     daemon.end_on_signals(stop)
-    settings = load(config or context.obj, os.environ)
     clock = SystemClock(stop)
     logger = log.make(settings.log.level, settings.log.format)
     with wiring.bot(

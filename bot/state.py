@@ -355,4 +355,6 @@ def remedy(number: int | None) -> str:
 
 
 def _refuse(error: OSError, path: Path, verb: str) -> NoReturn:
-    raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {remedy(error.errno)}") from None
+    unreadable = verb == "read" and isinstance(error, PermissionError)
+    cure = "Let the user that the bot runs as read the file." if unreadable else remedy(error.errno)
+    raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {cure}") from None

@@ -1,6 +1,7 @@
 """Config → the parts, put together."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -104,9 +105,9 @@ def _listen(
     try:
         port = stack.enter_context(serving(address, examination, metrics.registry))
     except OSError as error:
-        text = (
-            f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. Set a free port."
-        )
+        foreign = error.errno == errno.EADDRNOTAVAIL
+        cure = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Set a free port."
+        text = f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. {cure}"
         raise ConfigError(text) from None
     log.info("monitor_listening", host=address[0], port=port)
 

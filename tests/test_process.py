@@ -126,3 +126,21 @@ def test_without_stdin_replay_says_that_it_cannot_ask(world):
         ran = shell(f"$BOT replay {task} <&-", own)
     assert ran.returncode == 2
     assert "add --yes" in ran.stderr
+
+
+# What ends `run` before it begins
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("HTTPS_PROXY", "foo://s3cret", "HTTPS_PROXY: cannot be used. A proxy is written like http://"),
+        ("SSL_CERT_FILE", "/none/s3cret", "SSL_CERT_FILE: must name certificates that can be read"),
+        ("MONITOR_LISTEN", "192.0.2.1:8080", "Set an address of this machine, such as 0.0.0.0:8080."),
+    ],
+)
+def test_what_the_machine_does_not_have_is_a_matter_of_configuration(world, name, value, words):
+    ran = shell("$BOT run", world | {name: value})
+    assert ran.returncode == 2
+    assert words in ran.stderr
+    assert "s3cret" not in ran.stderr

@@ -321,6 +321,14 @@ def test_a_path_in_the_home_directory_is_found(monkeypatch, tmp_path):
     assert states.resolve(Path("~/state.json")) == tmp_path / "state.json"
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
+def test_a_file_that_may_not_be_read_is_told_with_a_remedy(path):
+    saved(path, SMALL)
+    path.chmod(0)
+    with pytest.raises(StateError, match=r"cannot be read: Permission denied\. Let the user .* read the file"):
+        states.peek(path)
+
+
 # What cannot be read
 
 
