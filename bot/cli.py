@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from bot.state import State
 
 DONE, UNDONE, USAGE, HELD, STATE = 0, 1, 2, 3, 4
+_SHOWN = 3  # ids in a message
 
 app = typer.Typer(
     name="lipsync-bot",
-    help="Tells a Slack channel, exactly once, when a Chanjing lip-sync video is ready or has failed.",
+    help="Tells a Slack channel when a Chanjing lip-sync video is ready or has failed: exactly once with a bot token, "
+    "at least once with a webhook.",
     no_args_is_help=True,
     # They print local variables, tokens included.
     pretty_exceptions_enable=False,
@@ -111,12 +113,25 @@ def _common(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
 
-def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command with an example in its help. It takes --config, which may also stand before its name."""
+def _not_empty(task: str | None) -> str | None:
+    """Refuse an empty id: every id begins with it."""
+    if task is not None and not task.strip():
+        raise typer.BadParameter("it is empty. Is a variable not set?")
+    return task
+
+
+TaskArgument = Annotated[str, typer.Argument(metavar="ID", callback=_not_empty, help="A task's id, or how it begins.")]
+
+
+def _command(name: str, example: str, short: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command with an example in its help. It takes --config, which may also stand before its name.
+
+    *short* stands in the list of commands, where the first sentence of its help would be cut.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         epilog = f"Example:  {example}"
-        return app.command(name, help=function.__doc__, epilog=epilog)(function)
+        return app.command(name, help=function.__doc__, short_help=short, epilog=epilog)(function)
 
     return register
 
@@ -129,7 +144,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Poll once, deliver what is due, and leave: for cron.")] = False,
 ) -> None:
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
-    from bot import daemon, log, progress, wiring
+    from bot import daemon, log, progress, state, wiring
     from bot.clock import SystemClock
     from bot.config import load
 
@@ -155,10 +170,10 @@ def run(
         finally:
             bot.cycle_ended(well)
         if bot.poll.owing():
-            raise LipsyncBotError("some notices could not be delivered yet; the next run goes on with them.")
+            raise LipsyncBotError(_still_owed(_known_state(state.resolve(settings.state.path))))
 
 
-@_command("demo", "lipsync-bot demo")
+@_command("demo", "lipsync-bot demo", "See the whole job in half a minute: no account needed.")
 def demo() -> None:
     """See the whole job in half a minute, against a Chanjing and a Slack of its own: no account, no network."""
     from bot.demo import story
@@ -167,7 +182,7 @@ def demo() -> None:
         raise LipsyncBotError("the demo did not go as it should; please report it, with what was printed.")
 
 
-@_command("check", "lipsync-bot check --send")
+@_command("check", "lipsync-bot check --send", "Ask whether everything is in place.")
 def check(
     context: typer.Context,
     *,
@@ -221,7 +236,7 @@ def check(
         raise typer.Exit(UNDONE if any(finding.needed_network for finding in bad) else STATE)
 
 
-@_command("status", "lipsync-bot status --json | jq .owed")
+@_command("status", "lipsync-bot status --json | jq .owed", "Show what is watched, owed and delivered.")
 def status(
     context: typer.Context,
     *,
@@ -243,7 +258,7 @@ def status(
     Console(highlight=False).print(report.table(told))
 
 
-@_command("health", "lipsync-bot health || echo unwell")
+@_command("health", "lipsync-bot health || echo unwell", "Exit with 0 when the bot is well, else with 1.")
 def health(context: typer.Context, *, config: ConfigOption = None) -> None:
     """Exit with 0 when the loop lives and nothing is overdue, with 1 otherwise: for HEALTHCHECK."""
     from bot import report, state
@@ -268,7 +283,10 @@ def health(context: typer.Context, *, config: ConfigOption = None) -> None:
 @_command("preview", "lipsync-bot preview --kind failure --language zh")
 def preview(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="[ID]", help="A task that is owed, instead of a sample.")] = "",
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", callback=_not_empty, help="A task that is owed, instead of a sample."),
+    ] = None,
     *,
     config: ConfigOption = None,
     kind: Annotated[Kind | None, typer.Option(help="Which message; default: all of them.")] = None,
@@ -306,13 +324,13 @@ def preview(
 @_command("explain", "lipsync-bot explain 9499ed79")
 def explain(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="A task's id, or how it begins.")],
+    task: TaskArgument,
     *,
     config: ConfigOption = None,
 ) -> None:
     """Say why a task was or was not announced, when, and with which ts."""
     from bot import report, state, wiring
-    from bot.config import load, load_local
+    from bot.config import load_local, load_usable
     from bot.slack import SlackBot
 
     local = load_local(config or context.obj, os.environ)
@@ -321,11 +339,11 @@ def explain(
 
     def permalink(channel: str, ts: str) -> str:
         try:
-            settings = load(config or context.obj, os.environ)
+            settings = load_usable(config or context.obj, os.environ)
             with wiring.http() as client:
                 bot = wiring.slack(settings, client)
-                if not isinstance(bot, SlackBot):
-                    return "not known: a webhook cannot ask for it"
+                if not isinstance(bot, SlackBot) or settings.slack.bot_token is None:
+                    return "not known: asking for it needs slack.bot_token"
                 return str(bot.call("chat.getPermalink", channel=channel, message_ts=ts).get("permalink", "not told"))
         except LipsyncBotError as error:
             return f"not known: {str(error).splitlines()[0]}"
@@ -334,10 +352,10 @@ def explain(
         typer.echo(f"{what + ':':<12} {how}")
 
 
-@_command("replay", "lipsync-bot replay 9499ed79 --yes")
+@_command("replay", "lipsync-bot replay 9499ed79 --yes", "Announce a task again, on purpose.")
 def replay(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="A task's id, or how it begins.")],
+    task: TaskArgument,
     *,
     config: ConfigOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -388,6 +406,12 @@ def _ids_of_names(path: Path | None) -> list[str]:
     return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]
 
 
+def _still_owed(state: "State") -> str:
+    n = len(state.outbox.notices)
+    owed = "1 message is" if n == 1 else f"{n} messages are"
+    return f"{owed} still owed (lipsync-bot status says why); the next run goes on with {'it' if n == 1 else 'them'}."
+
+
 def _ascii_only() -> bool:
     """Tell whether the encoding of stdout may lack characters that we print: then JSON escapes them."""
     return not sys.stdout.encoding.lower().startswith("utf")
@@ -407,6 +431,6 @@ def _only(prefix: str, ids: list[str], what: str) -> str:
     if not ids:
         raise typer.BadParameter(f"no task whose id begins with {prefix!r} {what}.", param_hint="ID")
     if len(ids) > 1 and prefix not in ids:
-        some = ", ".join(ids[:3])
-        raise typer.BadParameter(f"{len(ids)} ids begin with {prefix!r}: {some} … Type more of it.", param_hint="ID")
+        some = ", ".join(ids[:_SHOWN]) + (" …" if len(ids) > _SHOWN else ".")
+        raise typer.BadParameter(f"{len(ids)} ids begin with {prefix!r}: {some} Type more of it.", param_hint="ID")
     return prefix if prefix in ids else ids[0]

@@ -82,6 +82,12 @@ def test_help_shows_an_example_that_can_be_copied(call, command):
     assert re.search(rf"Example:\s+lipsync-bot {command}\b", ended.out)
 
 
+def test_in_eighty_columns_no_summary_of_a_command_is_cut(call):
+    shown = call("--help", COLUMNS="80").out
+    assert all(command in shown for command in COMMANDS)
+    assert "..." not in shown.partition("Commands:")[2]
+
+
 def test_the_version_is_told(call):
     assert call("--version").out == f"lipsync-bot {__version__}\n"
 
@@ -353,7 +359,8 @@ def test_run_once_that_still_owes_a_notice_has_left_something_undone(once, world
     world.slack.channels[CHANNEL].is_member = False
     ended = once()
     assert ended.code == 1
-    assert ended.err.endswith("lipsync-bot: some notices could not be delivered yet; the next run goes on with them.\n")
+    owed_still = "1 message is still owed (lipsync-bot status says why); the next run goes on with it."
+    assert ended.err.endswith(f"lipsync-bot: {owed_still}\n")
     assert "/invite @lipsync-bot" in ended.err
     assert owed(room) == 1
 
