@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -44,6 +44,9 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="PATH", help="The YAML file. Default: config.yaml, where there is one."),
 ]
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class Kind(StrEnum):
@@ -121,6 +124,17 @@ def _not_empty(task: str | None) -> str | None:
 
 
 TaskArgument = Annotated[str, typer.Argument(metavar="ID", callback=_not_empty, help="A task's id, or how it begins.")]
+
+
+def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
+    """Return what parses one of *choices*. typer's own error for it speaks of a "Value error"."""
+
+    def parse(text: str) -> _Choice:
+        if text not in list(choices):
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}.")
+        return choices(text)
+
+    return parse
 
 
 def _command(name: str, example: str, short: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -289,8 +303,14 @@ def preview(
     ] = None,
     *,
     config: ConfigOption = None,
-    kind: Annotated[Kind | None, typer.Option(help="Which message; default: all of them.")] = None,
-    language: Annotated[Language | None, typer.Option(help="Default: slack.language.")] = None,
+    kind: Annotated[
+        Kind | None,
+        typer.Option(parser=_one_of(Kind), metavar="|".join(Kind), help="Which message; default: all of them."),
+    ] = None,
+    language: Annotated[
+        Language | None,
+        typer.Option(parser=_one_of(Language), metavar="|".join(Language), help="Default: slack.language."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The message as Slack gets it.")] = False,
     link: Annotated[bool, typer.Option("--link", help="A link that shows it in Slack's Block Kit Builder.")] = False,
 ) -> None:

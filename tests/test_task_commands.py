@@ -124,6 +124,12 @@ def test_a_unique_prefix_is_enough(run):
     assert "owed0003" in run("preview", "owed0003")[1]
 
 
+def test_a_kind_that_does_not_exist_is_told_with_those_that_do(run):
+    code, output = run("preview", "--kind", "nonsense")
+    assert code == 2
+    assert "Invalid value for '--kind': 'nonsense' is not one of success, failure, digest," in " ".join(output.split())
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_preview_of_each_kind_is_drawn(run, kind, language):
