@@ -420,9 +420,12 @@ def _ids_of_names(path: Path | None) -> list[str]:
     settings, names = channels_by_name(path, os.environ)
     if not names or settings.slack.bot_token is None:
         return []
-    with wiring.http() as client:
-        bot = wiring.slack(settings, client)
-        found = {key: questions.channel_id(bot, name) for key, name in names.items() if isinstance(bot, SlackBot)}
+    try:
+        with wiring.http() as client:
+            bot = wiring.slack(settings, client)
+            found = {key: questions.channel_id(bot, name) for key, name in names.items() if isinstance(bot, SlackBot)}
+    except ConfigError as error:
+        return [str(error)]  # one mistake more
     return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]
 
 
