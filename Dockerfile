@@ -7,7 +7,7 @@ COPY bot /build/bot
 # Compiled here, and never again: the root file system may be read-only, and a copy may lose a file's time.
 RUN cd /opt/lipsync-bot \
  && cp -R /build/bot lib/python3.*/site-packages/ \
- && printf '#!%s/bin/python\nfrom bot.cli import main\n\nmain()\n' "$PWD" >bin/lipsync-bot \
+ && printf '#!%s/bin/python\nfrom bot.__main__ import main\n\nmain()\n' "$PWD" >bin/lipsync-bot \
  && chmod 755 bin/lipsync-bot \
  && bin/python -m compileall -q --invalidation-mode unchecked-hash lib
 

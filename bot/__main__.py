@@ -1,6 +1,43 @@
-"""`python -m bot` is `lipsync-bot`."""
+"""The process around a command: its signals and its standard streams. `python -m bot` is `lipsync-bot`."""
 
-from bot.cli import main
+import contextlib
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """Run the program and end the process with its exit code."""
+    # The imports take a second. A signal that comes meanwhile waits until the command knows what to do about it. Else
+    # it would end the process with a traceback; or be lost: process 1 of a container gets only those it waits for.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    _open_closed_streams()
+    # Where its encoding has no Chinese, a message with question marks is better than none.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    from bot import cli
+
+    try:
+        cli.main()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _flush_or_drop(stream)
+
+
+def _open_closed_streams() -> None:
+    """Open /dev/null for each standard stream that is closed: else the next file that is opened takes its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _flush_or_drop(stream: object) -> None:
+    """Write what *stream* still holds. Where that cannot be done, drop it: else Python exits with 120."""
+    try:
+        stream.flush()  # type: ignore[attr-defined]
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined]
+
 
 if __name__ == "__main__":
     main()

@@ -19,14 +19,14 @@ from bot.exchange import Answer, Exchange, plain
 from bot.metrics import Metrics
 from bot.secret import visible
 from bot.task import Page, Task
-from bot.token import Minted, TokenSource
+from bot.token import Minted, MintedToken, TokenSource
 
+ATTEMPTS = 4  # at one request
 DOCUMENTED_PAGE_SIZE = 10  # what the list takes for sure; the largest it takes is not documented
 
 _LIST = "/open/v1/video_lip_sync/list"
 _TOKEN = "/open/v1/access_token"  # noqa: S105 - a path
 _MINT = "access_token"
-_ATTEMPTS = 4  # at one request
 _MAX_ID = 255
 _MAX_INT = 2**53
 
@@ -58,6 +58,11 @@ class Chanjing:
         self._list_url = base_url.rstrip("/") + _LIST
         self._tokens = tokens
         self._transport = transport
+
+    @property
+    def uses_kept_token(self) -> bool:
+        """True where the token was minted by an earlier copy: then nobody knows yet whether the secret key is right."""
+        return isinstance(self._tokens, MintedToken) and not self._tokens.tried
 
     def page(self, number: int, size: int) -> Page:
         """Return page *number* (from 1) of at most *size* tasks. Raise ChanjingError."""
@@ -93,14 +98,20 @@ class Transport:
     """Sends one operation, at the pace, again after a passing fault, and opens the envelope."""
 
     def __init__(
-        self, exchange: Exchange, *, max_requests_per_second: float, clock: Clock, metrics: Metrics | None = None
+        self,
+        exchange: Exchange,
+        *,
+        max_requests_per_second: float,
+        clock: Clock,
+        metrics: Metrics | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self._exchange = exchange
         self._requests = (metrics or Metrics()).chanjing_requests
         self._pace = SlidingWindow(max_requests_per_second, clock)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ChanjingUnavailable),
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            stop=tenacity.stop_after_attempt(attempts),
             wait=tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.5),
             sleep=clock.wait,
             reraise=True,

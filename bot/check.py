@@ -1,5 +1,6 @@
 """The questions that `check` asks: a line each, with the remedy where the answer is no."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +10,10 @@ from typing import Any, Literal
 
 from bot.blocks import Message
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
-from bot.errors import ChanjingError, SlackError, StateError
+from bot.errors import ChanjingError, OutcomeUnknown, SlackError, StateError
 from bot.outbox import notice_id
 from bot.slack import Slack, SlackBot
-from bot.state import peek
+from bot.state import peek, remedy
 
 _SCOPES = {
     "chat:write": "without it nothing can be posted",
@@ -44,13 +45,25 @@ def state_directory(path: Path) -> Finding:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
             pass
     except OSError as error:
-        text = f"{path.parent}: {error.strerror}. Let the user that the bot runs as (uid {os.getuid()}) write there."
+        whose = f" It runs as uid {os.getuid()}." if isinstance(error, PermissionError) else ""
+        text = f"{path.parent}: {error.strerror}. {remedy(error.errno)}{whose}"
         return Finding("state", "bad", text, needed_network=False)
+    if _mounted_alone(path):
+        return Finding("state", "bad", f"{path}: {remedy(errno.EBUSY)}", needed_network=False)
     try:
         peek(path)
     except StateError as error:
         return Finding("state", "bad", str(error), needed_network=False)
     return Finding("state", "good", f"{path} can be written", needed_network=False)
+
+
+def _mounted_alone(path: Path) -> bool:
+    # Not os.path.ismount(): a file mounted from the same file system is no mount point for it.
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return str(path).replace(" ", r"\040") in {mount.split()[4] for mount in mounts}
 
 
 def chanjing(client: Chanjing, page_size: int) -> Finding:
@@ -64,9 +77,10 @@ def chanjing(client: Chanjing, page_size: int) -> Finding:
         text = f"{found.text}. It refuses pages of {page_size}, so the bot reads pages of {DOCUMENTED_PAGE_SIZE}."
         return replace(found, severity="warning", text=text) if found.severity == "good" else found
     count = "an unknown number of" if page.total_count is None else page.total_count
-    return Finding(
-        "chanjing", "good", f"the token is accepted; the list holds {count} {'task' if count == 1 else 'tasks'}"
-    )
+    text = f"the token is accepted; the list holds {count} {'task' if count == 1 else 'tasks'}"
+    if client.uses_kept_token:
+        text = f"{text}. It is the token kept from before, so whether the secret key is right was not tried"
+    return Finding("chanjing", "good", text)
 
 
 def given_token() -> Finding:
@@ -83,7 +97,7 @@ def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
     try:
         answer, scopes = bot.identify()
     except SlackError as error:
-        yield Finding("slack", "bad", str(error))
+        yield Finding("slack", "bad", _told(error))
         return
     yield Finding("slack", "good", f"the token is accepted, as {answer.get('user')} in {answer.get('team')}")
     for scope, cost in _SCOPES.items():
@@ -104,7 +118,7 @@ def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
         info = told if isinstance(told, dict) else {}
     except SlackError as error:
         if error.reason not in {"missing_scope", "unknown_method"}:
-            return Finding(keys, "bad", f"{channel}: {error}")
+            return Finding(keys, "bad", f"{channel}: {_told(error)}")
     name = f"#{info['name']} ({channel})" if info.get("name") else channel
     if info.get("is_archived"):
         return Finding(keys, "bad", f"{name} is archived. Unarchive it, or set another one.")
@@ -115,9 +129,24 @@ def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
     except SlackError as error:
         if error.reason == "not_in_channel":
             return Finding(keys, "bad", f"the bot is not in {name}. {_INVITE}")
-        text = f"{name}: its history cannot be read, so a message may repeat after a lost reply. {error}"
+        text = f"{name}: its history cannot be read, so a message may repeat after a lost reply. {_told(error)}"
         return Finding(keys, "warning", text)
     return Finding(keys, "good", f"{name}: the bot is in it, and each message comes exactly once")
+
+
+def _told(error: SlackError) -> str:
+    """Return *error* with a remedy. `run` looks for what is in doubt; here somebody waits to be told what to do."""
+    doubtful = isinstance(error, OutcomeUnknown)
+    return f"{error}. Check the network, the proxy and slack.base_url." if doubtful else str(error)
+
+
+def webhook(*, board: bool) -> Iterator[Finding]:
+    """Tell what a webhook cannot do; *board*: one is wanted."""
+    text = "a webhook: a message may repeat after a lost reply. Only posting shows whether it works: --send"
+    yield Finding("slack", "warning", text, needed_network=False)
+    if board:
+        text = "a webhook cannot update a message, so there is no board. For one, set slack.bot_token instead."
+        yield Finding("slack.board", "warning", text, needed_network=False)
 
 
 def channel_id(bot: SlackBot, name: str) -> str | None:
@@ -149,5 +178,5 @@ def send(slack_client: Slack, channel: str, message: Message, fresh: Callable[[]
     try:
         ts = slack_client.post(channel, message, (notice_id(f"test:{fresh()}", 0, "alerts"),))
     except SlackError as error:
-        return Finding("send", "bad", str(error))
+        return Finding("send", "bad", _told(error))
     return Finding("send", "good", f"a test message was posted to {channel}{f', ts {ts}' if ts else ''}")

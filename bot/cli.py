@@ -1,14 +1,16 @@
 """Commands → wiring → exit codes; nothing else."""
 
+import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     from bot.state import State
 
 DONE, UNDONE, USAGE, HELD, STATE = 0, 1, 2, 3, 4
+_SHOWN = 3  # ids in a message
 
 app = typer.Typer(
     name="lipsync-bot",
-    help="Tells a Slack channel, exactly once, when a Chanjing lip-sync video is ready or has failed.",
+    help="Tells a Slack channel when a Chanjing lip-sync video is ready or has failed: exactly once with a bot token, "
+    "at least once with a webhook.",
     no_args_is_help=True,
     # They print local variables, tokens included.
     pretty_exceptions_enable=False,
@@ -40,6 +44,9 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="PATH", help="The YAML file. Default: config.yaml, where there is one."),
 ]
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class Kind(StrEnum):
@@ -75,11 +82,17 @@ def main() -> None:
         sys.exit(DONE)
     except LipsyncBotError as error:
         _fail(error, UNDONE)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # What the bot reads and sends has its own errors: this is the output. A broken pipe has been dealt with.
+        _fail(LipsyncBotError(f"the output cannot be written: {error.strerror}."), UNDONE)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
-    for line in str(error).splitlines():
-        typer.echo(f"lipsync-bot: {line}", err=True)
+    with contextlib.suppress(OSError):  # the exit code says it too
+        for line in str(error).splitlines():
+            typer.echo(f"lipsync-bot: {line}", err=True)
     sys.exit(code)
 
 
@@ -98,14 +111,41 @@ def _common(
 ) -> None:
     del version  # told already
     context.obj = config
+    if context.invoked_subcommand != "run":
+        # Only `run` waits for them; the others end as any program does.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
 
-def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command with an example in its help. It takes --config, which may also stand before its name."""
+def _not_empty(task: str | None) -> str | None:
+    """Refuse an empty id: every id begins with it."""
+    if task is not None and not task.strip():
+        raise typer.BadParameter("it is empty. Is a variable not set?")
+    return task
+
+
+TaskArgument = Annotated[str, typer.Argument(metavar="ID", callback=_not_empty, help="A task's id, or how it begins.")]
+
+
+def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
+    """Return what parses one of *choices*. typer's own error for it speaks of a "Value error"."""
+
+    def parse(text: str) -> _Choice:
+        if text not in list(choices):
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}.")
+        return choices(text)
+
+    return parse
+
+
+def _command(name: str, example: str, short: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command with an example in its help. It takes --config, which may also stand before its name.
+
+    *short* stands in the list of commands, where the first sentence of its help would be cut.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         epilog = f"Example:  {example}"
-        return app.command(name, help=function.__doc__, epilog=epilog)(function)
+        return app.command(name, help=function.__doc__, short_help=short, epilog=epilog)(function)
 
     return register
 
@@ -118,7 +158,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Poll once, deliver what is due, and leave: for cron.")] = False,
 ) -> None:
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
-    from bot import daemon, log, progress, wiring
+    from bot import daemon, log, progress, state, wiring
     from bot.clock import SystemClock
     from bot.config import load
 
@@ -130,6 +170,7 @@ def run(
     with wiring.bot(
         settings, clock, logger, progress=progress.shown(logger, clock, sys.stderr), listen=not once
     ) as bot:
+        clock.wait(0.0)  # asked to end already?
         if not once:
             logger.info("started", state=str(settings.state.path))
             daemon.Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
@@ -143,10 +184,10 @@ def run(
         finally:
             bot.cycle_ended(well)
         if bot.poll.owing():
-            raise LipsyncBotError("some notices could not be delivered yet; the next run goes on with them.")
+            raise LipsyncBotError(_still_owed(_known_state(state.resolve(settings.state.path))))
 
 
-@_command("demo", "lipsync-bot demo")
+@_command("demo", "lipsync-bot demo", "See the whole job in half a minute: no account needed.")
 def demo() -> None:
     """See the whole job in half a minute, against a Chanjing and a Slack of its own: no account, no network."""
     from bot.demo import story
@@ -155,7 +196,7 @@ def demo() -> None:
         raise LipsyncBotError("the demo did not go as it should; please report it, with what was printed.")
 
 
-@_command("check", "lipsync-bot check --send")
+@_command("check", "lipsync-bot check --send", "Ask whether everything is in place.")
 def check(
     context: typer.Context,
     *,
@@ -176,11 +217,11 @@ def check(
         settings = load(config or context.obj, os.environ)
     except ConfigError as error:
         raise ConfigError("\n".join((str(error), *_ids_of_names(config or context.obj)))) from None
-    bad = []
+    bad: list[questions.Finding] = []
+    signs = {"good": "+" if _ascii_only() else "✓", "warning": "!", "bad": "x" if _ascii_only() else "✗"}
 
     def tell(finding: questions.Finding) -> None:
-        sign = {"good": "✓", "warning": "!", "bad": "✗"}[finding.severity]
-        typer.echo(f"{sign} {finding.subject}: {finding.text}")
+        typer.echo(f"{signs[finding.severity]} {finding.subject}: {finding.text}")
         if finding.severity == "bad":
             bad.append(finding)
 
@@ -188,18 +229,19 @@ def check(
     tell(questions.state_directory(state.resolve(settings.state.path)))
     with wiring.http() as client:
         clock = SystemClock(threading.Event())
-        tell(questions.chanjing(wiring.chanjing(settings, client, clock), settings.chanjing.page_size))
+        # One attempt: somebody waits for the answer.
+        tell(questions.chanjing(wiring.chanjing(settings, client, clock, attempts=1), settings.chanjing.page_size))
         if settings.chanjing.access_token is not None:
             tell(questions.given_token())
         slack, route = wiring.slack(settings, client), wiring.routes(settings)
         if isinstance(slack, SlackBot):
             keys = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
-            for finding in questions.slack(slack, {keys[role]: channel for role, channel in route.items()}):
-                tell(finding)
+            found = questions.slack(slack, {keys[role]: channel for role, channel in route.items()})
         else:
-            text = "a webhook: a message may repeat after a lost reply. Only posting shows whether it works: --send"
-            tell(questions.Finding("slack", "warning", text))
-        if send:
+            found = questions.webhook(board=settings.slack.board)
+        for finding in found:
+            tell(finding)
+        if send and not any(finding.subject == "slack" for finding in bad):  # else each post would fail as that did
             style = Style(settings.slack.language)
             message = render([Test()], style)
             for channel in dict.fromkeys(route.values()):
@@ -208,7 +250,7 @@ def check(
         raise typer.Exit(UNDONE if any(finding.needed_network for finding in bad) else STATE)
 
 
-@_command("status", "lipsync-bot status --json | jq .owed")
+@_command("status", "lipsync-bot status --json | jq .owed", "Show what is watched, owed and delivered.")
 def status(
     context: typer.Context,
     *,
@@ -223,14 +265,14 @@ def status(
     path = state.resolve(settings.state.path)
     told = report.status(_known_state(path), state.heartbeat(path), wiring.routes(settings))
     if as_json:
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=_ascii_only()))
         return
     from rich.console import Console
 
     Console(highlight=False).print(report.table(told))
 
 
-@_command("health", "lipsync-bot health || echo unwell")
+@_command("health", "lipsync-bot health || echo unwell", "Exit with 0 when the bot is well, else with 1.")
 def health(context: typer.Context, *, config: ConfigOption = None) -> None:
     """Exit with 0 when the loop lives and nothing is overdue, with 1 otherwise: for HEALTHCHECK."""
     from bot import report, state
@@ -255,11 +297,20 @@ def health(context: typer.Context, *, config: ConfigOption = None) -> None:
 @_command("preview", "lipsync-bot preview --kind failure --language zh")
 def preview(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="[ID]", help="A task that is owed, instead of a sample.")] = "",
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", callback=_not_empty, help="A task that is owed, instead of a sample."),
+    ] = None,
     *,
     config: ConfigOption = None,
-    kind: Annotated[Kind | None, typer.Option(help="Which message; default: all of them.")] = None,
-    language: Annotated[Language | None, typer.Option(help="Default: slack.language.")] = None,
+    kind: Annotated[
+        Kind | None,
+        typer.Option(parser=_one_of(Kind), metavar="|".join(Kind), help="Which message; default: all of them."),
+    ] = None,
+    language: Annotated[
+        Language | None,
+        typer.Option(parser=_one_of(Language), metavar="|".join(Language), help="Default: slack.language."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The message as Slack gets it.")] = False,
     link: Annotated[bool, typer.Option("--link", help="A link that shows it in Slack's Block Kit Builder.")] = False,
 ) -> None:
@@ -281,7 +332,7 @@ def preview(
     else:
         messages = list(show.samples(kind.value if kind else None, style))
     if as_json:
-        typer.echo(show.as_json(messages))
+        typer.echo(show.as_json(messages, ascii_only=_ascii_only()))
         return
     for message in messages:
         if link:
@@ -293,13 +344,13 @@ def preview(
 @_command("explain", "lipsync-bot explain 9499ed79")
 def explain(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="A task's id, or how it begins.")],
+    task: TaskArgument,
     *,
     config: ConfigOption = None,
 ) -> None:
     """Say why a task was or was not announced, when, and with which ts."""
     from bot import report, state, wiring
-    from bot.config import load, load_local
+    from bot.config import load_local, load_usable
     from bot.slack import SlackBot
 
     local = load_local(config or context.obj, os.environ)
@@ -308,11 +359,11 @@ def explain(
 
     def permalink(channel: str, ts: str) -> str:
         try:
-            settings = load(config or context.obj, os.environ)
+            settings = load_usable(config or context.obj, os.environ)
             with wiring.http() as client:
                 bot = wiring.slack(settings, client)
-                if not isinstance(bot, SlackBot):
-                    return "not known: a webhook cannot ask for it"
+                if not isinstance(bot, SlackBot) or settings.slack.bot_token is None:
+                    return "not known: asking for it needs slack.bot_token"
                 return str(bot.call("chat.getPermalink", channel=channel, message_ts=ts).get("permalink", "not told"))
         except LipsyncBotError as error:
             return f"not known: {str(error).splitlines()[0]}"
@@ -321,10 +372,10 @@ def explain(
         typer.echo(f"{what + ':':<12} {how}")
 
 
-@_command("replay", "lipsync-bot replay 9499ed79 --yes")
+@_command("replay", "lipsync-bot replay 9499ed79 --yes", "Announce a task again, on purpose.")
 def replay(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="A task's id, or how it begins.")],
+    task: TaskArgument,
     *,
     config: ConfigOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -369,10 +420,24 @@ def _ids_of_names(path: Path | None) -> list[str]:
     settings, names = channels_by_name(path, os.environ)
     if not names or settings.slack.bot_token is None:
         return []
-    with wiring.http() as client:
-        bot = wiring.slack(settings, client)
-        found = {key: questions.channel_id(bot, name) for key, name in names.items() if isinstance(bot, SlackBot)}
+    try:
+        with wiring.http() as client:
+            bot = wiring.slack(settings, client)
+            found = {key: questions.channel_id(bot, name) for key, name in names.items() if isinstance(bot, SlackBot)}
+    except ConfigError as error:
+        return [str(error)]  # one mistake more
     return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]
+
+
+def _still_owed(state: "State") -> str:
+    n = len(state.outbox.notices)
+    owed = "1 message is" if n == 1 else f"{n} messages are"
+    return f"{owed} still owed (lipsync-bot status says why); the next run goes on with {'it' if n == 1 else 'them'}."
+
+
+def _ascii_only() -> bool:
+    """Tell whether the encoding of stdout may lack characters that we print: then JSON escapes them."""
+    return not sys.stdout.encoding.lower().startswith("utf")
 
 
 def _known_state(path: Path) -> "State":
@@ -389,6 +454,6 @@ def _only(prefix: str, ids: list[str], what: str) -> str:
     if not ids:
         raise typer.BadParameter(f"no task whose id begins with {prefix!r} {what}.", param_hint="ID")
     if len(ids) > 1 and prefix not in ids:
-        some = ", ".join(ids[:3])
-        raise typer.BadParameter(f"{len(ids)} ids begin with {prefix!r}: {some} … Type more of it.", param_hint="ID")
+        some = ", ".join(ids[:_SHOWN]) + (" …" if len(ids) > _SHOWN else ".")
+        raise typer.BadParameter(f"{len(ids)} ids begin with {prefix!r}: {some} Type more of it.", param_hint="ID")
     return prefix if prefix in ids else ids[0]

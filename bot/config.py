@@ -172,6 +172,11 @@ def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Pa
     return _without_token_of_file(config)
 
 
+def load_usable(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
+    """Return the configuration as far as it can be used, with the secrets that stand in files."""
+    return channels_by_name(path, environ, secrets_dir=secrets_dir)[0]
+
+
 def channels_by_name(
     path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
 ) -> tuple[Config, dict[str, str]]:

@@ -11,12 +11,23 @@ _WAYS = (
     (("chanjing.access_token",), ("chanjing.access_token_file",), _PAIR),
     (("slack.bot_token",), ("slack.bot_token_file",), *_WEBHOOK),
 )
+_NOT_SET = "; not set)"  # where each line about something missing begins
 _CHANNEL = "slack.channel"
 _CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
 
 
 def credential_problems(found: Found) -> Iterator[str]:
-    """Yield a line for each credential that is missing, halved or given twice, and for channels that do not fit it."""
+    """Yield a line for each credential that is missing, halved or given twice, and for channels that do not fit it.
+
+    Where something is missing and there is no YAML to find it in, the last line says how to begin.
+    """
+    lines = [*_way_problems(found), *_channel_problems(found)]
+    yield from lines
+    if found.note and any(_NOT_SET in line for line in lines):
+        yield f"{found.note}: copy config.example.yaml to config.yaml and fill it in, or set these variables"
+
+
+def _way_problems(found: Found) -> Iterator[str]:
     for ways in _WAYS:
         stood = [keys for way in ways if (keys := [key for key in way if key in found.values])]
         if not stood:
@@ -25,7 +36,6 @@ def credential_problems(found: Found) -> Iterator[str]:
             yield _twice([keys[0] for keys in stood], found)
         elif stood[0][0] in _PAIR:
             yield from _pair_problems(stood[0], found)
-    yield from _channel_problems(found)
 
 
 def _pair_problems(keys: list[str], found: Found) -> Iterator[str]:
@@ -57,7 +67,7 @@ def _twice(keys: list[str], found: Found) -> str:
 def _missing(key: str, text: str, found: Found) -> Iterator[str]:
     # What is missing cannot be told while the YAML as a whole cannot be read.
     if all(problem.section for problem in found.problems):
-        yield f"{key} ({environment_name(key)}; not set): {text}{found.note and f' ({found.note})'}"
+        yield f"{key} ({environment_name(key)}{_NOT_SET}: {text}"
 
 
 def _spelled(ways: tuple[tuple[str, ...], ...]) -> str:

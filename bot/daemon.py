@@ -17,7 +17,9 @@ _GRACE = 8.0  # seconds for the post in flight; orchestrators send SIGKILL after
 
 
 def end_on_signals(stop: threading.Event) -> None:
-    """Set *stop* on SIGTERM or SIGINT; end the process outright when it is still there after the grace, or asked again.
+    """Set *stop* on SIGTERM or SIGINT, on a pending one at once.
+
+    The process ends outright when it is still there after the grace, or when it is asked again.
 
     Call it before any other thread begins. A thread waits for the signals, as a handler would run in the middle of the
     main thread's work, where Event.set() can deadlock. To end outright is safe: what is about to be posted is saved

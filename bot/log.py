@@ -1,9 +1,11 @@
 """Logs on stderr with structlog: lines for a person on a terminal, JSON elsewhere. Results go to stdout, not here."""
 
+import contextlib
 import logging
 import os
 import sys
-from typing import Literal
+import threading
+from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
@@ -17,16 +19,17 @@ def make(
     level: Literal["debug", "info", "warning", "error"], style: Literal["text", "json"] | None
 ) -> FilteringBoundLogger:
     """Return the log. *style* None: text on a terminal, else JSON."""
-    text = style == "text" or (style is None and sys.stderr.isatty())
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    text = style == "text" or (style is None and terminal)
     # https://no-color.org
-    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    colors = terminal and not os.environ.get("NO_COLOR")
     render: Processor = (
         structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback, pad_event_to=22)
         if text
         else structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=False)
     )
     log: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        _Lines(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         processors=[
             structlog.processors.add_log_level,
@@ -36,3 +39,23 @@ def make(
         ],
     )
     return log
+
+
+class _Lines:
+    """Writes a line for each event. One that cannot be written is lost: the bot goes on when its log's disk is full.
+
+    structlog's own PrintLogger raises then. *file* None: stderr is closed, so there is no log.
+    """
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def msg(self, line: str) -> None:
+        if self._file is None:
+            return
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._file.write(line + "\n")
+            self._file.flush()
+
+    debug = info = warning = error = msg

@@ -48,10 +48,10 @@ def of_task(state: State, task_id: str, style: Style) -> Message:
     return render([notice.content], style, rung=notice.rung)
 
 
-def as_json(messages: list[Message]) -> str:
+def as_json(messages: list[Message], *, ascii_only: bool = False) -> str:
     """Return the message as Slack's chat.postMessage takes it; a list of them where there are several."""
     bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
-    return json.dumps(bodies[0] if len(bodies) == 1 else bodies, ensure_ascii=False, indent=2)
+    return json.dumps(bodies[0] if len(bodies) == 1 else bodies, ensure_ascii=ascii_only, indent=2)
 
 
 def link(message: Message) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from bot.diff import Known
 from bot.outbox import Destination, Notice, Role, TaskEnded, notice_id
@@ -21,7 +22,6 @@ _NAMES = {
     int(Status.SUCCEEDED): "succeeded",
     int(Status.FAILED): "failed",
 }
-_MOMENT = len("2025-02-04T12:00:00Z")
 _SILENT = 120.0  # seconds without a heartbeat, at least
 
 
@@ -129,13 +129,19 @@ def _owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, 
 
 
 def _iso(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if at is None:
+        return None
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (OverflowError, OSError, ValueError):
+        return str(at)  # Chanjing's times may be anything, such as milliseconds
 
 
 def table(told: dict[str, Any]) -> Group:
     """Return what `status` prints, from what `status --json` says."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
+    facts.add_column(overflow="fold")
     facts.add_row("last alive", told["last_alive"] or "never")
     facts.add_row("first run", told["baseline_at"] or "not finished yet")
     facts.add_row("watched", _count(told["watched"], "task"))
@@ -144,18 +150,32 @@ def table(told: dict[str, Any]) -> Group:
     facts.add_row("guarantee", f"each notice {told['guarantee']}")
     if not told["owed"]:
         return Group(facts)
-    owed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title="Owed", title_justify="left")
-    owed.add_column("what", overflow="fold")
-    owed.add_column("as")
-    owed.add_column("since", min_width=_MOMENT)
-    owed.add_column("next try", min_width=_MOMENT)
+    # Not a table: it would cut ids and times where the terminal is narrow.
+    lines = [Text("Owed", "italic")]
     for one in told["owed"]:
-        then = "in doubt: looked for" if one["in_doubt"] else one["next_attempt"] or "now"
         # Only a task's status means something to a reader: that of the greeting is a time.
-        status = "" if one["role"] == "alerts" else str(one["status"])
-        owed.add_row(one["task_id"], status, one["since"], then)
+        status = "" if one["role"] == "alerts" else f"  {_status(one['status'])}"
+        # As Text, here and below: rich takes what stands in brackets for markup.
+        lines.append(Text(f"{one['task_id']}{status}"))
+        lines.append(Text(f"  since {one['since']}, {_then(one, 'in doubt: looked for')}"))
     errors = dict.fromkeys(one["last_error"] for one in told["owed"] if one["last_error"])
-    return Group(facts, "", owed, *(["", *errors] if errors else []))
+    if errors:
+        lines += [Text(), *map(Text, errors)]
+    return Group(facts, Text(), *lines)
+
+
+def _then(owed: Mapping[str, Any], looked_for: str) -> str:
+    """Return what the bot does next about what is *owed*; where it looks for a message in doubt, *looked_for*.
+
+    Where it cannot look, as with a webhook, it posts again after a while.
+    """
+    if owed["in_doubt"] and not owed["next_attempt"]:
+        return looked_for
+    return f"next try {owed['next_attempt'] or 'now'}"
+
+
+def _status(status: int) -> str:
+    return f"{status} ({_NAMES.get(status, 'not documented')})"
 
 
 def _count(n: int, what: str) -> str:
@@ -182,7 +202,7 @@ def explain(
     if known is not None:
         yield "created", (_iso(known.create_time) or "") if known.create_time else "Chanjing did not say"
         yield "first seen", _iso(known.first_seen) or ""
-        yield "status", f"{known.status} ({_NAMES.get(known.status, 'not documented')})"
+        yield "status", _status(known.status)
     # A receipt from a channel's history has no subject, only the notice's id.
     statuses = {
         notice_id(task_id, Status.SUCCEEDED, "success"): int(Status.SUCCEEDED),
@@ -190,16 +210,14 @@ def explain(
     }
     receipts = [receipt for receipt in state.delivered if receipt.id in statuses]
     for receipt in receipts:
-        status_told = statuses[receipt.id]
-        how = f"{_iso(receipt.at)}, as {status_told} ({_NAMES[status_told]}), in {receipt.channel}"
+        how = f"{_iso(receipt.at)}, as {_status(statuses[receipt.id])}, in {receipt.channel}"
         yield "delivered", f"{how}, ts {receipt.ts}" if receipt.ts else f"{how}; a webhook tells no ts"
         if receipt.ts:
             yield "permalink", permalink(receipt.channel, receipt.ts)
     owed = [notice for notice in state.outbox.notices if notice.subject == task_id]
     for notice in owed:
         told = _owed(state, notice, route)
-        then = f"next try {told['next_attempt'] or 'now'}"
-        then = "in doubt: it is looked for in the channel" if told["in_doubt"] else then
+        then = _then(told, "in doubt: it is looked for in the channel")
         yield "owed", f"since {told['since']}, {told['attempts']} attempts, {then}"
         if told["last_error"]:
             yield "last error", told["last_error"]

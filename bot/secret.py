@@ -3,6 +3,7 @@
 No error here names the path: whoever writes the token itself where its file belongs would find it in a log.
 """
 
+import stat
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,6 +11,8 @@ from pydantic import SecretStr
 from bot.errors import ConfigError
 
 _LARGEST_SECRET = 64 * 1024
+# A pipe or a terminal here is meant, as in `--config <(…)`.
+_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/", "/dev/null")
 
 
 def visible(text: str) -> str:
@@ -28,6 +31,10 @@ def visible(text: str) -> str:
 def read_small_file(path: Path, largest: int) -> bytes:
     """Return what the file holds. ConfigError, without the path, where it cannot be read or is over *largest* bytes."""
     try:
+        mode = path.stat().st_mode
+        if (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)) and not str(path).startswith(_HANDED_OVER):
+            # Reading would wait until somebody writes.
+            raise ConfigError("it is a pipe or a device, not a file")
         with path.open("rb") as file:
             content = file.read(largest + 1)
     except FileNotFoundError:

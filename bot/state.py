@@ -219,9 +219,12 @@ def heartbeat(path: Path) -> float | None:
 def resolve(path: Path) -> Path:
     """Return where the state file really lies: a symbolic link is followed, so that it is not replaced by a file."""
     try:
-        return path.expanduser().resolve()
+        resolved = path.expanduser().resolve()
     except (OSError, RuntimeError) as error:
         raise StateError(f"{path}: cannot be resolved: {error}. Set state.path to a file in a directory.") from None
+    if not resolved.name:
+        raise StateError(f"{path}: {remedy(errno.EISDIR)}")
+    return resolved
 
 
 def load(path: Path, warn: Callable[[str], None]) -> State:
@@ -275,6 +278,8 @@ def _unreadable(path: Path, trouble: str | None, trouble_of_older: str | None) -
 def _read(path: Path) -> tuple[State | None, str | None]:
     """Return the state in *path*, or what is wrong with it. Both None: there is no such file."""
     try:
+        if path.is_fifo():
+            return None, "not a state file: it is a pipe"  # to read it would wait until somebody writes
         document = path.read_bytes()
     except FileNotFoundError:
         return None, None
@@ -346,6 +351,12 @@ _REMEDIES = {
 }
 
 
+def remedy(number: int | None) -> str:
+    """Return what to do about an error of the disk, by its errno."""
+    return _REMEDIES.get(number or 0, "Check state.path and the disk.")
+
+
 def _refuse(error: OSError, path: Path, verb: str) -> NoReturn:
-    remedy = _REMEDIES.get(error.errno or 0, "Check state.path and the disk.")
-    raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {remedy}") from None
+    unreadable = verb == "read" and isinstance(error, PermissionError)
+    cure = "Let the user that the bot runs as read the file." if unreadable else remedy(error.errno)
+    raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {cure}") from None

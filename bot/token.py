@@ -89,6 +89,11 @@ class MintedToken:
         self._tried = float("-inf")
         self._trouble: ChanjingError | None = None
 
+    @property
+    def tried(self) -> bool:
+        """True when it was tried to mint a token."""
+        return self._tried > float("-inf")
+
     def current(self) -> str:
         if self._kept is None or self._expired(self._kept):
             self._renew()

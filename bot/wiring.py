@@ -1,6 +1,8 @@
 """Config → the parts, put together."""
 
 import contextlib
+import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
@@ -11,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from bot import state
 from bot.blocks import Message, Style
 from bot.board import Board
-from bot.chanjing import Chanjing, Transport, mint
+from bot.chanjing import ATTEMPTS, Chanjing, Transport, mint
 from bot.clock import Clock
 from bot.config import Config
 from bot.deliver import Delivery
@@ -30,6 +32,8 @@ from bot.slack import CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.slack_call import WEBHOOK
 from bot.task import Task
 from bot.token import FileToken, GivenToken, MintedToken, TokenSource
+
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 MakeClient = Callable[[float], httpx.Client]  # given a timeout in seconds
 
@@ -107,9 +111,9 @@ def _listen(
     try:
         port = stack.enter_context(serving(address, examination, metrics.registry))
     except OSError as error:
-        text = (
-            f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. Set a free port."
-        )
+        foreign = error.errno == errno.EADDRNOTAVAIL
+        cure = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Set a free port."
+        text = f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. {cure}"
         raise ConfigError(text) from None
     log.info("monitor_listening", host=address[0], port=port)
 
@@ -168,24 +172,46 @@ def _poll(
 
 @contextlib.contextmanager
 def http(*, trust_env: bool = True) -> Iterator[MakeClient]:
-    """Yield what makes HTTP clients, given a timeout in seconds. They share one TLS context: each costs 40 ms."""
-    context = httpx.create_ssl_context(trust_env=trust_env)
+    """Yield what makes HTTP clients, given a timeout in seconds. They share one TLS context: each costs 40 ms.
+
+    What they take from the environment cannot always be used: raise ConfigError, which names the variables.
+    """
+    try:
+        context = httpx.create_ssl_context(trust_env=trust_env)
+    except OSError:
+        name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
+        text = f"{name}: must name certificates that can be read, in PEM format."
+        raise ConfigError(text) from None
     with contextlib.ExitStack() as stack:
 
         def make(timeout: float) -> httpx.Client:
-            client = httpx.Client(verify=context, trust_env=trust_env, timeout=timeout, follow_redirects=False)
+            try:
+                client = httpx.Client(verify=context, trust_env=trust_env, timeout=timeout, follow_redirects=False)
+            except ImportError:
+                text = f"{_proxies()}: a SOCKS proxy needs one more library: pip install socksio"
+                raise ConfigError(text) from None
+            except (ValueError, httpx.InvalidURL):
+                # What is wrong with it is not told: a proxy's URL may hold a password.
+                text = f"{_proxies()}: cannot be used. A proxy is written like http://proxy.example.com:8080"
+                raise ConfigError(text) from None
             return stack.enter_context(client)
 
         yield make
 
 
-def chanjing(config: Config, client: MakeClient, clock: Clock, metrics: Metrics | None = None) -> Chanjing:
+def _proxies() -> str:
+    """Return the names of the variables that are set about proxies."""
+    return ", ".join(one for name in _PROXIES for one in (name, name.lower()) if os.environ.get(one))
+
+
+def chanjing(
+    config: Config, client: MakeClient, clock: Clock, metrics: Metrics | None = None, *, attempts: int = ATTEMPTS
+) -> Chanjing:
     """Return the client for Chanjing, with whichever way to a token is configured."""
     settings = config.chanjing
     exchange = Exchange(client(settings.timeout), timeout=settings.timeout)
-    transport = Transport(
-        exchange, max_requests_per_second=settings.max_requests_per_second, clock=clock, metrics=metrics
-    )
+    pace = settings.max_requests_per_second
+    transport = Transport(exchange, max_requests_per_second=pace, clock=clock, metrics=metrics, attempts=attempts)
     tokens: TokenSource
     if settings.access_token_file is not None:
         file = settings.access_token_file

@@ -1,16 +1,19 @@
 import os
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
 from bot import check, outbox, wiring
 from bot.blocks import Style
-from bot.chanjing import Chanjing, Transport
+from bot.chanjing import Chanjing, Transport, mint
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Channel, SlackServer
 from bot.exchange import Exchange
 from bot.message import render
 from bot.slack import SlackBot, SlackWebhook
-from bot.token import GivenToken
+from bot.token import GivenToken, MintedToken
 from tests.simulated import SimulatedClock
 
 MESSAGE = render([outbox.Test()], Style("en"))
@@ -56,7 +59,11 @@ def test_a_state_that_can_be_written_is_good_and_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("missing/state.json", "No such file or directory"), (".", "is a directory: set state.path")]
+    ("name", "words"),
+    [
+        ("missing/state.json", "No such file or directory. Create the directory, or set state.path"),
+        (".", "is a directory: set state.path"),
+    ],
 )
 def test_a_state_that_cannot_be_written_is_told_with_a_remedy(tmp_path, name, words):
     finding = check.state_directory(tmp_path / name)
@@ -67,10 +74,38 @@ def test_a_state_that_cannot_be_written_is_told_with_a_remedy(tmp_path, name, wo
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_of_another_user_is_told_with_ours(tmp_path):
     tmp_path.chmod(0o500)
-    assert f"(uid {os.getuid()}) write there" in check.state_directory(tmp_path / "state.json").text
+    assert (
+        f"write to the directory. It runs as uid {os.getuid()}." in check.state_directory(tmp_path / "state.json").text
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_state_that_is_mounted_alone_is_bad_as_it_cannot_be_replaced(tmp_path):
+    path = tmp_path / "state.json"
+    path.touch()
+    if subprocess.run(["mount", "--bind", path, path], check=False, capture_output=True).returncode:  # noqa: S607
+        pytest.skip("not here")
+    try:
+        assert "mount its directory" in check.state_directory(path).text
+    finally:
+        subprocess.run(["umount", path], check=True)  # noqa: S607 - wherever it is
 
 
 # Chanjing
+
+
+def minting(server: ChanjingServer, exchange: Exchange, secret_key: str, path: Path) -> check.Finding:
+    clock = SimulatedClock(time.time())
+    transport = Transport(exchange, max_requests_per_second=5, clock=clock)
+    tokens = MintedToken(lambda: mint(server.url, server.app_id, secret_key, transport), server.app_id, path, clock)
+    return check.chanjing(Chanjing(server.url, tokens, transport), page_size=50)
+
+
+def test_a_kept_token_says_nothing_about_the_secret_key(chanjing, exchange, tmp_path):
+    first = minting(chanjing, exchange, chanjing.secret_key, tmp_path / "token")
+    assert first.text == "the token is accepted; the list holds 0 tasks"
+    later = minting(chanjing, exchange, "wr0ng", tmp_path / "token")
+    assert later.text.endswith("It is the token kept from before, so whether the secret key is right was not tried")
 
 
 def listing(server: ChanjingServer, exchange: Exchange, token: str) -> check.Finding:
@@ -111,6 +146,17 @@ def test_a_bot_with_everything_delivers_each_message_once(asked):
 def test_asking_posts_nothing(asked, slack):
     asked()
     assert slack.messages == []
+
+
+def test_a_slack_that_does_not_answer_is_told_with_a_remedy(slack):
+    slack.intercept = lambda call: slack.closing.wait(20)
+    with wiring.http(trust_env=False) as client:
+        bot = SlackBot(slack.token, slack.base_url, Exchange(client(1), timeout=0.2))
+        (found,) = check.slack(bot, {"slack.channel": CHANNEL})
+        sent = check.send(bot, CHANNEL, MESSAGE, lambda: "1")
+    for finding in (found, sent):
+        assert finding.severity == "bad"
+        assert finding.text.endswith("no whole answer within 0.2 s. Check the network, the proxy and slack.base_url.")
 
 
 def test_a_token_that_slack_refuses_ends_the_questions(asked):

@@ -82,6 +82,12 @@ def test_help_shows_an_example_that_can_be_copied(call, command):
     assert re.search(rf"Example:\s+lipsync-bot {command}\b", ended.out)
 
 
+def test_in_eighty_columns_no_summary_of_a_command_is_cut(call):
+    shown = call("--help", COLUMNS="80").out
+    assert all(command in shown for command in COMMANDS)
+    assert "..." not in shown.partition("Commands:")[2]
+
+
 def test_the_version_is_told(call):
     assert call("--version").out == f"lipsync-bot {__version__}\n"
 
@@ -142,6 +148,24 @@ def test_a_mistake_in_the_configuration_is_told_in_few_lines_without_a_secret(
     assert "s3cret" not in ended.err
     assert len(ended.err.splitlines()) <= 4
     assert all(line.startswith("lipsync-bot: ") for line in ended.err.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "foo://s3cret"),
+        ("https_proxy", "http://s3cret:port"),
+        ("ALL_PROXY", "socks5://s3cret"),
+        ("SSL_CERT_FILE", "/none/s3cret"),
+        ("SSL_CERT_FILE", "config.yaml"),
+    ],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_named_without_the_value(call, room, name, value):
+    (room / "config.yaml").write_text("state:\n  path: s3cret.json")
+    ended = call("check", **ENOUGH | {name: value})
+    assert ended.code == 2
+    assert f"lipsync-bot: {name}: " in ended.err
+    assert "s3cret" not in ended.err.partition(name)[2]
 
 
 @pytest.mark.parametrize("command", ["run", "check", "status", "health"])
@@ -341,7 +365,8 @@ def test_run_once_that_still_owes_a_notice_has_left_something_undone(once, world
     world.slack.channels[CHANNEL].is_member = False
     ended = once()
     assert ended.code == 1
-    assert ended.err.endswith("lipsync-bot: some notices could not be delivered yet; the next run goes on with them.\n")
+    owed_still = "1 message is still owed (lipsync-bot status says why); the next run goes on with it."
+    assert ended.err.endswith(f"lipsync-bot: {owed_still}\n")
     assert "/invite @lipsync-bot" in ended.err
     assert owed(room) == 1
 
@@ -510,6 +535,14 @@ def test_check_tells_the_id_of_a_channel_that_is_configured_by_its_name(call, wo
     assert hint == f"lipsync-bot: slack.channel: the id of #lip-sync is {CHANNEL}"
 
 
+def test_check_tells_of_a_wrong_proxy_together_with_the_other_mistakes(call, world):
+    ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync", "HTTPS_PROXY": "foo://s3cret"})
+    assert ended.code == 2
+    name, proxy = ended.err.splitlines()
+    assert "must be a channel's id" in name
+    assert "HTTPS_PROXY: cannot be used" in proxy
+
+
 def test_check_of_a_state_that_cannot_be_written_has_an_exit_code_of_its_own(call, world, room):
     ended = call("check", **world.environ | {"STATE_PATH": str(room / "missing" / "state.json")})
     assert ended.code == 4
@@ -520,6 +553,22 @@ def test_check_with_two_faults_is_about_the_network(call, world, room):
     world.slack.revoked = True
     ended = call("check", **world.environ | {"STATE_PATH": str(room / "missing" / "state.json")})
     assert ended.code == 1
+
+
+def test_check_asks_chanjing_once_and_posts_nothing_where_slack_does_not_accept_the_token(call, world):
+    world.chanjing.intercept = lambda call: call.send(503, {}, b"") or True
+    world.slack.revoked = True
+    ended = call("check", "--send", **world.environ)
+    assert ended.code == 1
+    assert len(world.chanjing.calls) == 1
+    assert "send" not in ended.out
+
+
+def test_check_with_a_webhook_says_that_there_is_no_board(call, world):
+    environ = {name: value for name, value in world.environ.items() if name not in {"SLACK_BOT_TOKEN", "SLACK_CHANNEL"}}
+    ended = call("check", **environ, SLACK_WEBHOOK_URL=world.slack.webhook_url, SLACK_BOARD="true")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1].startswith("! slack.board: a webhook cannot update a message")
 
 
 def test_check_can_post_a_test_message(call, world):

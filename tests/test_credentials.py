@@ -45,8 +45,15 @@ def test_a_missing_channel_is_told_with_where_to_find_it():
     assert line.endswith("channel name → About → bottom")
 
 
-def test_what_is_missing_is_told_together_with_the_empty_file():
-    assert all(line.endswith(" (config.yaml is empty)") for line in problems(note="config.yaml is empty"))
+def test_where_there_is_no_file_yet_how_to_begin_is_told_once():
+    *missing, advice = problems(note="config.yaml is empty")
+    assert len(missing) == 3
+    assert advice.startswith("config.yaml is empty: copy config.example.yaml to config.yaml")
+    assert "config.yaml" not in "".join(missing)
+
+
+def test_where_nothing_is_missing_nobody_needs_a_file():
+    assert list(problems(*CHANJING, *SLACK, note="config.yaml is empty")) == []
 
 
 def test_nothing_is_called_missing_while_the_file_cannot_be_read():

@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from bot.exchange import Exchange
 from bot.slack import SlackBot
 
 ROOT = Path(__file__).parents[1]
+INTERRUPTED = 128 + signal.SIGINT  # as typer and every shell have it
 README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PICTURES = sorted(ROOT.glob("docs/img/*"))
@@ -68,6 +72,13 @@ def commands(readme: str = README) -> list[str]:
     return sorted({re.split(r"\\?\||#", line)[0].strip() for line in lines + spans})
 
 
+@pytest.mark.parametrize("readme", [README, CHINESE], ids=["en", "zh"])
+def test_the_variables_of_the_readme_work_as_they_stand(readme, tmp_path):
+    block = next(block for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "STATE_PATH" in block)
+    program = f"{sys.executable} -c 'import os; from pathlib import Path; Path(os.environ[\"STATE_PATH\"]).touch()'"
+    subprocess.run(["sh", "-euc", block + program], env={"HOME": str(tmp_path)}, check=True)  # noqa: S607 - wherever
+
+
 @pytest.mark.parametrize("line", commands())
 def test_a_command_in_the_readme_exists_with_its_options(line):
     _, command, *arguments = shlex.split(line)
@@ -84,7 +95,7 @@ def test_the_readme_shows_every_command():
 
 def test_the_readme_lists_the_exit_codes():
     codes = {int(code) for code, _ in rows("### Exit codes")}
-    assert codes == {cli.DONE, cli.UNDONE, cli.USAGE, cli.HELD, cli.STATE}
+    assert codes == {cli.DONE, cli.UNDONE, cli.USAGE, cli.HELD, cli.STATE, INTERRUPTED}
 
 
 # Errors

@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import os
 import pty
@@ -99,3 +101,20 @@ def test_a_terminal_gets_text_in_colours_unless_told_otherwise(style, environ, c
     told = on_a_terminal(style, **environ)
     assert ("\x1b[" in told) is colours
     assert told.startswith("{") is json_lines
+
+
+class Full(io.StringIO):
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_line_that_cannot_be_written_is_lost_and_disturbs_nobody(monkeypatch, style):
+    monkeypatch.setattr(sys, "stderr", Full())
+    log.make("info", style).warning("task_ended", task_id="9499")
+
+
+def test_without_stderr_there_is_no_log(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    log.make("info", None).warning("task_ended", task_id="9499")
+    assert capsys.readouterr().out == ""

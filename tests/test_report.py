@@ -128,11 +128,34 @@ def printed(state: State, width: int = 80) -> str:
     return out.getvalue()
 
 
-def test_in_eighty_columns_the_table_breaks_no_id_and_no_moment():
+@pytest.mark.parametrize("width", [80, 40, 30])
+def test_however_narrow_the_terminal_is_nothing_of_what_is_owed_is_cut(width):
     task_id = "9499ed79995c4bdb95f0d66ca84419fd"
     owing = replace(NOTICE, subject=task_id, held_until=NOON + 300)
-    line = f"{task_id}  20  2025-02-04T11:59:00Z  2025-02-04T12:05:00Z"
-    assert line in printed(replace(STATE, outbox=Outbox((owing,)))).splitlines()
+    shown = printed(replace(STATE, outbox=Outbox((owing,))), width)
+    words = (task_id, "20(succeeded)", "since2025-02-04T11:59:00Z", "nexttry2025-02-04T12:05:00Z")
+    assert [word for word in words if word not in "".join(shown.split())] == []
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_told():
+    mark = Mark((NOTICE.id,), NOON, "", in_doubt=True)
+    blind = Destination(mark=mark, until=NOON + 30, unreadable="webhook", checked=True)
+    shown = printed(replace(STATE, outbox=Outbox((NOTICE,), {"webhook": blind})))
+    assert "looked for" not in shown
+    assert "next try 2025-02-04T12:00:30Z" in shown
+
+
+def test_what_others_wrote_is_shown_as_they_wrote_it():
+    odd = replace(NOTICE, subject="[red]9499[/]", last_error="must be valid [/blocks/0] :smile: [json-pointer:/x]")
+    shown = printed(replace(STATE, outbox=Outbox((odd,))))
+    assert "[red]9499[/]" in shown
+    assert "must be valid [/blocks/0] :smile: [json-pointer:/x]" in shown
+
+
+def test_a_time_that_no_calendar_has_is_shown_as_the_number_it_is():
+    state = State(tasks={"a": Known(20, 1_738_670_400_000, NOON)})
+    assert ("created", "1738670400000") in report.explain(state, "a", ROUTE, lambda *_: "")
 
 
 def test_the_table_has_no_status_for_what_is_not_a_task():

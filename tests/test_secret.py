@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,20 @@ def test_a_file_that_cannot_be_read_is_an_error_without_its_path(tmp_path, name,
         read_secret(tmp_path / name)
     assert str(tmp_path) not in str(caught.value)
     assert name == "." or name not in str(caught.value)
+
+
+def test_a_named_pipe_is_refused_as_reading_it_would_wait_for_a_writer(tmp_path):
+    os.mkfifo(tmp_path / "token")
+    with pytest.raises(ConfigError, match="a pipe"):
+        read_secret(tmp_path / "token")
+
+
+def test_a_pipe_that_was_handed_over_is_read():
+    ours, theirs = os.pipe()
+    os.write(theirs, b"s3cret")
+    os.close(theirs)
+    assert read_secret(Path(f"/dev/fd/{ours}")).get_secret_value() == "s3cret"
+    os.close(ours)
 
 
 def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):

@@ -307,18 +307,26 @@ def test_a_file_that_is_mounted_alone_is_told_with_a_remedy(path):
         (".", "state.path is a directory: name a file in it"),
         ("file/state.json", "Set state.path to a file in a directory"),
         ("x" * 254, "shorter name"),
+        ("/", "state.path is a directory: name a file in it"),
     ],
 )
 def test_a_path_that_cannot_hold_a_state_is_told_with_a_remedy(tmp_path, name, words):
     (tmp_path / "file").touch()
-    path = states.resolve(tmp_path / name)
     with pytest.raises(StateError, match=words):
-        start(path)
+        start(states.resolve(tmp_path / name))
 
 
 def test_a_path_in_the_home_directory_is_found(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert states.resolve(Path("~/state.json")) == tmp_path / "state.json"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
+def test_a_file_that_may_not_be_read_is_told_with_a_remedy(path):
+    saved(path, SMALL)
+    path.chmod(0)
+    with pytest.raises(StateError, match=r"cannot be read: Permission denied\. Let the user .* read the file"):
+        states.peek(path)
 
 
 # What cannot be read
@@ -396,6 +404,12 @@ def test_a_file_cut_short_anywhere_is_never_taken_for_a_state(path):
         path.write_bytes(document[:length])
         with pytest.raises(StateError):
             load(path)
+
+
+def test_a_named_pipe_is_no_state_and_nobody_waits_for_its_writer(path):
+    os.mkfifo(path)
+    with pytest.raises(StateError, match="not a state file: it is a pipe"):
+        states.peek(path)
 
 
 def test_peeking_at_a_file_that_cannot_be_read_shows_the_one_before_and_touches_nothing(path):

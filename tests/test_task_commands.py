@@ -1,6 +1,7 @@
 """preview, explain and replay: the commands that answer questions about one task, or about the messages."""
 
 import json
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -86,13 +87,17 @@ def test_explain_says_why_a_task_was_or_was_not_announced(run, task_id, said):
 
 def test_explain_says_why_there_is_no_permalink_when_slack_cannot_be_asked(run):
     _, output = run("explain", "told0001")
-    assert "permalink:   not known: " in output
+    assert "permalink:   not known: asking for it needs slack.bot_token" in output
 
 
 @pytest.mark.parametrize("command", ["explain", "preview"])
 @pytest.mark.parametrize(
     ("prefix", "words"),
-    [("nothing", "no task whose id begins with 'nothing'"), ("owed", "2 ids begin with 'owed': owed0003, owed0004")],
+    [
+        ("nothing", "no task whose id begins with 'nothing'"),
+        ("owed", "2 ids begin with 'owed': owed0003, owed0004. Type more"),
+        ("", "it is empty. Is a variable not set?"),
+    ],
 )
 def test_an_id_that_stands_for_no_task_or_for_several_is_a_usage_error_that_helps(run, command, prefix, words):
     code, output = run(command, prefix)
@@ -100,9 +105,29 @@ def test_an_id_that_stands_for_no_task_or_for_several_is_a_usage_error_that_help
     assert words in " ".join(output.replace("│", " ").split())
 
 
+def test_of_many_ids_the_first_are_named(run, tmp_path):
+    many = {f"many{number}": Known(20, int(T), T) for number in range(4)}
+    Store(tmp_path / "state.json", State()).write(replace(STATE, tasks=many))
+    _, output = run("explain", "many")
+    assert "4 ids begin with 'many': many0, many1, many2 … Type more" in " ".join(output.replace("│", " ").split())
+
+
+def test_explain_needs_nothing_of_chanjings_for_a_permalink(run):
+    with SlackServer() as slack:
+        environ = {"SLACK_BOT_TOKEN": slack.token, "SLACK_BASE_URL": slack.base_url, "SLACK_CHANNEL": CHANNEL}
+        run("explain", "told0001", **environ)
+        assert [call.path.rpartition("/")[2] for call in slack.calls] == ["chat.getPermalink"]
+
+
 def test_a_unique_prefix_is_enough(run):
     assert "task:        told0001" in run("explain", "told")[1]
     assert "owed0003" in run("preview", "owed0003")[1]
+
+
+def test_a_kind_that_does_not_exist_is_told_with_those_that_do(run):
+    code, output = run("preview", "--kind", "nonsense")
+    assert code == 2
+    assert "Invalid value for '--kind': 'nonsense' is not one of success, failure, digest," in " ".join(output.split())
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -29,17 +29,48 @@ _BEAT = 1.6  # seconds between two events of the story
 _PATIENCE = 15.0  # seconds for what the bot does to be seen
 
 
+class _Stage:
+    """Where the story passes its time, until nobody can see it: messages are printed by Slack's threads."""
+
+    def __init__(self) -> None:
+        self._left = threading.Event()
+        self._why: BaseException | None = None
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Print in this block. Where that cannot be done, it is the story that ends, and not the thread."""
+        try:
+            yield
+        except (OSError, SystemExit) as error:  # rich ends the program where the reader has gone
+            self._why = error
+            self._left.set()
+
+    def wait(self, seconds: float) -> None:
+        """Return after that many seconds. Raise at once what kept the story from being seen."""
+        if self._left.wait(seconds) and self._why is not None:
+            raise self._why
+
+    def comes(self, true: Callable[[], bool]) -> None:
+        """Wait until *true*, or for as long as there is patience."""
+        deadline = time.monotonic() + _PATIENCE
+        while not true() and time.monotonic() < deadline:
+            self.wait(0.1)
+
+
 def tell(console: Console | None = None) -> bool:
     """Run the demo, printing each message as it arrives. Return True when each task was told of in one notice.
 
-    The board is printed when it is posted and as it stands at the end, not each time that it is updated.
+    The board is printed when it is posted and as it stands at the end, not each time that it is updated. Raise OSError
+    or SystemExit, as rich does, where nobody can see it any more.
     """
     console = console or Console(highlight=False)
     began = time.monotonic()
+    stage = _Stage()
 
     def show(message: Message) -> None:
-        console.print(Rule(style="dim"))
-        terminal.draw(Words(message.text, tuple(message.blocks)), console)
+        with stage.watched():
+            console.print(Rule(style="dim"))
+            terminal.draw(Words(message.text, tuple(message.blocks)), console)
 
     with ChanjingServer() as chanjing, SlackServer() as slack, tempfile.TemporaryDirectory() as directory:
         slack.on_message = lambda message: None if message.edited else show(message)
@@ -50,10 +81,10 @@ def tell(console: Console | None = None) -> bool:
             "about to be made, one by one and then many at once, and the real bot watches."
         )
         with _running(_config(Path(directory), chanjing, slack)):
-            _comes(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
-            ids = [*_one_by_one(chanjing), *_all_at_once(chanjing)]
-            _comes(lambda: all(_times_told(slack, ids)))
-            _comes(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
+            stage.comes(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
+            ids = [*_one_by_one(chanjing, stage), *_all_at_once(chanjing, stage)]
+            stage.comes(lambda: all(_times_told(slack, ids)))
+            stage.comes(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
         for board in _boards(slack):
             show(board)
         told, notices, requests = _times_told(slack, ids), _notices(slack), len(chanjing.calls)
@@ -69,7 +100,7 @@ def tell(console: Console | None = None) -> bool:
     return good
 
 
-def _one_by_one(chanjing: ChanjingServer) -> list[str]:
+def _one_by_one(chanjing: ChanjingServer, stage: _Stage) -> list[str]:
     """Let six tasks queue, render and end, overlapping, and return their ids."""
     ids = []
     for step in range(len(_ENDINGS) + 3):
@@ -79,14 +110,14 @@ def _one_by_one(chanjing: ChanjingServer) -> list[str]:
             chanjing.update(ids[step - 1], status=Status.GENERATING, progress=75)
         if step >= 3:  # noqa: PLR2004 - queued for one step, rendered for two
             _finish(chanjing, ids[step - 3], step - 3)
-        time.sleep(_BEAT)
+        stage.wait(_BEAT)
     return ids
 
 
-def _all_at_once(chanjing: ChanjingServer) -> list[str]:
+def _all_at_once(chanjing: ChanjingServer, stage: _Stage) -> list[str]:
     """Let eight tasks end in the same moment, between two answers of Chanjing's, and return their ids."""
     ids = [chanjing.add(status=Status.GENERATING, progress=50) for _ in range(_BURST)]
-    time.sleep(_BEAT)
+    stage.wait(_BEAT)
     with chanjing.lock:
         for number, task_id in enumerate(ids):
             _finish(chanjing, task_id, number % 2)
@@ -99,13 +130,6 @@ def _finish(chanjing: ChanjingServer, task_id: str, number: int) -> None:
         return
     links = {"video_url": f"{_SHELF}/{task_id}.mp4", "preview_url": f"{_SHELF}/{task_id}.jpg"}
     chanjing.finish(task_id, **links, duration=12_000 + 9_700 * number)
-
-
-def _comes(true: Callable[[], bool]) -> None:
-    """Wait until *true*, or for as long as there is patience."""
-    deadline = time.monotonic() + _PATIENCE
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.1)
 
 
 def _notices(slack: SlackServer) -> list[Message]:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,3 +86,25 @@ def test_a_pipe_gets_no_escape_sequences(told):
 def test_the_demo_tells_no_secret_and_leaves_nothing_behind(told):
     assert "s3cret" not in told.out + told.err
     assert told.left == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "err"),
+    [
+        ("| head -1", 1, ""),
+        (">/dev/full", 1, "lipsync-bot: the output cannot be written: No space left on device.\n"),
+    ],
+)
+def test_the_demo_leaves_when_nobody_can_see_it(tmp_path, output, code, err):
+    began = time.monotonic()
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m bot demo {output}; exit ${{PIPESTATUS[0]}}"],  # noqa: S607 - wherever it is
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, err)
+    assert time.monotonic() - began < 10

@@ -1,0 +1,146 @@
+"""The process around a command, as a shell or an init system meets it: signals, standard streams, exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bot
+from bot.config import KEYS
+from bot.demo.chanjing import ChanjingServer
+from bot.demo.slack import CHANNEL, SlackServer
+from bot.diff import Known
+from bot.state import State, Store
+
+PROGRAM = [sys.executable, "-m", "bot"]
+FULL = "/dev/full"
+FOREIGN = {"PYTHONIOENCODING", "LC_ALL", *(key.environment for key in KEYS)}
+
+
+@pytest.fixture
+def environ(tmp_path, monkeypatch):
+    """Return an environment without anything of ours, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    ours = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return ours | {"PYTHONPATH": str(Path(bot.__file__).parents[1])}
+
+
+@pytest.fixture
+def world(environ, tmp_path):
+    """Yield the environment of a bot that has all it needs."""
+    with ChanjingServer() as chanjing, SlackServer() as slack:
+        yield environ | {
+            "CHANJING_BASE_URL": chanjing.url,
+            "CHANJING_ACCESS_TOKEN": chanjing.token,
+            "SLACK_BASE_URL": slack.base_url,
+            "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_CHANNEL": CHANNEL,
+            "SLACK_PACE": "50ms",
+            "STATE_PATH": str(tmp_path / "state.json"),
+        }
+
+
+def shell(command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run *command*, in which $BOT is the program, and which may redirect its streams."""
+    line = command.replace("$BOT", " ".join(PROGRAM))
+    return subprocess.run(
+        ["bash", "-c", line],  # noqa: S607 - wherever it is
+        env=environ,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=60,
+        check=False,
+    )
+
+
+# Signals
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "code"),
+    [("run", signal.SIGTERM, 0), ("run", signal.SIGINT, 0), ("status", signal.SIGINT, 130)],
+)
+def test_a_signal_during_the_imports_is_heeded(world, command, number, code):
+    # Python tells of each import when it is done: after this one hundreds follow.
+    program = [sys.executable, "-X", "importtime", "-m", "bot", command]
+    with subprocess.Popen(program, env=world, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(line.endswith("| typer\n") or "typer.models" in line for line in process.stderr)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "Traceback" not in err
+
+
+# A log that cannot be written
+
+
+@pytest.mark.parametrize("stderr", [f"2>{FULL}", "2>&-", "2> >(exec true)"])
+def test_a_log_that_cannot_be_written_does_not_end_the_bot(world, stderr):
+    ran = shell(f"$BOT run --once {stderr}", world)
+    assert ran.returncode == 0
+    assert json.loads(shell("$BOT status --json", world).stdout)["delivered"] == 1
+
+
+# Other streams
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("encoding", [ASCII, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}])
+def test_an_encoding_without_chinese_stops_no_command(world, encoding):
+    chinese = world | encoding | {"SLACK_LANGUAGE": "zh"}
+    assert shell("$BOT preview", chinese).returncode == 0
+    assert shell("$BOT check", chinese).stdout.startswith("+ configuration: complete\n")
+    assert "数字人" in json.loads(shell("$BOT preview --kind failure --json", chinese).stdout)["text"]
+    shell("$BOT run --once", chinese)
+    assert shell("$BOT status", chinese).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status --json", "status", "check", "preview", "preview --json", "explain a", "health", "--help", "--version"],
+)
+def test_an_output_that_cannot_be_written_is_told_in_one_line(world, tmp_path, command):
+    Store(tmp_path / "state.json", State()).save(State(tasks={"a": Known(20, 1, 1.0)}))
+    ran = shell(f"$BOT {command} >{FULL}", world)
+    assert ran.returncode == 1
+    assert ran.stderr == "lipsync-bot: the output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("command", ["preview", "check", "--help"])
+def test_a_reader_that_goes_away_is_no_fault(world, command):
+    assert shell(f"$BOT {command} | exec true", world).stderr == ""
+
+
+def test_without_stdin_replay_says_that_it_cannot_ask(world):
+    with ChanjingServer() as chanjing:
+        task = chanjing.add(status=20)
+        own = world | {"CHANJING_BASE_URL": chanjing.url, "CHANJING_ACCESS_TOKEN": chanjing.token}
+        ran = shell(f"$BOT replay {task} <&-", own)
+    assert ran.returncode == 2
+    assert "add --yes" in ran.stderr
+
+
+# What ends `run` before it begins
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("HTTPS_PROXY", "foo://s3cret", "HTTPS_PROXY: cannot be used. A proxy is written like http://"),
+        ("SSL_CERT_FILE", "/none/s3cret", "SSL_CERT_FILE: must name certificates that can be read"),
+        ("MONITOR_LISTEN", "192.0.2.1:8080", "Set an address of this machine, such as 0.0.0.0:8080."),
+    ],
+)
+def test_what_the_machine_does_not_have_is_a_matter_of_configuration(world, name, value, words):
+    ran = shell("$BOT run", world | {name: value})
+    assert ran.returncode == 2
+    assert words in ran.stderr
+    assert "s3cret" not in ran.stderr
