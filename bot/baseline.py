@@ -36,7 +36,8 @@ class Baseline:
         """Take in the tasks of a page. *newest* is the newest create_time met so far."""
         floor = int(newest - self._retention)
         kept = [task for task in new if not is_final(task.status) or not self._is_old(task, floor)]
-        self._known |= baseline(kept, now=self._now)
+        # What was met first stands: one that has ended since is watched, and announced by the next poll.
+        self._known = baseline(kept, now=self._now) | self._known
         if self._announce:
             self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
 

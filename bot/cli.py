@@ -381,8 +381,8 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Announce a task again, on purpose: one more message, whatever was announced before."""
+    from bot import log, wiring
     from bot import replay as again
-    from bot import wiring
     from bot.blocks import Style
     from bot.clock import SystemClock
     from bot.config import load
@@ -392,9 +392,8 @@ def replay(
     settings = load(config or context.obj, os.environ)
     with wiring.http() as client:
         clock = SystemClock(threading.Event())
-        listed = again.find(
-            wiring.chanjing(settings, client, clock), task, page_size=settings.chanjing.page_size, now=clock.now()
-        )
+        logger = log.make(settings.log.level, settings.log.format)
+        listed = again.find(wiring.pages(settings, client, clock, logger), task, now=clock.now())
         task_id = _only(task, [one.id for one in listed], "is in Chanjing's list")
         chosen = next(one for one in listed if one.id == task_id)
         if not is_final(chosen.status):

@@ -37,7 +37,7 @@ class _Step:
 
     at: float
     channel: str
-    wait: Literal["none", "pace", "first look", "look", "postponed"]
+    wait: Literal["none", "pace", "first look", "look", "again", "postponed"]
     act: Callable[[str], None]
 
 
@@ -94,11 +94,11 @@ class Delivery:
             self._take(step)
 
     def _is_near(self, step: _Step) -> bool:
-        return step.wait not in {"look", "postponed"} or step.at <= self._clock.monotonic()
+        return step.wait not in {"look", "again", "postponed"} or step.at <= self._clock.monotonic()
 
     def idle(self) -> bool:
         """Tell whether nothing can be delivered just now, though something may be waiting."""
-        return all(step.wait in {"postponed", "look", "first look"} for step in self._steps())
+        return all(step.wait in {"postponed", "again", "look", "first look"} for step in self._steps())
 
     def _take(self, step: _Step) -> None:
         self._clock.wait(max(0.0, step.at - self._clock.monotonic()))
@@ -115,8 +115,7 @@ class Delivery:
         """Return what comes next for *channel*, or None where nothing is owed to it."""
         destination = self._outbox.to(channel)
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        group = self._group(channel, now)
-        if not group:
+        if not self._group(channel, now):
             return _Step(monotonic, channel, "none", self._forget_mark) if destination.mark else None
         if wait := box.wait_of(destination, now):
             return _Step(monotonic + wait, channel, "postponed", self._post)
@@ -129,11 +128,12 @@ class Delivery:
         if mark and channel not in self._route.values():
             # Nothing goes to this channel any more: what was not posted there goes where its role leads now.
             return _Step(monotonic, channel, "none", self._forget_mark)
-        wait, attempts = self._pace, max(notice.attempts for notice in group)
-        if mark and mark.absent and attempts > 1:
+        why: Literal["pace", "again"] = "pace"
+        due = self._posted.get(channel, -_DAY) + self._pace
+        if mark and mark.absent and mark.rounds:
             # Perhaps the history never shows what is looked for there: then this must not become a flood.
-            wait = self._settle + box.backoff(attempts - 2)
-        return _Step(self._posted.get(channel, -_DAY) + wait, channel, "pace", self._post)
+            why, due = "again", self._posted[channel] + self._settle + box.backoff(mark.rounds - 1)
+        return _Step(due, channel, why, self._post)
 
     @property
     def _outbox(self) -> Outbox:
@@ -292,6 +292,8 @@ class Delivery:
         distances. A dispatch in the future says that it has: due now.
         """
         since = self._clock.now() - mark.at
+        if mark.absent and since >= 0:
+            return self._clock.monotonic() - since  # there is no next look: it is to be posted again
         next_look = box.LOOKS[min(mark.looks, len(box.LOOKS) - 1)] * self._settle
         return self._clock.monotonic() - (min(since, next_look) if since >= 0 else next_look)
 

@@ -115,7 +115,8 @@ class Mark:
     """What was about to be posted: written before the post, so that a crash cannot hide it.
 
     `at` is Unix seconds, `after` the ts of the last receipt in that channel ("": none). `looks` counts those that did
-    not find it. `again` says that it was posted before, and that nobody could look whether it had arrived.
+    not find it. `again` says that it was posted before, and that nobody could look whether it had arrived; `rounds`
+    counts how often it was posted before and never found.
     """
 
     ids: tuple[str, ...]
@@ -124,6 +125,7 @@ class Mark:
     in_doubt: bool = False
     looks: int = 0
     again: bool = False
+    rounds: int = 0
 
     @property
     def absent(self) -> bool:
@@ -257,8 +259,11 @@ def dispatched(outbox: Outbox, channel: str, chosen: Iterable[Notice], now: floa
     message in doubt is newer than that, by Slack's clock.
     """
     ids, before = tuple(notice.id for notice in chosen), outbox.to(channel)
-    again = before.mark is not None and not before.mark.absent
-    return outbox.with_destination(channel, mark=Mark(ids, now, after=before.last_ts, again=again))
+    mark = Mark(ids, now, after=before.last_ts)
+    if before.mark:
+        absent = before.mark.absent
+        mark = replace(mark, again=not absent, rounds=before.mark.rounds + absent)
+    return outbox.with_destination(channel, mark=mark)
 
 
 def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float) -> tuple[Outbox, tuple[Receipt, ...]]:

@@ -33,6 +33,7 @@ class Pages:
         self._clock = clock
         self._log = log
         self._fetched = fetched
+        self._end = 0  # the page before which the list was last found to end in such a way
         self.size = size
         self.odd: set[tuple[str, str]] = set()
 
@@ -45,6 +46,10 @@ class Pages:
             try:
                 page = self._page(walk, walk.next)
             except ChanjingRejected as error:
+                if not walk.pages and walk.next > 1:
+                    # The new end of the list was there, and the list has become shorter.
+                    walk.next = 1
+                    continue
                 if walk.pages or not may_be_page_size(error, self.size):
                     raise
                 self._log.warning("page_size_refused", asked=self.size, used_from_now_on=DOCUMENTED_PAGE_SIZE)
@@ -71,11 +76,13 @@ class Pages:
                     return page
                 said = f"list: {page.oddities[0]}, so it is not known what there is."
                 doubt = ChanjingRejected(said, "Trying again.")
-            total = walk.total_count if page.total_count is None else page.total_count
-            if total is not None and (number - 1) * page.size >= total:
+            total = max((n for n in (walk.total_count, page.total_count) if n is not None), default=None)
+            ended = None if total is None else (number - 1) * page.size >= total
+            if (ended and number > 1) or (ended is not False and number == self._end and isinstance(walk, Read)):
                 break
-            if total is not None or not walk.pages:
+            if ended is False or (ended is None and not walk.pages):
                 raise doubt
+        self._end = number
         return replace(page, total_count=total)
 
     def _fetch(self, number: int) -> Page:

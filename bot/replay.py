@@ -4,35 +4,24 @@ import secrets
 from collections.abc import Callable
 
 from bot.blocks import Message
-from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
-from bot.errors import ChanjingRejected
 from bot.listing import FullRead, Listing
 from bot.outbox import Content, Role, TaskEnded, notice_id
+from bot.pages import Pages
 from bot.slack import Slack
 from bot.task import Status, Task
 
 
-def find(chanjing: Chanjing, prefix: str, *, page_size: int, now: float) -> list[Task]:
+def find(pages: Pages, prefix: str, *, now: float) -> list[Task]:
     """Return the tasks whose id begins with *prefix*: the one of exactly that id, or all when the list has been read.
 
-    The state keeps no links, so the list is asked, newest page first. Raise ChanjingError.
+    The state keeps no links, so the list is asked. Raise ChanjingError.
     """
-    found = []
-    walk = FullRead(Listing(), {}, now=now)
-    while walk.next is not None:
-        try:
-            page = chanjing.page(walk.next, page_size)
-        except ChanjingRejected as error:
-            if walk.pages or not may_be_page_size(error, page_size):
-                raise
-            page_size = DOCUMENTED_PAGE_SIZE
-            continue
-        for task in walk.add(page):
-            if task.id == prefix:
-                return [task]
-            if task.id.startswith(prefix):
-                found.append(task)
-    return found
+    found: dict[str, Task] = {}
+    for _, tasks in pages.of(FullRead(Listing(), {}, now=now)):
+        found |= {task.id: task for task in tasks if task.id.startswith(prefix)}
+        if prefix in found:
+            return [found[prefix]]
+    return list(found.values())
 
 
 def post(slack: Slack, route: dict[Role, str], task: Task, render: Callable[[Content], Message]) -> tuple[str, str]:

@@ -121,7 +121,7 @@ class SlackBot:
         return reading.found
 
     def newest(self, channel: str) -> str:
-        messages, _ = next(self._history(channel, "0", limit=1))
+        messages, _ = self._history_page(channel, "0", None, limit=1)
         return str(messages[0].get("ts", "")) if messages and isinstance(messages[0], dict) else ""
 
     def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
@@ -133,24 +133,12 @@ class SlackBot:
         answer, headers = self._ask("auth.test", self._client.auth_test)
         return answer, {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
-    def _history(
-        self, channel: str, oldest: str, cursor: str | None = None, *, limit: int = _HISTORY_PAGE
-    ) -> Iterator[tuple[list[Any], str | None]]:
+    def _history(self, channel: str, oldest: str, cursor: str | None = None) -> Iterator[tuple[list[Any], str | None]]:
         """Yield the pages of the history from *cursor* on, newest first, each with the cursor of the next."""
         seen: set[str] = set()
         while True:
-            page = partial(
-                self._client.conversations_history,
-                channel=channel,
-                oldest=oldest,
-                include_all_metadata=True,
-                limit=limit,
-                cursor=cursor,
-            )
-            answer, _ = self._ask("conversations.history", page)
-            messages, more = answer.get("messages"), answer.get("response_metadata")
-            if not isinstance(messages, list):
-                raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
+            messages, answer = self._history_page(channel, oldest, cursor, limit=_HISTORY_PAGE)
+            more = answer.get("response_metadata")
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if cursor in seen or (not cursor and answer.get("has_more")):
                 raise OutcomeUnknown("conversations.history: Slack has more, and no way to it.", reason="no_cursor")
@@ -158,6 +146,24 @@ class SlackBot:
             if not cursor:
                 return
             seen.add(cursor)
+
+    def _history_page(
+        self, channel: str, oldest: str, cursor: str | None, *, limit: int
+    ) -> tuple[list[Any], Mapping[str, Any]]:
+        """Return the messages of one page, newest first, and the whole answer."""
+        call = partial(
+            self._client.conversations_history,
+            channel=channel,
+            oldest=oldest,
+            include_all_metadata=True,
+            limit=limit,
+            cursor=cursor,
+        )
+        answer, _ = self._ask("conversations.history", call)
+        messages = answer.get("messages")
+        if not isinstance(messages, list):
+            raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
+        return messages, answer
 
 
 class SlackWebhook:

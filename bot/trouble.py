@@ -12,13 +12,15 @@ from bot.outbox import Destination, Notice, Trouble
 
 _AFTER = 300.0  # seconds for which a cause must be in force before it is told
 _HOUR = 3600.0
+_REMEMBERED = 200  # subjects of one cause that come and go, at most
 _SHOWN = 5  # subjects named in one message: ids of 32 characters on one line
 
 # Those that end are told to be over; the others are told once for each subject and never again.
 TOLD_WHEN_OVER = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
 # One poll fails for one of these: only a good poll says that another of them is over.
 _OF_CHANJING = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
-TOLD_ONCE = ("task_vanished", "page_size_refused", "unknown_status", "malformed_items")
+_OF_ANSWERS = ("unknown_status", "malformed_items")
+TOLD_ONCE = ("task_vanished", "page_size_refused", *_OF_ANSWERS)
 CODES = (*TOLD_WHEN_OVER, *TOLD_ONCE)
 
 
@@ -71,10 +73,7 @@ def ailments(
     subjects = {
         "task_stuck": frozenset(stuck),
         "task_vanished": frozenset(vanished),
-        **{
-            code: frozenset(what for other, what in odd if other == code)
-            for code in ("unknown_status", "malformed_items")
-        },
+        **{code: frozenset(what for other, what in odd if other == code) for code in _OF_ANSWERS},
     }
     found |= {code: Ailment(subjects=concerned) for code, concerned in subjects.items() if concerned}
     if page_size:
@@ -128,9 +127,11 @@ def _tell(code: str, before: Ongoing, ailment: Ailment, now: float) -> tuple[Ong
         return None
     named = ", ".join(fresh[:_SHOWN]) + (f" (+{len(fresh) - _SHOWN})" if len(fresh) > _SHOWN else "")
     trouble = Trouble(code, ": ".join(filter(None, (named, ailment.detail))), before.since)
-    # What ends may begin anew. The others are told once, also when they come, go and come again.
-    of = ailment.subjects if code in TOLD_WHEN_OVER else ailment.subjects | set(before.subjects)
-    told = replace(before, told_at=now, subjects=tuple(sorted(of)))
+    subjects = sorted(ailment.subjects)
+    if code in _OF_ANSWERS:
+        # What is odd is forgotten at each start, and yet told once.
+        subjects = [*subjects, *sorted(set(before.subjects) - ailment.subjects)][:_REMEMBERED]
+    told = replace(before, told_at=now, subjects=tuple(subjects))
     return told, _notice(code, told, trouble, now)
 
 

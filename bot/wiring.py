@@ -24,6 +24,7 @@ from bot.message import render
 from bot.metrics import Metrics
 from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
 from bot.outbox import Notice, Role
+from bot.pages import Pages
 from bot.poll import Poll, Settings
 from bot.progress import Shown
 from bot.report import patience
@@ -202,6 +203,12 @@ def http(*, trust_env: bool = True) -> Iterator[MakeClient]:
 def _proxies() -> str:
     """Return the names of the variables that are set about proxies."""
     return ", ".join(one for name in _PROXIES for one in (name, name.lower()) if os.environ.get(one))
+
+
+def pages(config: Config, client: MakeClient, clock: Clock, log: FilteringBoundLogger) -> Pages:
+    """Return what reads the list for a command that watches nothing."""
+    fetch = chanjing(config, client, clock).page
+    return Pages(fetch, clock, log, size=config.chanjing.page_size, fetched=lambda _: None)
 
 
 def chanjing(

@@ -146,6 +146,73 @@ def refused(page: Page) -> Page:
     raise ChanjingRejected("list: code 40000.", code=40000)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_task_that_ends_while_the_first_run_reads_the_list_again_is_announced(order):
+    world = World(order)
+    world.fill(30)
+    world.add("a", Status.GENERATING)
+
+    def meanwhile(number):
+        if number == 3:
+            world.add("b", Status.GENERATING)  # more than was met: the list is read once more
+        if number == 4:
+            world.set("a", Status.SUCCEEDED)
+
+    world.before_answer = meanwhile
+    bot = Bot(world)
+    for _ in range(3):
+        bot.cycle()
+    assert bot.told == [("a", Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("end", [null, refused])
+@pytest.mark.parametrize("count", [lambda true: true, lambda true: None], ids=["counted", "not counted"])
+def test_a_list_that_has_become_shorter_is_found_again(end, count):
+    world, bot = started("oldest_first", finished=21, page_size=50)
+    world.cap, world.answer = 10, end
+    bot.settings["page_size"] = 10
+    bot.restart()
+    bot.full_cycle()
+    for number in range(3):
+        world.remove(f"old{number}")
+    world.count = count
+    world.add("a")
+    for _ in range(3):
+        bot.cycle()
+    assert bot.told == [("a", Status.SUCCEEDED)]
+    assert bot.store.state.listing.page_size == 0
+
+
+@pytest.mark.parametrize("count", [0, None])
+def test_a_page_that_is_null_for_a_moment_does_not_end_the_first_run(count):
+    world = World()
+    world.fill(30)
+
+    def hiccup(page):
+        missing = replace(page, tasks=(), listed=0, total_count=count, oddities=("page: the list is null",))
+        return missing if page.number == 2 and world.requests.count(2) < 6 else page
+
+    world.answer = hiccup
+    bot = Bot(world)
+    for _ in range(8):
+        bot.cycle()
+    assert len(bot.store.state.tasks) == 30
+    assert bot.told == []
+
+
+def test_a_new_account_may_have_a_null_list():
+    world = World()
+    world.answer = null
+    bot = Bot(world)
+    bot.cycle()
+    began = bot.clock.now()
+    bot.cycle()
+    assert bot.clock.now() - began < 31
+    world.add("a")
+    bot.cycle()
+    assert bot.told == [("a", Status.SUCCEEDED)]
+
+
 @pytest.mark.parametrize("end", [null, refused])
 @pytest.mark.parametrize("count", [lambda true: true, lambda true: None], ids=["counted", "not counted"])
 def test_a_list_may_end_in_null_or_in_a_refusal(end, count):

@@ -414,6 +414,11 @@ def test_a_history_of_several_pages_is_read_to_its_end(bot, server):
     assert {(one["oldest"], one["include_all_metadata"]) for one in asked} == {("1.5", "1")}
 
 
+def test_the_newest_message_needs_no_way_to_the_others(bot, server):
+    server.intercept = pages({"messages": [{"ts": "5.0"}], "has_more": True})
+    assert bot.newest(CHANNEL) == "5.0"
+
+
 FIRST = {"messages": [stamped("a", "5.0")], "has_more": True, "response_metadata": {"next_cursor": "to-2"}}
 LAST = {"messages": [stamped("b", "3.0")], "has_more": False}
 LIMITED = {"ok": False, "error": "ratelimited"}

@@ -83,6 +83,12 @@ def test_what_comes_and_goes_is_told_once_for_each_subject():
     assert [trouble.detail for _, trouble in told] == ["40: why", "50: why"]
 
 
+def test_tasks_that_vanish_one_after_another_are_not_remembered_for_ever():
+    days = [(n * 86_400, (n + 2) * 86_400, "task_vanished", [f"t{n}"]) for n in range(20)]
+    _, remembered = run(days, until=20 * 86_400, step=3600)
+    assert len(remembered["task_vanished"].subjects) <= 2
+
+
 def test_many_subjects_are_not_all_named():
     told, _ = run([(0, 900, "task_stuck", [f"t{n:02}" for n in range(50)])], until=600)
     assert told[0][1].detail.endswith("t04 (+45): why")

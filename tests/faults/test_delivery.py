@@ -134,6 +134,32 @@ def test_a_history_that_never_answers_does_not_keep_the_first_message_from_being
     world.check()
 
 
+@pytest.mark.parametrize("every", [120, 240])
+def test_restarts_do_not_put_off_a_message_that_was_often_refused_and_then_lost(world: World, every: float) -> None:
+    world.slack.dead["C1"] = "is_archived"
+    end_one(world)
+    world.run(1_200)
+    del world.slack.dead["C1"]
+    world.slack.faults.extend(["lost_before"] * 4)
+    for _ in range(8):
+        world.run(every)
+        world.start()
+    world.check()
+
+
+def test_a_single_poll_does_not_wait_for_a_message_that_was_never_found(world: World) -> None:
+    end_one(world)
+    world.slack.faults.extend(["lost_before"] * 6)
+    world.run(300)
+    began = world.clock.monotonic()
+    world.poll.once()
+    assert world.clock.monotonic() - began < 10
+    for _ in range(3):
+        world.clock.wait(600)
+        world.poll.once()
+    world.check()
+
+
 def test_a_history_that_never_shows_our_messages_makes_no_flood(world: World) -> None:
     end_one(world)
     world.slack.faults.extend(["lost_after"] * 1_000)
