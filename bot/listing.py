@@ -86,6 +86,10 @@ class _Walk:
         """The ids of the tasks met so far."""
         return self._ranks.keys()
 
+    def start_over(self) -> None:
+        """Begin at page 1: the list has become shorter, and ends before the page that this walk asked for first."""
+        self.next = 1
+
     def _meet(self, page: Page) -> tuple[tuple[Task, ...], tuple[Task, ...], int]:
         """Return the tasks that were not met yet, those that have risen since, and what the count changed by.
 

@@ -313,7 +313,7 @@ def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tu
 
 def settled(receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
     """Return the receipts that are kept when the whole list has been read, so that each task in it is known."""
-    return receipts if len(receipts) <= _RECEIPTS else receipts[-_RECEIPTS:]
+    return receipts[-_RECEIPTS:]
 
 
 def paused(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:

@@ -47,8 +47,7 @@ class Pages:
                 page = self._page(walk, walk.next)
             except ChanjingRejected as error:
                 if not walk.pages and walk.next > 1:
-                    # The new end of the list was there, and the list has become shorter.
-                    walk.next = 1
+                    walk.start_over()
                     continue
                 if walk.pages or not may_be_page_size(error, self.size):
                     raise

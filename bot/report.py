@@ -153,7 +153,7 @@ def table(told: dict[str, Any]) -> Group:
     # Not a table: it would cut ids and times where the terminal is narrow.
     lines = [Text("Owed", "italic")]
     for one in told["owed"]:
-        # Only a task's status means something to a reader: that of the greeting is a time.
+        # Only a task's status means something to a reader.
         status = "" if one["role"] == "alerts" else f"  {_status(one['status'])}"
         # As Text, here and below: rich takes what stands in brackets for markup.
         lines.append(Text(f"{one['task_id']}{status}"))

@@ -22,6 +22,11 @@ def end_one(world: World, task_id: str = "a") -> None:
     world.chanjing.put(task_id, 20)
 
 
+def put_back(world: World, earlier: dict[str, bytes]) -> None:
+    for name, content in earlier.items():
+        world.disk.write(Path(name), content)
+
+
 def test_a_failed_look_is_repeated_before_anything_is_posted_again(world: World) -> None:
     end_one(world)
     world.slack.faults.extend(["lost_after"])
@@ -91,8 +96,7 @@ def test_a_state_from_before_a_message_finds_it_by_slacks_clock_and_repeats_noth
     end_one(world, "b")
     world.settle()
     world.run(3 * 86_400)
-    for name, content in earlier.items():
-        world.disk.write(Path(name), content)
+    put_back(world, earlier)
     world.start()
     world.settle()
     world.check()
@@ -106,8 +110,7 @@ def test_a_backup_from_before_many_messages_repeats_none_though_the_list_is_read
         world.chanjing.put(f"b{number}", 20)
         if number % 50 == 49:
             world.settle()
-    for name, content in earlier.items():
-        world.disk.write(Path(name), content)
+    put_back(world, earlier)
     world.chanjing.null_pages = {9}
     world.start()
     world.run(7_200)
