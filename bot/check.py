@@ -66,6 +66,25 @@ def _mounted_alone(path: Path) -> bool:
     return str(path).replace(" ", r"\040") in {mount.split()[4] for mount in mounts}
 
 
+def accounts(
+    client: Chanjing,
+    page_size: int,
+    slack_client: Slack,
+    channels: Mapping[str, str],
+    *,
+    token_given: bool,
+    board: bool,
+) -> Iterator[Finding]:
+    """Ask Chanjing, and Slack about *channels* (key of the configuration → id) or what a webhook lacks for a *board*.
+
+    *token_given*: Chanjing's token stands in the configuration itself.
+    """
+    yield chanjing(client, page_size)
+    if token_given:
+        yield given_token()
+    yield from slack(slack_client, channels) if isinstance(slack_client, SlackBot) else webhook(board=board)
+
+
 def chanjing(client: Chanjing, page_size: int) -> Finding:
     """Ask for the first page of the list."""
     try:

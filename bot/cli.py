@@ -211,7 +211,6 @@ def check(
     from bot.config import load
     from bot.message import render
     from bot.outbox import Test
-    from bot.slack import SlackBot
 
     try:
         settings = load(config or context.obj, os.environ)
@@ -228,22 +227,21 @@ def check(
     tell(questions.Finding("configuration", "good", "complete"))
     tell(questions.state_directory(state.resolve(settings.state.path)))
     with wiring.http() as client:
-        clock = SystemClock(threading.Event())
         # One attempt: somebody waits for the answer.
-        tell(questions.chanjing(wiring.chanjing(settings, client, clock, attempts=1), settings.chanjing.page_size))
-        if settings.chanjing.access_token is not None:
-            tell(questions.given_token())
+        chanjing = wiring.chanjing(settings, client, SystemClock(threading.Event()), attempts=1)
         slack, route = wiring.slack(settings, client), wiring.routes(settings)
-        if isinstance(slack, SlackBot):
-            keys = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
-            found = questions.slack(slack, {keys[role]: channel for role, channel in route.items()})
-        else:
-            found = questions.webhook(board=settings.slack.board)
-        for finding in found:
+        keys = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
+        for finding in questions.accounts(
+            chanjing,
+            settings.chanjing.page_size,
+            slack,
+            {keys[role]: channel for role, channel in route.items()},
+            token_given=settings.chanjing.access_token is not None,
+            board=settings.slack.board,
+        ):
             tell(finding)
         if send and not any(finding.subject == "slack" for finding in bad):  # else each post would fail as that did
-            style = Style(settings.slack.language)
-            message = render([Test()], style)
+            message = render([Test()], Style(settings.slack.language))
             for channel in dict.fromkeys(route.values()):
                 tell(questions.send(slack, channel, message, lambda: str(time.time_ns())))
     if bad:

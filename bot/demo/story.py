@@ -94,7 +94,7 @@ def tell(console: Console | None = None) -> bool:
     console.print(
         f"{len(ids)} tasks ended in {time.monotonic() - began:.0f} s: {len(ids) - failed} succeeded, {failed} failed. "
         f"{len(notices)} messages, greeting included, and a board; {requests} requests to Chanjing. "
-        + ("Each task was told of exactly once." if good else f"Times each task was told of: {told}.")
+        + ("Each task was announced exactly once." if good else f"Times each task was announced: {told}.")
     )
     console.print("For your own account: see the README, or begin with `lipsync-bot check`.")
     return good

@@ -55,7 +55,7 @@ def told(tmp_path_factory):
 
 def test_the_demo_ends_well_whatever_is_configured_around_it(told):
     assert (told.code, told.err) == (0, "")
-    assert "Each task was told of exactly once." in " ".join(told.out.split())
+    assert "Each task was announced exactly once." in " ".join(told.out.split())
 
 
 def test_the_demo_is_over_within_half_a_minute(told):

@@ -75,7 +75,7 @@ def test_what_it_runs_with_is_what_is_locked(engine):
 
 def test_the_demo_runs_in_it_locked_down_and_without_a_network(engine):
     told = engine.run("--network=none", *LOCKED_DOWN, IMAGE, "demo")
-    assert "Each task was told of exactly once." in told.stdout
+    assert "Each task was announced exactly once." in told.stdout
 
 
 def test_a_wrong_command_line_ends_with_2(engine):
