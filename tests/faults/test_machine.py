@@ -89,6 +89,10 @@ class Machine(RuleBasedStateMachine):
         world.slack.failing_looks = 0
         try:
             world.settle(6 * 3_600)
+            if set(world.told()) != self.expected:
+                # To a clock that was set forward a task may seem an hour old: its end may wait for a full read.
+                world.run(3_700)
+                world.settle(6 * 3_600)
             world.check(self.expected)
         finally:
             self.directory.cleanup()
