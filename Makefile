@@ -10,7 +10,7 @@ RUNTIME = $(VENV)/.runtime
 DEV = $(VENV)/.dev
 BENCH = $(VENV)/.bench
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
-LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --python-version 3.11 \
 	--custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help

@@ -155,7 +155,6 @@ def test_a_mistake_in_the_configuration_is_told_in_few_lines_without_a_secret(
     [
         ("HTTPS_PROXY", "foo://s3cret"),
         ("https_proxy", "http://s3cret:port"),
-        ("ALL_PROXY", "socks5://s3cret"),
         ("SSL_CERT_FILE", "/none/s3cret"),
         ("SSL_CERT_FILE", "config.yaml"),
     ],
