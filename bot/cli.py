@@ -22,6 +22,7 @@ from bot.errors import (
     StateHeldError,
     Stopped,
 )
+from bot.harmless import visible
 
 if TYPE_CHECKING:
     from bot.state import State
@@ -92,7 +93,7 @@ def main() -> None:
 def _fail(error: Exception, code: int) -> NoReturn:
     with contextlib.suppress(OSError):  # the exit code says it too
         for line in str(error).splitlines():
-            typer.echo(f"lipsync-bot: {line}", err=True)
+            typer.echo(f"lipsync-bot: {visible(line)}", err=True)
     sys.exit(code)
 
 
@@ -220,7 +221,7 @@ def check(
     signs = {"good": "+" if _ascii_only() else "✓", "warning": "!", "bad": "x" if _ascii_only() else "✗"}
 
     def tell(finding: questions.Finding) -> None:
-        typer.echo(f"{signs[finding.severity]} {finding.subject}: {finding.text}")
+        typer.echo(visible(f"{signs[finding.severity]} {finding.subject}: {finding.text}"))
         if finding.severity == "bad":
             bad.append(finding)
 
@@ -267,7 +268,8 @@ def status(
         return
     from rich.console import Console
 
-    Console(highlight=False).print(report.table(told))
+    console = Console(highlight=False)
+    console.print(report.table(told), soft_wrap=not console.is_terminal)
 
 
 @_command("health", "lipsync-bot health || echo unwell", "Exit with 0 when the bot is well, else with 1.")
@@ -367,7 +369,7 @@ def explain(
             return f"not known: {str(error).splitlines()[0]}"
 
     for what, how in report.explain(known, task_id, wiring.routes(local), permalink):
-        typer.echo(f"{what + ':':<12} {how}")
+        typer.echo(visible(f"{what + ':':<12} {how}"))
 
 
 @_command("replay", "lipsync-bot replay 9499ed79 --yes", "Announce a task again, on purpose.")
@@ -452,5 +454,7 @@ def _only(prefix: str, ids: list[str], what: str) -> str:
         raise typer.BadParameter(f"no task whose id begins with {prefix!r} {what}.", param_hint="ID")
     if len(ids) > 1 and prefix not in ids:
         some = ", ".join(ids[:_SHOWN]) + (" …" if len(ids) > _SHOWN else ".")
-        raise typer.BadParameter(f"{len(ids)} ids begin with {prefix!r}: {some} Type more of it.", param_hint="ID")
+        raise typer.BadParameter(
+            visible(f"{len(ids)} ids begin with {prefix!r}: {some} Type more of it."), param_hint="ID"
+        )
     return prefix if prefix in ids else ids[0]

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
+from bot.harmless import clean
+
 MAX_BODY = 16 * 1024 * 1024  # bytes, after decompression
 
 
@@ -114,4 +116,4 @@ def plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
     # Before it is cut, which could leave half a secret; quoted as it stands in a URL.
     for secret in secrets:
         text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * most]).split())[:most]
+    return clean(text[: 10 * most])[:most]

@@ -8,7 +8,9 @@ import threading
 from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from bot.harmless import visible
 
 # Neither here nor in text the pretty tracebacks: they print local variables, tokens included.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
@@ -32,6 +34,7 @@ def make(
         _Lines(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         processors=[
+            _harmless,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(() if text else (_TRACEBACKS,)),
@@ -39,6 +42,11 @@ def make(
         ],
     )
     return log
+
+
+def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Take from each text what a terminal would act on, or nobody would see."""
+    return {key: visible(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 class _Lines:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from bot import wording
 from bot.blocks import IMAGE_URL, Block, Message, Style, columns, context, image, section
 from bot.digest import away_line, render_digest
-from bot.mrkdwn import clean, code, date, link, outside, safe_url
+from bot.harmless import clean
+from bot.mrkdwn import code, date, link, outside, safe_url
 from bot.outbox import TEXT_RUNG, WITHOUT_IMAGE_RUNG, Content, Greeting, Summary, TaskEnded, Test, Trouble
 from bot.remedies import OTHER_REMEDY, reason_for, slack_remedy, words_for
 from bot.task import Status, Task

@@ -1,7 +1,7 @@
 """Pure: text from outside, made harmless for Slack's mrkdwn and never longer than there is room.
 
-Whatever a task, an error or a server says may hold a mention, a forged link, formatting marks or characters that turn
-the line around. Each function here returns markup that shows it and does nothing else.
+Whatever a task, an error or a server says may hold a mention, a forged link or formatting marks. Each function here
+returns markup that shows it and does nothing else.
 Source: https://docs.slack.dev/messaging/formatting-message-text
 """
 
@@ -10,23 +10,17 @@ import unicodedata
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
+from bot.harmless import clean
+
 ELLIPSIS = "…"
 LONGEST_ID = 200  # characters: far above the 32 that Chanjing uses, and twenty of them still fit one message
 
-# Not to be shown: controls, lone surrogates (they cannot be sent as UTF-8), the marks that turn the writing direction
-# of what follows, and the invisible ones with no meaning of their own. Joiners stay: emoji and Persian need them.
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Slack has no escape for its formatting marks, so each becomes the sign that looks the same and means nothing.
 _LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
 _INSIDE_A_NAME = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")  # snake_case is not formatted: it can stay as it is
 _ALIVE_COLON = re.compile(r":(?=//|[^\s:]+:)")  # `:name:` becomes an emoji, `http://…` a link
 _IN_A_URL = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '|<>"`')
-
-
-def clean(text: str) -> str:
-    """Return *text* on one line, without the characters that cannot or must not be shown. Nothing is escaped yet."""
-    return " ".join(_UNSHOWABLE.sub("", " ".join(text.split())).split())
 
 
 def outside(text: str, limit: int) -> str:
@@ -48,7 +42,7 @@ def code(text: str) -> str:
 
 def safe_url(url: str) -> str | None:
     """Return *url* with what could end a link percent-encoded, or None for anything but http and https."""
-    encoded = quote(clean(url), safe=_IN_A_URL)
+    encoded = quote(url.strip(), safe=_IN_A_URL, errors="replace")
     try:
         parts = urlsplit(encoded)
     except ValueError:  # e.g. half an IPv6 address

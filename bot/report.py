@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from bot.diff import Known
+from bot.harmless import visible
 from bot.outbox import Destination, Notice, Role, TaskEnded, notice_id
 from bot.state import State
 from bot.task import Status
@@ -139,29 +139,28 @@ def _iso(at: float | None) -> str | None:
 
 def table(told: dict[str, Any]) -> Group:
     """Return what `status` prints, from what `status --json` says."""
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim")
-    facts.add_column(overflow="fold")
-    facts.add_row("last alive", told["last_alive"] or "never")
-    facts.add_row("first run", told["baseline_at"] or "not finished yet")
-    facts.add_row("watched", _count(told["watched"], "task"))
-    facts.add_row("delivered", _count(told["delivered"], "notice"))
-    facts.add_row("owed", _count(len(told["owed"]), "notice"))
-    facts.add_row("guarantee", f"each notice {told['guarantee']}")
-    if not told["owed"]:
-        return Group(facts)
-    # Not a table: it would cut ids and times where the terminal is narrow.
-    lines = [Text("Owed", "italic")]
+    facts = {
+        "last alive": told["last_alive"] or "never",
+        "first run": told["baseline_at"] or "not finished yet",
+        "watched": _count(told["watched"], "task"),
+        "delivered": _count(told["delivered"], "notice"),
+        "owed": _count(len(told["owed"]), "notice"),
+        "guarantee": f"each notice {told['guarantee']}",
+    }
+    # Not a table: it would cut ids and times in a narrow terminal, and fill each line with spaces in a pipe.
+    lines = [Text.assemble((f"{what:<12}", "dim"), how) for what, how in facts.items()]
+    if told["owed"]:
+        lines += [Text(), Text("Owed", "italic")]
     for one in told["owed"]:
         # Only a task's status means something to a reader.
         status = "" if one["role"] == "alerts" else f"  {_status(one['status'])}"
         # As Text, here and below: rich takes what stands in brackets for markup.
-        lines.append(Text(f"{one['task_id']}{status}"))
+        lines.append(Text(visible(f"{one['task_id']}{status}")))
         lines.append(Text(f"  since {one['since']}, {_then(one, 'in doubt: looked for')}"))
     errors = dict.fromkeys(one["last_error"] for one in told["owed"] if one["last_error"])
     if errors:
-        lines += [Text(), *map(Text, errors)]
-    return Group(facts, Text(), *lines)
+        lines += [Text(), *(Text(visible(error)) for error in errors)]
+    return Group(*lines)
 
 
 def _then(owed: Mapping[str, Any], looked_for: str) -> str:

@@ -118,3 +118,11 @@ def test_without_stderr_there_is_no_log(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
     log.make("info", None).warning("task_ended", task_id="9499")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_what_came_from_outside_can_do_nothing_to_a_terminal(told, style):
+    log.make("info", style).info("task_ended", task_id="9499\x1b[31m\u202e\U000e0041\nfake line")
+    text = told()
+    assert "9499[31m fake line" in text
+    assert not set(text) & {"\x1b", "\u202e", "\U000e0041"}

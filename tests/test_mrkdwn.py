@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.mrkdwn import clean, code, date, link, outside, safe_url
+from bot.harmless import clean
+from bot.mrkdwn import code, date, link, outside, safe_url
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 

@@ -138,6 +138,24 @@ def test_however_narrow_the_terminal_is_nothing_of_what_is_owed_is_cut(width):
     assert max(map(len, shown.splitlines())) <= width
 
 
+@pytest.mark.parametrize("error", ["x" * 300, "word " * 60 + "end"])
+def test_a_pipe_gets_each_line_whole_and_no_spaces_at_its_end(error):
+    owing = replace(NOTICE, subject="9" * 200, last_error=error)
+    out = io.StringIO()
+    told = report.status(replace(STATE, outbox=Outbox((owing,))), NOON, ROUTE)
+    Console(file=out, width=80).print(report.table(told), soft_wrap=True)
+    lines = out.getvalue().splitlines()
+    assert {error, f"{'9' * 200}  20 (succeeded)", "last alive  2025-02-04T12:00:00Z"} <= set(lines)
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_what_others_wrote_can_do_nothing_to_the_terminal():
+    odd = replace(NOTICE, subject="94\x1b[31m\u202e99", last_error="\x1b]0;title\x07 \U000e0041 refused")
+    shown = printed(replace(STATE, outbox=Outbox((odd,))))
+    assert "94[31m99" in shown
+    assert not set(shown) & {"\x1b", "\x07", "\u202e", "\U000e0041"}
+
+
 def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_told():
     mark = Mark((NOTICE.id,), NOON, "", in_doubt=True)
     blind = Destination(mark=mark, until=NOON + 30, unreadable="webhook", checked=True)

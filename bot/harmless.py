@@ -1,0 +1,47 @@
+"""Pure: text from outside as a person may see it: on one line, and without what is there but does not show.
+
+Every way out uses it: Slack's text, the terminal, the log, and what the commands print. A control turns a terminal's
+colours, a mark of writing direction turns the line around, and invisible characters hide text from whoever reads it.
+"""
+
+import unicodedata
+
+# Letters, marks and signs by their category, and yet blank:
+# https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt (Default_Ignorable_Code_Point)
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U00016fe4\U0001d159"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+_PICTURE_STYLE = frozenset("\ufe0e\ufe0f")  # ❤ as text or as a picture
+_JOINERS = frozenset("\u200c\u200d")  # 👩‍👧 and Persian need them
+
+
+def visible(text: str) -> str:
+    """Return *text* without line breaks, controls and characters that do not show. Spaces stay as many as they are."""
+    kept = [" "]
+    for char, after in zip(text, f"{text[1:]} ", strict=False):
+        if char.isspace():
+            kept.append(" ")
+        elif _shows(char, kept[-1], after):
+            kept.append(char)
+    return "".join(kept[1:])
+
+
+def clean(text: str) -> str:
+    """Return *text* on one line, without the characters that do not show. Nothing is escaped yet."""
+    return " ".join(visible(text).split())
+
+
+def _shows(char: str, before: str, after: str) -> bool:
+    if char in _JOINERS:
+        return (before in _PICTURE_STYLE or _joins(before)) and _joins(after)
+    if char in _PICTURE_STYLE:
+        return unicodedata.category(before)[0] in "SPN"
+    return char not in _BLANK and unicodedata.category(char)[0] != "C"
+
+
+def _joins(char: str) -> bool:
+    """Tell whether *char* may stand beside a joiner: an emoji, or a letter or mark of a script that joins letters."""
+    kind = unicodedata.category(char)
+    is_chinese = kind == "Lo" and unicodedata.east_asian_width(char) in {"W", "F", "H"}
+    return kind in {"So", "Sk", "Mn", "Mc", "Lo"} and char not in _BLANK and not is_chinese
