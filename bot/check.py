@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,12 @@ class Finding:
     severity: Literal["good", "warning", "bad"]
     text: str
     needed_network: bool = True
+
+
+def daily_summary(at: str, now: time.struct_time) -> Finding:
+    """Say by which clock the summary comes: a TZ that was understood otherwise than it was meant is seen here."""
+    text = f"every day at {at}; by TZ it is now {time.strftime('%H:%M (%z)', now)}"
+    return Finding("slack.daily_summary", "good", text, needed_network=False)
 
 
 def state_directory(path: Path) -> Finding:

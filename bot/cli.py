@@ -163,11 +163,14 @@ def run(
     from bot.clock import SystemClock
     from bot.config import load
 
-    settings = load(config or context.obj, os.environ)
+    warnings: list[tuple[str, str]] = []
+    settings = load(config or context.obj, os.environ, warn=lambda *warning: warnings.append(warning))
     stop = threading.Event()
     daemon.end_on_signals(stop)
     clock = SystemClock(stop)
     logger = log.make(settings.log.level, settings.log.format)
+    for subject, text in warnings:
+        logger.warning("configuration_doubtful", subject=subject, detail=text)
     with wiring.bot(
         settings, clock, logger, progress=progress.shown(logger, clock, sys.stderr), listen=not once
     ) as bot:
@@ -213,8 +216,13 @@ def check(
     from bot.message import render
     from bot.outbox import Test
 
+    warnings: list[questions.Finding] = []
     try:
-        settings = load(config or context.obj, os.environ)
+        settings = load(
+            config or context.obj,
+            os.environ,
+            warn=lambda subject, text: warnings.append(questions.Finding(subject, "warning", text)),
+        )
     except ConfigError as error:
         raise ConfigError("\n".join((str(error), *_ids_of_names(config or context.obj)))) from None
     bad: list[questions.Finding] = []
@@ -226,6 +234,10 @@ def check(
             bad.append(finding)
 
     tell(questions.Finding("configuration", "good", "complete"))
+    for warning in warnings:
+        tell(warning)
+    if settings.slack.daily_summary is not None:
+        tell(questions.daily_summary(settings.slack.daily_summary, time.localtime()))
     tell(questions.state_directory(state.resolve(settings.state.path)))
     with wiring.http() as client:
         # One attempt: somebody waits for the answer.

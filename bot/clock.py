@@ -1,10 +1,16 @@
 """Time as a collaborator: what o'clock it is, how much has passed, and waiting that can be cut short."""
 
+import re
 import threading
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from bot.errors import Stopped
+
+_POSIX_ZONE = re.compile(r"([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]")  # CST-8, <+08>-8, EST5EDT
+_BACKWARDS = re.compile(r"(UTC|GMT)[+-]?0*[1-9]")  # right in POSIX, and hardly ever meant
 
 
 class Clock(Protocol):
@@ -35,3 +41,32 @@ class SystemClock:
     def wait(self, seconds: float) -> None:
         if self._stop.wait(max(0.0, seconds)):
             raise Stopped
+
+
+def zone_problem(environ: Mapping[str, str]) -> str:
+    """Return what is wrong with TZ, or "". The C library takes what it does not know for UTC without a word.
+
+    Neither Python's `zoneinfo` nor its tzdata package is asked: what o'clock it is, the C library decides.
+    """
+    zone, files = environ.get("TZ", "").removeprefix(":"), Path(environ.get("TZDIR") or "/usr/share/zoneinfo")
+    if zone in {"", "UTC", "GMT", "Etc/UTC"} or _is_zone_file(files / zone):
+        return ""
+    if _BACKWARDS.match(zone):
+        return "in TZ the sign is reversed: UTC+8 is 8 hours behind UTC. Write a place, such as Asia/Shanghai."
+    if _POSIX_ZONE.match(zone):
+        return ""
+    if not _is_zone_file(files / "UTC"):
+        return (
+            "this machine has no time zones, so UTC is used. Install tzdata, or write an offset: CST-8 is UTC plus 8."
+        )
+    return "this machine knows no such time zone, so UTC is used. Write a name such as Asia/Shanghai."
+
+
+def _is_zone_file(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(4) == b"TZif"
+    except (OSError, ValueError):
+        return False

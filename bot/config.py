@@ -4,6 +4,7 @@ The fields below are the one list of keys: names, defaults and what is accepted.
 somebody wrote; defaults are texts too and go the same way. Durations are seconds.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from bot import values
+from bot import clock, values
 from bot.credentials import credential_problems
 from bot.errors import ConfigError
 from bot.secret import read_secret
-from bot.sources import Raw, environment_name, gather, place
+from bot.sources import Found, Raw, environment_name, gather, place
 
 RUN_SECRETS = Path("/run/secrets")
 
@@ -141,9 +142,17 @@ _NAMES = tuple(key.name for key in KEYS)
 _CHANNELS = ("slack.channel", "slack.failure_channel", "slack.alerts_channel")
 _FILE_NAMES = tuple(name for name in _NAMES if name.endswith("_file"))
 
+Warn = Callable[[str, str], None]  # given what the warning is about, and a sentence
 
-def load(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
-    """Return the configuration that the bot runs with.
+
+def _ignore(subject: str, text: str) -> None:
+    del subject, text
+
+
+def load(
+    path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS, warn: Warn = _ignore
+) -> Config:
+    """Return the configuration that the bot runs with. *warn* is called for what can be used but is hardly meant.
 
     *path* None means `config.yaml` in the current directory where there is one. ConfigError lists every problem, one
     line each; no line holds a value.
@@ -155,7 +164,22 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = R
     lines += refused.values()
     if lines:
         raise ConfigError("\n".join(lines))
+    _warn_of_other_states(config, found, warn)
+    if config.slack.daily_summary is not None and (problem := clock.zone_problem(environ)):
+        warn("TZ", f"{problem} slack.daily_summary depends on it.")
     return _without_token_of_file(config)
+
+
+def _warn_of_other_states(config: Config, found: Found, warn: Warn) -> None:
+    """Warn where another state.path than the one in use is set in a second place.
+
+    Of this key only: for others, an environment that overrides a shared file is meant, or soon noticed. This one is set
+    by the image, so nobody thinks of it; and the volume at the other path stays empty until the state is lost.
+    """
+    for raw in found.overridden.get("state.path", ()):
+        if os.path.realpath(str(raw.value)) != os.path.realpath(config.state.path):
+            used = f"{config.state.path} ({found.values['state.path'].where}) is used"
+            warn("state.path", f"{used}, not {raw.value} ({raw.where}). Remove one of the two.")
 
 
 def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:

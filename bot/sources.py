@@ -40,9 +40,13 @@ class Problem:
 
 @dataclass(slots=True)
 class Found:
-    """All that was found. `note` says that there is no YAML file or nothing in it; else it is empty."""
+    """All that was found. `note` says that there is no YAML file or nothing in it; else it is empty.
+
+    `overridden` is what stands in further places under a key of `values`, and is not used.
+    """
 
     values: dict[str, Raw] = field(default_factory=dict)
+    overridden: dict[str, list[Raw]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     note: str = ""
 
@@ -61,8 +65,10 @@ def place(key: str, raw: Raw) -> str:
 def gather(keys: Collection[str], path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
     """Return, for each of *keys* that is set anywhere, what stands in the first of the three sources."""
     found = _from_yaml(keys, path)
-    found.values |= _from_secret_files(keys, secrets_dir)
-    found.values |= _from_environment(keys, environ)
+    for values in (_from_secret_files(keys, secrets_dir), _from_environment(keys, environ)):
+        for key in values.keys() & found.values.keys():
+            found.overridden.setdefault(key, []).append(found.values[key])
+        found.values |= values
     return found
 
 

@@ -511,6 +511,30 @@ def test_check_has_a_line_for_each_question(call, world):
     assert world.slack.messages == []
 
 
+DOUBTFUL = {"TZ": "Asia/Shangai", "SLACK_DAILY_SUMMARY": "9:00"}
+
+
+def test_check_warns_of_what_is_hardly_meant(call, world, room):
+    (room / "config.yaml").write_text("state:\n  path: elsewhere.json\n")
+    ended = call("check", **world.environ, **DOUBTFUL)
+    assert ended.code == 0
+    assert [line.split(":")[0] for line in ended.out.splitlines()[1:4]] == [
+        "! state.path",
+        "! TZ",
+        "✓ slack.daily_summary",
+    ]
+    assert "config.yaml line 2" in ended.out
+
+
+def test_run_warns_of_what_is_hardly_meant(once, room):
+    (room / "config.yaml").write_text("state:\n  path: elsewhere.json\n")
+    ended = once(**DOUBTFUL)
+    assert ended.code == 0
+    warned = [json.loads(line) for line in ended.err.splitlines()]
+    subjects = [line["subject"] for line in warned if line["event"] == "configuration_doubtful"]
+    assert subjects == ["state.path", "TZ"]
+
+
 def test_check_says_what_is_wrong_and_goes_on(call, world):
     environ = world.environ | {"CHANJING_ACCESS_TOKEN": "s3cret", "SLACK_BOT_TOKEN": SECRET}
     ended = call("check", **environ)

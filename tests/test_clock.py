@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from bot.clock import SystemClock
+from bot.clock import SystemClock, zone_problem
 from bot.errors import Stopped
 from tests.simulated import NOON, SimulatedClock
 
@@ -61,3 +61,40 @@ def test_a_simulated_wait_is_cut_short_when_the_program_is_asked_to_end():
     assert clock.monotonic() == 10
     with pytest.raises(Stopped):
         clock.wait(0)
+
+
+@pytest.fixture
+def zone_files(tmp_path):
+    """Return a database of two time zones, and a file that is none."""
+    (tmp_path / "Asia").mkdir()
+    for name in ("UTC", "Asia/Shanghai"):
+        (tmp_path / name).write_bytes(b"TZif2")
+    (tmp_path / "tzdata.zi").write_bytes(b"# version")
+    return tmp_path
+
+
+@pytest.mark.parametrize("shown", ["{}", ":{}"])
+@pytest.mark.parametrize(
+    "zone", ["", "UTC", "Asia/Shanghai", "CST-8", "<+08>-8", "EST5EDT", "EST5EDT,M3.2.0,M11.1.0", "UTC0"]
+)
+def test_a_time_zone_that_the_machine_knows_is_no_problem(zone_files, zone, shown):
+    assert zone_problem({"TZ": shown.format(zone), "TZDIR": str(zone_files)}) == ""
+
+
+def test_a_time_zone_may_be_a_file(zone_files):
+    assert zone_problem({"TZ": f":{zone_files}/Asia/Shanghai", "TZDIR": "/none"}) == ""
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shangai", "asia/shanghai", "Asia", "CST", "+8", '"Asia/Shanghai"', "tzdata.zi",
+                                  "北京", "x" * 5000, "/none", "CST -8"])  # fmt: skip
+def test_a_time_zone_that_would_pass_for_utc_is_a_problem(zone_files, zone):
+    assert "knows no such time zone" in zone_problem({"TZ": zone, "TZDIR": str(zone_files)})
+
+
+def test_on_a_machine_without_time_zones_each_name_is_a_problem():
+    assert "Install tzdata" in zone_problem({"TZ": "Asia/Shanghai", "TZDIR": "/none"})
+
+
+@pytest.mark.parametrize("zone", ["UTC+8", "GMT-08:00", "UTC8", "GMT+10"])
+def test_an_offset_whose_sign_is_reversed_is_a_problem(zone_files, zone):
+    assert "reversed" in zone_problem({"TZ": zone, "TZDIR": str(zone_files)})

@@ -382,3 +382,54 @@ def test_the_example_shows_the_defaults():
 def test_what_the_example_suggests_can_be_used(loaded, key):
     section, _, name = key.partition(".")
     assert getattr(getattr(loaded(ENOUGH, f"{section}: {{{name}: {in_the_example()[key]}}}"), section), name)
+
+
+# What can be used but is hardly meant
+
+
+@pytest.fixture
+def warnings(room):
+    """Return a function: environment, YAML → what the configuration is warned of."""
+
+    def warnings(environ, yaml):
+        (room / "config.yaml").write_text(yaml)
+        warned = []
+        load(None, {**ENOUGH, **environ}, secrets_dir=room / "secrets", warn=lambda *warning: warned.append(warning))
+        return warned
+
+    return warnings
+
+
+def test_two_places_that_name_different_state_files_are_both_named(warnings):
+    [(subject, text)] = warnings({"STATE_PATH": "/data/state.json"}, "state:\n  path: /var/lib/bot.json\n")
+    assert subject == "state.path"
+    assert text.startswith("/data/state.json (environment variable STATE_PATH) is used, not /var/lib/bot.json (config.")
+
+
+def test_each_of_three_places_for_the_state_is_named(warnings, room):
+    (room / "secrets" / "state_path").write_text("/run/state.json")
+    texts = [text for _, text in warnings({"STATE_PATH": "/data/state.json"}, "state: {path: bot.json}")]
+    assert len(texts) == 2
+    assert "config.yaml line 1" in texts[0]
+    assert "secrets/state_path" in texts[1]
+
+
+@pytest.mark.parametrize("path", ["/data/state.json", "/data/../data//state.json"])
+def test_two_places_that_name_the_same_state_file_agree(warnings, path):
+    assert warnings({"STATE_PATH": "/data/state.json"}, f"state: {{path: {path}}}") == []
+
+
+def test_a_relative_path_may_name_the_same_state_file(warnings, room):
+    assert warnings({"STATE_PATH": str(room / "bot.json")}, "state: {path: ./bot.json}") == []
+
+
+def test_an_environment_that_overrides_another_key_is_meant(warnings):
+    assert warnings({"SLACK_CHANNEL": "C1", "LOG_LEVEL": "debug"}, "slack: {channel: C2}\nlog: {level: info}") == []
+
+
+def test_a_wrong_time_zone_matters_for_a_daily_summary_only(warnings):
+    summary = "slack: {daily_summary: 9:00}"
+    assert warnings({"TZ": "Asia/Shangai"}, "") == warnings({"TZ": "UTC"}, summary) == []
+    [(subject, text)] = warnings({"TZ": "Asia/Shangai"}, summary)
+    assert subject == "TZ"
+    assert "slack.daily_summary depends on it" in text
