@@ -15,7 +15,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-ex
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test image-test check chaos bench fix lock clean
+.PHONY: help demo run test image-test check chaos bench fix lock base wheel install clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -56,6 +56,20 @@ lock: $(DEV) ## bring the locked requirements up to date with pyproject.toml and
 	$(LOCK) --upgrade --output-file requirements.txt
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(LOCK) --upgrade --group bench --constraint requirements.txt --output-file requirements-bench.txt
+
+base: ## bring the image's base up to date: the digest that python:3.13-slim has now (needs docker)
+	digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' docker.io/library/python:3.13-slim) && \
+	sed -i.old -E "s|^(ARG BASE=.*)@sha256:.*|\1@$$digest|" Dockerfile && rm Dockerfile.old && grep '^ARG BASE' Dockerfile
+
+wheel: $(DEV) ## build the wheel, with the locked tools: dist/lipsync_bot-….whl
+	@rm -rf dist && $(BIN)/python -m hatchling build --target wheel --directory dist
+
+PREFIX ?= $(HOME)/lipsync-bot
+install: wheel ## install the program and its locked libraries: PREFIX=/opt/lipsync-bot
+	@"$(PYTHON)" -m venv "$(PREFIX)"
+	@"$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.txt
+	@"$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall dist/lipsync_bot-*.whl
+	@echo "$(PREFIX)/bin/lipsync-bot"
 
 clean: ## remove what the other targets have made
 	rm -rf $(VENV) .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

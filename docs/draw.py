@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a tool to be run from the top of the project: python -m docs.draw
-"""Draw the pictures in docs/img: messages of bot.samples about as Slack shows them.
+"""Draw the pictures in docs/img: messages of bot.samples about as Slack shows them, and the app's icon.
 
-    python -m docs.draw                all of them
-    python -m docs.draw failure.zh     some of them
+    python -m docs.draw                     all of them
+    python -m docs.draw failure.zh icon     some of them
 
 Needs `chromium` and `pngquant` on the PATH and the fonts Lato, Noto Sans CJK and Noto Color Emoji. On Debian:
 apt-get install chromium pngquant fonts-lato fonts-noto-cjk fonts-noto-color-emoji. The bot itself needs none of them.
@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -39,12 +40,14 @@ NAMES = (
     "greeting",
 )
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+ICON = "icon"
 
 _HERE = Path(__file__).parent
 _WIDTH = 720  # CSS pixels
 _SCALE = 2
 _TALLEST = 2_000  # CSS pixels
 _LOWEST = 150  # of a lower window chromium draws the top only
+_ICON_SIZE = 512  # pixels: the least that Slack takes
 _QUOTE = "▌ "  # how bot.terminal begins a quoted line
 
 # What Slack would fetch from Chanjing; the samples' links lead nowhere.
@@ -61,6 +64,10 @@ _COVER = """
   <path d="M240 96 v20 M252 86 v40 M264 76 v60 M276 90 v32 M288 98 v16"
         stroke="#98c1d9" stroke-width="5" stroke-linecap="round"/>
 </svg>"""
+
+_LIPS = "👄"
+_ICON = f"""<!DOCTYPE html><meta charset="utf-8"><style>* {{ margin: 0; }}
+body {{ background: #4a154b; font: 280px/{_ICON_SIZE}px "Noto Color Emoji"; text-align: center; }}</style>{_LIPS}"""
 
 _CSS = f"""
 * {{ box-sizing: border-box; margin: 0; }}
@@ -90,7 +97,7 @@ def page(message: Message) -> str:
     """Return a whole HTML page with *message* on it."""
     blocks = "".join(_block(block) for block in message.blocks)
     return f"""<!DOCTYPE html><meta charset="utf-8"><title></title><style>{_CSS}</style>
-<div class="message"><div class="avatar">👄</div><div class="body">
+<div class="message"><div class="avatar">{_LIPS}</div><div class="body">
 <div class="sender"><b>lipsync-bot</b> <span class="app">APP</span><span class="when">3:40</span></div>
 {blocks}</div></div>
 <script>document.title = document.documentElement.getBoundingClientRect().height</script>"""
@@ -153,14 +160,24 @@ def draw(name: str, language: Language, directory: Path = _HERE / "img") -> Path
         dom = _chromium(scratch, f"--window-size={_WIDTH},{_TALLEST}", "--dump-dom", source.as_uri())
         height = round(float(dom.partition("<title>")[2].partition("</title>")[0]))
         shot = Path(scratch) / "shot.png"
-        _chromium(scratch, f"--window-size={_WIDTH},{height}", f"--screenshot={shot}", source.as_uri())
+        _chromium(scratch, f"--window-size={_WIDTH},{height}", f"--screenshot={shot}", source.as_uri(), scale=_SCALE)
         _run("pngquant", "--force", "--strip", "--output", str(picture), "64", str(shot))
     return picture
 
 
-def _chromium(scratch: str, *arguments: str) -> str:
+def draw_icon(directory: Path = _HERE / "img") -> Path:
+    """Write the picture for the Slack app, and return its path."""
+    picture = directory / f"{ICON}.png"
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "page.html"
+        source.write_text(_ICON, encoding="utf-8")
+        _chromium(scratch, f"--window-size={_ICON_SIZE},{_ICON_SIZE}", f"--screenshot={picture}", source.as_uri())
+    return picture
+
+
+def _chromium(scratch: str, *arguments: str, scale: int = 1) -> str:
     # No sandbox: it is not to be had in most containers, and the page is ours.
-    fixed = ("--headless", "--no-sandbox", "--hide-scrollbars", f"--force-device-scale-factor={_SCALE}")
+    fixed = ("--headless", "--no-sandbox", "--hide-scrollbars", f"--force-device-scale-factor={scale}")
     return _run("chromium", *fixed, f"--user-data-dir={scratch}/profile", *arguments)
 
 
@@ -171,7 +188,10 @@ def _run(*command: str) -> str:
 def main(wanted: Sequence[str]) -> int:
     """Draw the pictures *wanted* (`failure.zh`), or all. Return an exit code."""
     missing = [tool for tool in ("chromium", "pngquant") if shutil.which(tool) is None]
-    pictures = {f"{name}.{language}": (name, language) for name in NAMES for language in LANGUAGES}
+    pictures: dict[str, Callable[[], Path]] = {
+        f"{name}.{language}": partial(draw, name, language) for name in NAMES for language in LANGUAGES
+    }
+    pictures[ICON] = draw_icon
     unknown = set(wanted) - set(pictures)
     if missing or unknown:
         for tool in missing:
@@ -179,9 +199,9 @@ def main(wanted: Sequence[str]) -> int:
         for name in sorted(unknown):
             sys.stderr.write(f"docs.draw knows no picture {name}\n")
         return 2
-    for called, (name, language) in pictures.items():
-        if not wanted or called in wanted:
-            picture = draw(name, language)
+    for name, draw_one in pictures.items():
+        if not wanted or name in wanted:
+            picture = draw_one()
             sys.stdout.write(f"{picture.relative_to(_HERE.parent)}  {picture.stat().st_size // 1024} KiB\n")
     return 0
 

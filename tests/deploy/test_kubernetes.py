@@ -1,6 +1,7 @@
 """deploy/kubernetes: valid by the published schemas, restricted, and in keeping with the bot's configuration."""
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import kubernetes_validate
@@ -169,3 +170,24 @@ def test_the_probes_ask_where_the_bot_listens():
 def test_a_restart_comes_only_after_minutes_of_red():
     assert patience("startup") >= 120
     assert patience("liveness") >= 600
+
+
+# The network
+
+
+def test_the_pods_reach_dns_and_https_and_are_reached_by_the_probes_alone():
+    policy = OBJECTS["networkpolicy.yaml"]["spec"]
+    labels = policy["podSelector"]["matchLabels"].items()
+    assert all(labels <= pod["metadata"]["labels"].items() for pod in PODS.values())
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["monitor"]
+    assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == {53, 443}
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254"])
+def test_the_pods_do_not_reach_the_metadata_service(address):
+    blocks = [to["ipBlock"] for rule in OBJECTS["networkpolicy.yaml"]["spec"]["egress"] for to in rule.get("to", ())]
+    assert blocks
+    asked = ip_address(address)
+    open_to = [b for b in blocks if asked in ip_network(b["cidr"])]
+    assert all(any(asked in ip_network(one) for one in block["except"]) for block in open_to)

@@ -77,7 +77,9 @@ def test_the_manual_says_what_each_reason_for_red_means():
     assert [re.findall(r"`(\w+)`", row[0])[0] for row in rows("### Reasons for red")] == list(REASONS)
 
 
-@pytest.mark.parametrize("way", ["docker run", "Compose", "Kubernetes", "systemd and cron", "A virtual environment"])
+@pytest.mark.parametrize(
+    "way", ["docker run", "Compose", "Kubernetes", "systemd", "One poll at a time", "A virtual environment"]
+)
 def test_the_manual_has_a_recipe_for_each_way_to_run_it(way):
     assert section(f"### {way}").strip()
 

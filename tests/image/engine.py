@@ -3,10 +3,12 @@
 Tried in turn, until one builds and runs an image made of the Dockerfile's base: docker, podman, and buildah with podman
 where neither may make namespaces of its own, as inside another container. To choose, say how to build in
 IMAGE_TEST_BUILD ("podman build --format=docker"), how to do the rest in IMAGE_TEST_ENGINE ("podman --runtime=runc"),
-and what every container needs, if anything, in IMAGE_TEST_OPTIONS ("--ulimit=nofile=1024:1024").
+and what every container needs, if anything, in IMAGE_TEST_OPTIONS ("--ulimit=nofile=1024:1024"). IMAGE_TEST_BASE names
+another base than the Dockerfile's, where that one cannot be pulled.
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -20,7 +22,8 @@ from typing import Any
 from uuid import uuid4
 
 ROOT = Path(__file__).parents[2]
-BASE = re.findall(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)[-1]
+PINNED = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)[0]
+BASE = os.environ.get("IMAGE_TEST_BASE", PINNED)
 IMAGE = "localhost/lipsync-bot:image-test"
 BARE = "localhost/lipsync-bot:image-test-base"  # the base and nothing else
 LOCKED_DOWN = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -48,7 +51,7 @@ class Engine:
 
     def build_image(self, directory: Path, name: str) -> None:
         """Build *directory*."""
-        _call((*self.build, "-t", name, str(directory)))
+        _call((*self.build, f"--build-arg=BASE={BASE}", "-t", name, str(directory)))
 
 
 _CANDIDATES = (
@@ -86,7 +89,7 @@ def _fault(engine: Engine) -> str:
         return f"{missing[0]} is not installed"
     try:
         with tempfile.TemporaryDirectory() as directory:
-            (Path(directory) / "Dockerfile").write_text(f"FROM {BASE}\nRUN true\n", "utf-8")
+            (Path(directory) / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nRUN true\n", "utf-8")
             engine.build_image(Path(directory), BARE)
         engine.run("--network=host", *LOCKED_DOWN, BARE, "true")
     except RuntimeError as error:

@@ -1,11 +1,12 @@
 """What the image is made of, and as whom it runs."""
 
+import re
 import tomllib
 
 import pytest
 
 from bot import __version__
-from tests.image.engine import BARE, IMAGE, LOCKED_DOWN, ROOT
+from tests.image.engine import BARE, IMAGE, LOCKED_DOWN, PINNED, ROOT
 
 MEGABYTE = 1_000_000
 TOOLS = ("pip", "pip3", "gcc", "cc", "g++", "make", "ld", "git", "curl", "wget")
@@ -23,6 +24,14 @@ def inside(engine, code):
 
 def test_it_runs_as_a_fixed_user_that_is_not_root(config):
     assert config["User"] == "10001:10001"
+
+
+def test_its_base_is_pinned_by_a_digest_that_make_base_renews():
+    assert re.fullmatch(r"docker\.io/library/python:3\.\d+-slim@sha256:[0-9a-f]{64}", PINNED)
+
+
+def test_it_contains_the_licence(engine):
+    assert inside(engine, "print(open('/opt/lipsync-bot/LICENSE').read())") == (ROOT / "LICENSE").read_text().strip()
 
 
 def test_its_layers_beyond_the_base_are_small(engine):
