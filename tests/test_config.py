@@ -341,18 +341,21 @@ def test_the_table_knows_the_secrets():
 
 
 def test_the_example_loads_once_its_placeholders_are_replaced(room):
-    replaced = EXAMPLE.read_text()
+    replaced = EXAMPLE.read_text("utf-8")
     for placeholder, value in {
-        "your-access-token": "tok", "xoxb-your-token": "xoxb-1-a", "channel: C0XXXXXXXXX": "channel: C0AB12CD3",
+        "your-app-id": "app", "your-secret-key": "key", "xoxb-your-token": "xoxb-1-a", "C0XXXXXXXXX": "C0AB12CD3",
     }.items():  # fmt: skip
         replaced = replaced.replace(placeholder, value)
-    (room / "config.yaml").write_text(replaced)
-    assert load(None, {}, secrets_dir=room) == load(Path(os.devnull), ENOUGH, secrets_dir=room)
+    (room / "config.yaml").write_text(replaced, "utf-8")
+    values = {"CHANJING_APP_ID": "app", "CHANJING_SECRET_KEY": "key", "SLACK_BOT_TOKEN": "xoxb-1-a"}
+    given = load(Path(os.devnull), values | {"SLACK_CHANNEL": "C0AB12CD3"}, secrets_dir=room)
+    assert load(None, {}, secrets_dir=room) == given
 
 
-def test_the_example_as_it_is_names_the_three_placeholders(problems):
-    lines = problems({}, EXAMPLE.read_text())
-    assert [line.split()[0] for line in lines] == ["chanjing.access_token", "slack.bot_token", "slack.channel"]
+def test_the_example_as_it_is_names_the_four_placeholders(problems):
+    lines = problems({}, EXAMPLE.read_text("utf-8"))
+    keys = ["chanjing.app_id", "chanjing.secret_key", "slack.bot_token", "slack.channel"]
+    assert [line.split()[0] for line in lines] == keys
     assert all("is still" in line for line in lines)
 
 
