@@ -34,11 +34,11 @@ BAD_PARAMETERS = 40000
 _OK, _BAD_TOKEN, _TOO_FAST, _THEIR_FAULT = 0, 10400, 40001, 50000
 _REMEDIES = {
     _OK: "Check chanjing.base_url.",  # also where there is no code: that is not Chanjing speaking
-    _BAD_TOKEN: "Put a valid token where chanjing.access_token comes from. "
-    "A token lives for about a day, and a new one ends the old one.",
+    _BAD_TOKEN: "Renew the token (chanjing.access_token, its file, or chanjing.app_id and its secret key). "
+    "A token is valid for about a day, and requesting a new one invalidates the old one.",
     BAD_PARAMETERS: "Lower chanjing.page_size.",
     _TOO_FAST: "Lower chanjing.max_requests_per_second, or stop other programs that use this account.",
-    _THEIR_FAULT: "Chanjing's own fault; the bot goes on trying.",
+    _THEIR_FAULT: "The fault is on Chanjing's side; the bot keeps trying.",
 }
 _REMEDIES_OF_MINT = dict.fromkeys((_BAD_TOKEN, BAD_PARAMETERS), "Check chanjing.app_id and chanjing.secret_key.")
 
@@ -192,19 +192,21 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
     if httpx.codes.is_redirect(answer.status):
         where = plain(answer.headers.get("location"), secrets)
         raise ChanjingRejected(
-            f"{operation}: redirected to {where!r}; not followed.", "Check chanjing.base_url.", code=code
+            f"{operation}: redirected to {where!r}, which the bot does not follow.",
+            "Check chanjing.base_url.",
+            code=code,
         )
     if envelope is _NOT_JSON:
         # Half of an answer to access_token may hold a token that is not known to be secret yet.
         quoted = "" if operation == _MINT else f": {plain(answer.body, secrets, 80)!r}"
         raise ChanjingUnavailable(
             f"{operation}: HTTP {answer.status}, and the answer is not JSON{quoted}.",
-            "Check chanjing.base_url, and whether a proxy stands between.",
+            "Check chanjing.base_url, and whether a proxy is in between.",
         )
     if code == _OK and httpx.codes.is_success(answer.status):
         return fields.get("data")
     remedies = _REMEDIES | (_REMEDIES_OF_MINT if operation == _MINT else {})
-    remedy = remedies.get(code or _OK, "Not a documented code; ask Chanjing, with the trace_id.")
+    remedy = remedies.get(code or _OK, "Chanjing does not document this code: ask its support, and quote the trace_id.")
     if code == _BAD_TOKEN:
         raise ChanjingRefused(said, remedy, code=code)
     if code in {_TOO_FAST, _THEIR_FAULT}:

@@ -18,10 +18,10 @@ from bot.state import peek, remedy
 
 _SCOPES = {
     "chat:write": "without it nothing can be posted",
-    "channels:history": "without it a message may repeat after a lost reply, in public channels",
-    "groups:history": "without it a message may repeat after a lost reply, in private channels",
-    "channels:read": "without it `check` cannot tell the name of a public channel, nor whether the bot is in it",
-    "groups:read": "without it `check` cannot tell the name of a private channel, nor whether the bot is in it",
+    "channels:history": "without it a message may be repeated after a lost reply, in public channels",
+    "groups:history": "without it a message may be repeated after a lost reply, in private channels",
+    "channels:read": "without it `check` cannot show the name of a public channel or whether the bot is in it",
+    "groups:read": "without it `check` cannot show the name of a private channel or whether the bot is in it",
 }
 _INVITE = "In the channel, write: /invite @lipsync-bot"
 _PAGES = 10  # of conversations.list, each of a thousand channels: more is not worth the wait
@@ -105,15 +105,15 @@ def chanjing(client: Chanjing, page_size: int) -> Finding:
     count = "an unknown number of" if page.total_count is None else page.total_count
     text = f"the token is accepted; the list holds {count} {'task' if count == 1 else 'tasks'}"
     if client.uses_kept_token:
-        text = f"{text}. It is the token kept from before, so whether the secret key is right was not tried"
+        text = f"{text}. This token was kept from an earlier run, so the secret key has not been tried"
     return Finding("chanjing", "good", text)
 
 
 def given_token() -> Finding:
     """Warn of a token that nobody renews."""
     text = (
-        "a token lives for about a day, so this one stops working by tomorrow. "
-        "For good, set chanjing.access_token_file, or chanjing.app_id with chanjing.secret_key."
+        "a token is valid for about a day, so this one stops working by tomorrow. "
+        "For permanent use, set chanjing.access_token_file, or chanjing.app_id with chanjing.secret_key."
     )
     return Finding("chanjing.access_token", "warning", text, needed_network=False)
 
@@ -129,7 +129,7 @@ def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
     for scope, cost in _SCOPES.items():
         if scopes and scope not in scopes:
             severity: Literal["warning", "bad"] = "bad" if scope == "chat:write" else "warning"
-            text = f"{scope} is missing: {cost}. Add it to the app (OAuth & Permissions) and install it again."
+            text = f"{scope} is missing: {cost}. Add it to the app (OAuth & Permissions) and reinstall the app."
             yield Finding("scopes", severity, text)
     for channel in dict.fromkeys(channels.values()):
         keys = [key for key, one in channels.items() if one == channel]
@@ -147,7 +147,7 @@ def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
             return Finding(keys, "bad", f"{channel}: {_told(error)}")
     name = f"#{info['name']} ({channel})" if info.get("name") else channel
     if info.get("is_archived"):
-        return Finding(keys, "bad", f"{name} is archived. Unarchive it, or set another one.")
+        return Finding(keys, "bad", f"{name} is archived. Unarchive it, or set another channel.")
     if info and not info.get("is_member"):
         return Finding(keys, "bad", f"the bot is not in {name}. {_INVITE}")
     try:
@@ -155,9 +155,9 @@ def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
     except SlackError as error:
         if error.reason == "not_in_channel":
             return Finding(keys, "bad", f"the bot is not in {name}. {_INVITE}")
-        text = f"{name}: its history cannot be read, so a message may repeat after a lost reply. {_told(error)}"
+        text = f"{name}: its history cannot be read, so a message may be repeated after a lost reply. {_told(error)}"
         return Finding(keys, "warning", text)
-    return Finding(keys, "good", f"{name}: the bot is in it, and each message comes exactly once")
+    return Finding(keys, "good", f"{name}: the bot is in it, and each message will be posted exactly once")
 
 
 def _told(error: SlackError) -> str:
@@ -168,7 +168,7 @@ def _told(error: SlackError) -> str:
 
 def webhook(*, board: bool) -> Iterator[Finding]:
     """Tell what a webhook cannot do; *board*: one is wanted."""
-    text = "a webhook: a message may repeat after a lost reply. Only posting shows whether it works: --send"
+    text = "a webhook: a message may be repeated after a lost reply. Only a post shows whether it works: add --send"
     yield Finding("slack", "warning", text, needed_network=False)
     if board:
         text = "a webhook cannot update a message, so there is no board. For one, set slack.bot_token instead."

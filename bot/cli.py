@@ -32,7 +32,7 @@ _SHOWN = 3  # ids in a message
 
 app = typer.Typer(
     name="lipsync-bot",
-    help="Tells a Slack channel when a Chanjing lip-sync video is ready or has failed: exactly once with a bot token, "
+    help="Announces in Slack when a Chanjing lip-sync video is ready or has failed: exactly once with a bot token, "
     "at least once with a webhook.",
     no_args_is_help=True,
     # They print local variables, tokens included.
@@ -43,7 +43,7 @@ app = typer.Typer(
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="PATH", help="The YAML file. Default: config.yaml, where there is one."),
+    typer.Option("--config", metavar="PATH", help="The YAML file. Default: config.yaml, if there is one."),
 ]
 
 
@@ -120,11 +120,13 @@ def _common(
 def _not_empty(task: str | None) -> str | None:
     """Refuse an empty id: every id begins with it."""
     if task is not None and not task.strip():
-        raise typer.BadParameter("it is empty. Is a variable not set?")
+        raise typer.BadParameter("it is empty. Is a variable unset?")
     return task
 
 
-TaskArgument = Annotated[str, typer.Argument(metavar="ID", callback=_not_empty, help="A task's id, or how it begins.")]
+TaskArgument = Annotated[
+    str, typer.Argument(metavar="ID", callback=_not_empty, help="A task's id, or its first characters.")
+]
 
 
 def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
@@ -156,7 +158,7 @@ def run(
     context: typer.Context,
     *,
     config: ConfigOption = None,
-    once: Annotated[bool, typer.Option("--once", help="Poll once, deliver what is due, and leave: for cron.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Poll once, deliver what is due, and exit: for cron.")] = False,
 ) -> None:
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
     from bot import daemon, log, progress, state, wiring
@@ -191,23 +193,23 @@ def run(
             raise LipsyncBotError(_still_owed(_known_state(state.resolve(settings.state.path))))
 
 
-@_command("demo", "lipsync-bot demo", "See the whole job in half a minute: no account needed.")
+@_command("demo", "lipsync-bot demo", "See the bot at work for half a minute: no account needed.")
 def demo() -> None:
-    """See the whole job in half a minute, against a Chanjing and a Slack of its own: no account, no network."""
+    """See the bot at work for half a minute, with a Chanjing and a Slack of its own: no account, no network."""
     from bot.demo import story
 
     if not story.tell():
-        raise LipsyncBotError("the demo did not go as it should; please report it, with what was printed.")
+        raise LipsyncBotError("the demo failed; please report it, and quote what it printed.")
 
 
-@_command("check", "lipsync-bot check --send", "Ask whether everything is in place.")
+@_command("check", "lipsync-bot check --send", "Check that everything is in place.")
 def check(
     context: typer.Context,
     *,
     config: ConfigOption = None,
-    send: Annotated[bool, typer.Option("--send", help="Post a test message too.")] = False,
+    send: Annotated[bool, typer.Option("--send", help="Also post a test message.")] = False,
 ) -> None:
-    """Ask whether everything is in place: configuration, state, Chanjing, Slack."""
+    """Check that everything is in place: configuration, state, Chanjing, Slack."""
     from bot import check as questions
     from bot import state, wiring
     from bot.blocks import Style
@@ -266,7 +268,7 @@ def status(
     context: typer.Context,
     *,
     config: ConfigOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Show what is watched, owed and delivered, and when the bot was last alive."""
     from bot import report, state, wiring
@@ -286,7 +288,7 @@ def status(
 
 @_command("health", "lipsync-bot health || echo unwell", "Exit with 0 when the bot is well, else with 1.")
 def health(context: typer.Context, *, config: ConfigOption = None) -> None:
-    """Exit with 0 when the loop lives and nothing is overdue, with 1 otherwise: for HEALTHCHECK."""
+    """Exit with 0 when the bot is running and nothing is overdue, else with 1: for HEALTHCHECK."""
     from bot import report, state
     from bot.config import load_local
 
@@ -311,7 +313,9 @@ def preview(
     context: typer.Context,
     task: Annotated[
         str | None,
-        typer.Argument(metavar="ID", callback=_not_empty, help="A task that is owed, instead of a sample."),
+        typer.Argument(
+            metavar="ID", callback=_not_empty, help="A task whose message is still owed, instead of a sample."
+        ),
     ] = None,
     *,
     config: ConfigOption = None,
@@ -323,8 +327,10 @@ def preview(
         Language | None,
         typer.Option(parser=_one_of(Language), metavar="|".join(Language), help="Default: slack.language."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The message as Slack gets it.")] = False,
-    link: Annotated[bool, typer.Option("--link", help="A link that shows it in Slack's Block Kit Builder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the message as Slack gets it.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Print a link that shows it in Slack's Block Kit Builder.")
+    ] = False,
 ) -> None:
     """Show the messages as they will look."""
     from rich.console import Console
@@ -360,7 +366,7 @@ def explain(
     *,
     config: ConfigOption = None,
 ) -> None:
-    """Say why a task was or was not announced, when, and with which ts."""
+    """Explain why a task was or was not announced, when, and with which ts."""
     from bot import report, state, wiring
     from bot.config import load_local, load_usable
     from bot.slack import SlackBot
@@ -376,7 +382,9 @@ def explain(
                 bot = wiring.slack(settings, client)
                 if not isinstance(bot, SlackBot) or settings.slack.bot_token is None:
                     return "not known: asking for it needs slack.bot_token"
-                return str(bot.call("chat.getPermalink", channel=channel, message_ts=ts).get("permalink", "not told"))
+                return str(
+                    bot.call("chat.getPermalink", channel=channel, message_ts=ts).get("permalink", "not given by Slack")
+                )
         except LipsyncBotError as error:
             return f"not known: {str(error).splitlines()[0]}"
 
@@ -390,7 +398,7 @@ def replay(
     task: TaskArgument,
     *,
     config: ConfigOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Announce a task again, on purpose: one more message, whatever was announced before."""
     from bot import log, wiring
@@ -412,7 +420,9 @@ def replay(
             raise typer.BadParameter(f"{task_id} has not ended yet: the bot will announce it.", param_hint="ID")
         if not yes:
             if not sys.stdin.isatty():
-                raise typer.BadParameter("not a terminal, so it cannot be asked: add --yes.", param_hint="--yes")
+                raise typer.BadParameter(
+                    "there is no terminal on which to ask for confirmation: add --yes.", param_hint="--yes"
+                )
             typer.confirm(f"Announce {task_id} once more?", abort=True)
         style = Style(settings.slack.language, settings.slack.mention_on_failure)
         channel, ts = again.post(
@@ -443,7 +453,7 @@ def _ids_of_names(path: Path | None) -> list[str]:
 def _still_owed(state: "State") -> str:
     n = len(state.outbox.notices)
     owed = "1 message is" if n == 1 else f"{n} messages are"
-    return f"{owed} still owed (lipsync-bot status says why); the next run goes on with {'it' if n == 1 else 'them'}."
+    return f"{owed} still owed (lipsync-bot status says why); the next run tries again."
 
 
 def _ascii_only() -> bool:
@@ -456,7 +466,7 @@ def _known_state(path: Path) -> "State":
 
     known = state.peek(path)
     if known is None:
-        raise StateError(f"{path}: there is no state yet: no bot has run with it. Start one: lipsync-bot run")
+        raise StateError(f"{path}: there is no state yet, as no bot has run with it. Start one with `lipsync-bot run`.")
     return known
 
 
@@ -467,6 +477,6 @@ def _only(prefix: str, ids: list[str], what: str) -> str:
     if len(ids) > 1 and prefix not in ids:
         some = ", ".join(ids[:_SHOWN]) + (" …" if len(ids) > _SHOWN else ".")
         raise typer.BadParameter(
-            visible(f"{len(ids)} ids begin with {prefix!r}: {some} Type more of it."), param_hint="ID"
+            visible(f"{len(ids)} ids begin with {prefix!r}: {some} Type more characters."), param_hint="ID"
         )
     return prefix if prefix in ids else ids[0]

@@ -221,7 +221,7 @@ def _with_secret_files(found: Mapping[str, Raw]) -> dict[str, Raw]:
         try:
             content = read_secret(values.path(str(raw.value))).get_secret_value()
         except (ConfigError, ValueError) as problem:
-            opened[name] = replace(raw, problem=f"a path is wanted here; the file at it: {problem}")
+            opened[name] = replace(raw, problem=f"must be the path of a file with the secret: {problem}")
         else:
             opened[secret] = Raw(content, f"file named by {name}, {raw.where}")
     return opened

@@ -52,7 +52,7 @@ def _channel_problems(found: Found) -> Iterator[str]:
     ways = [way[0] for way in _WAYS[1] if way[0] in found.values]
     if ways and all((way,) in _WEBHOOK for way in ways):
         for key in (key for key in _CHANNELS if key in found.values):
-            text = f"not together with {ways[0]}: a webhook posts to the channel it was made for; remove it"
+            text = f"cannot be used with {ways[0]}: a webhook posts to the channel it was made for; remove this key"
             yield f"{place(key, found.values[key])}: {text}"
     elif _CHANNEL not in found.values:
         text = "needed: the id of a channel (C… or G…); in Slack: channel name → About → bottom"

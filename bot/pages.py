@@ -73,8 +73,8 @@ class Pages:
             else:
                 if page.listed or not page.oddities:
                     return page
-                said = f"list: {page.oddities[0]}, so it is not known what there is."
-                doubt = ChanjingRejected(said, "Trying again.")
+                said = f"list: {page.oddities[0]}, so the bot cannot tell what is in it."
+                doubt = ChanjingRejected(said, "The bot tries again.")
             total = max((n for n in (walk.total_count, page.total_count) if n is not None), default=None)
             ended = None if total is None else (number - 1) * page.size >= total
             if (ended and number > 1) or (ended is not False and number == self._end and isinstance(walk, Read)):

@@ -233,7 +233,7 @@ class Poll:
             self._foreign = True
             raise ForeignStateError(
                 "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
-                "Set the token of that account, or give this one a state.path of its own."
+                "Use a token of that account, or give this one a state.path of its own."
             )
         self._foreign = False
         self._ours = not read.withheld or not read.met

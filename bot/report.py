@@ -67,9 +67,9 @@ def reasons(
     if silent_for is None:
         found.append(("polls_failing", "no bot has ever run with this state file"))
     elif failing_for > longest:
-        found.append(("polls_failing", f"no poll has gone well for {failing_for:.0f} s"))
+        found.append(("polls_failing", f"no poll has succeeded for {failing_for:.0f} s"))
     elif silent_for > max(longest, patience):
-        found.append(("polls_failing", f"nothing was heard from the bot for {silent_for:.0f} s"))
+        found.append(("polls_failing", f"the bot has not been heard from for {silent_for:.0f} s"))
     if state is None:
         return found
     overdue = [notice for notice in state.outbox.notices if now - notice.since > OVERDUE]
@@ -156,7 +156,7 @@ def table(told: dict[str, Any]) -> Group:
         status = "" if one["role"] == "alerts" else f"  {_status(one['status'])}"
         # As Text, here and below: rich takes what stands in brackets for markup.
         lines.append(Text(visible(f"{one['task_id']}{status}")))
-        lines.append(Text(f"  since {one['since']}, {_then(one, 'in doubt: looked for')}"))
+        lines.append(Text(f"  since {one['since']}, {_then(one, 'in doubt: the bot looks for it')}"))
     errors = dict.fromkeys(one["last_error"] for one in told["owed"] if one["last_error"])
     if errors:
         lines += [Text(), *(Text(visible(error)) for error in errors)]
@@ -210,13 +210,13 @@ def explain(
     receipts = [receipt for receipt in state.delivered if receipt.id in statuses]
     for receipt in receipts:
         how = f"{_iso(receipt.at)}, as {_status(statuses[receipt.id])}, in {receipt.channel}"
-        yield "delivered", f"{how}, ts {receipt.ts}" if receipt.ts else f"{how}; a webhook tells no ts"
+        yield "delivered", f"{how}, ts {receipt.ts}" if receipt.ts else f"{how}; a webhook gives no ts"
         if receipt.ts:
             yield "permalink", permalink(receipt.channel, receipt.ts)
     owed = [notice for notice in state.outbox.notices if notice.subject == task_id]
     for notice in owed:
         told = _owed(state, notice, route)
-        then = _then(told, "in doubt: it is looked for in the channel")
+        then = _then(told, "in doubt: the bot looks for it in the channel")
         yield "owed", f"since {told['since']}, {told['attempts']} attempts, {then}"
         if told["last_error"]:
             yield "last error", told["last_error"]
@@ -228,9 +228,9 @@ def _why_not(known: Known) -> str:
     if known.vanished:
         return "not yet: it vanished from the list before it ended"
     if known.linkless_since:
-        return "not yet: it has succeeded, and its link is waited for, for a minute at most"
+        return "not yet: it has succeeded, and the bot waits up to a minute for its link"
     if known.watched:
         return "not yet: it has not ended"
     if known.noted:
-        return "never: it had ended before the bot's first run, which takes note of such tasks in silence"
-    return "yes; the receipt is no longer kept (the last 500 are)"
+        return "never: it had ended before the bot's first run, which records such tasks without announcing them"
+    return "yes; its receipt is no longer kept (only the last 500 are)"

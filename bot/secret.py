@@ -24,7 +24,9 @@ def visible(text: str) -> str:
     if not text:
         raise ValueError("it is empty")
     if not all("!" <= character <= "~" for character in text):
-        raise ValueError("it holds a space, a line break or another character that is not visible ASCII; copy it again")
+        raise ValueError(
+            "it contains a space, a line break or another character that is not visible ASCII; copy it again"
+        )
     return text
 
 
@@ -44,7 +46,7 @@ def read_small_file(path: Path, largest: int) -> bytes:
             "it is a directory, not a file (Docker makes one where the file to mount is missing)"
         ) from None
     except PermissionError:
-        raise ConfigError("the user that runs the bot may not read it; see its owner and mode") from None
+        raise ConfigError("the bot's user may not read it; check its owner and mode") from None
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else "no file can have such a name"
         raise ConfigError(f"it cannot be read: {reason}") from None

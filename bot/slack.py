@@ -100,7 +100,7 @@ class SlackBot:
         )
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts or answer.get("channel") != channel:
-            raise OutcomeUnknown("chat.postMessage: Slack said ok, but not where and when it posted.", reason="no_ts")
+            raise OutcomeUnknown("chat.postMessage: Slack said ok, but not where or when it posted.", reason="no_ts")
         return ts
 
     def look(self, channel: str, oldest: str) -> Mapping[str, str]:
@@ -141,7 +141,9 @@ class SlackBot:
             more = answer.get("response_metadata")
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if cursor in seen or (not cursor and answer.get("has_more")):
-                raise OutcomeUnknown("conversations.history: Slack has more, and no way to it.", reason="no_cursor")
+                raise OutcomeUnknown(
+                    "conversations.history: Slack has more messages, but gives no cursor for them.", reason="no_cursor"
+                )
             yield messages, cursor
             if not cursor:
                 return

@@ -34,6 +34,8 @@ _PAYLOAD = {
     "invalid_metadata_format",
 }
 _WEBHOOK_MANUAL = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors"
+_POSTS = {"chat.postMessage", "chat.update", WEBHOOK}
+_UNCERTAIN = ": it is not known whether the message was posted"
 _NO_CONNECTION = "no_connection"
 _RETRY_AFTER = 30.0  # seconds, where Slack does not say
 _LONGEST_RETRY_AFTER = 300.0
@@ -121,7 +123,7 @@ def _classify(method: str, response: SlackResponse | WebhookResponse, secrets: t
         return RateLimited(said, reason=reason, retry_after=_retry_after(response.headers))
     refused = httpx.codes.is_client_error(status) and status != httpx.codes.REQUEST_TIMEOUT
     if reason in _DOUBTFUL or not (refused or (certain and _CODE.fullmatch(word))):
-        return OutcomeUnknown(f"{said}: it is not known whether Slack did it", reason=reason)
+        return OutcomeUnknown(f"{said}{_UNCERTAIN if method in _POSTS else ''}", reason=reason)
     if reason in _PAYLOAD:
         return PayloadRefused(f"{said}: {plain(_details(data), secrets)}", reason=reason)
     needed = f" (needed: {plain(data['needed'], secrets)})" if isinstance(data.get("needed"), str) else ""
@@ -130,11 +132,11 @@ def _classify(method: str, response: SlackResponse | WebhookResponse, secrets: t
 
 def _remedy(method: str, reason: str) -> str:
     if reason.startswith("http_"):
-        return "It is not Slack that answers so: check slack.base_url, and whether a proxy stands between."
+        return "This answer is not Slack's: check slack.base_url, and whether a proxy is in between."
     if remedy := slack_remedy(reason):
         return unescape(remedy.say("en"))
     manual = _WEBHOOK_MANUAL if method == WEBHOOK else f"https://docs.slack.dev/reference/methods/{method}#errors"
-    return f"See {manual} for what it means."
+    return f"Slack's manual explains it: {manual}"
 
 
 def stops_every_call(reason: str) -> bool:
@@ -144,7 +146,7 @@ def stops_every_call(reason: str) -> bool:
 
 def _details(data: Mapping[str, Any]) -> str:
     errors = data.get("errors")
-    return "; ".join(map(str, errors)) if isinstance(errors, list) else "what the message holds is refused"
+    return "; ".join(map(str, errors)) if isinstance(errors, list) else "Slack does not accept what is in the message"
 
 
 def _retry_after(headers: Mapping[str, Any]) -> float:

@@ -128,7 +128,7 @@ def _compose(content: bytes) -> yaml.Node | None:
         raise ConfigError(f"{where}this is not YAML: {_unquoted(problem.problem or 'unexpected end')}") from None
     except (yaml.YAMLError, ValueError, OverflowError):
         # The rest of what PyYAML raises: bytes that are not text, impossible characters.
-        raise ConfigError("this is not YAML: it holds characters that are not allowed in it") from None
+        raise ConfigError("this is not YAML: it contains characters that YAML does not allow") from None
     except RecursionError:
         raise ConfigError("this is not YAML that the bot can read: it is nested too deeply") from None
     return root
@@ -177,7 +177,7 @@ class _Reading:
             line = key.start_mark.line + 1
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             if name in first:
-                text = f"{_shown(name)} stands there already, on line {first[name]}; keep one of them"
+                text = f"{_shown(name)} already appears on line {first[name]}; keep one of them"
                 self.problem(section or name, line, text)
             else:
                 first[name] = line
@@ -201,7 +201,7 @@ class _Reading:
 
 def _shown(name: str) -> str:
     # `{bot_token:xoxb-1}` has a secret in its key. No key of ours has digits, every token of Slack's does.
-    return name if re.fullmatch(r"[A-Za-z_.-]{1,40}", name) else "what stands there"
+    return name if re.fullmatch(r"[A-Za-z_.-]{1,40}", name) else "this"
 
 
 def _raw(node: yaml.Node, where: str) -> Raw | None:
@@ -209,7 +209,7 @@ def _raw(node: yaml.Node, where: str) -> Raw | None:
     if isinstance(node, yaml.ScalarNode):
         if node.tag == _NULL_TAG or not node.value.strip():
             return None
-        problem = "" if node.tag in _PLAIN_TAGS else "must be a plain value; tags such as !secret are not known here"
+        problem = "" if node.tag in _PLAIN_TAGS else "must be a plain value; tags such as !secret are not supported"
         return Raw(node.value.strip(), where, problem)
     items = node.value if isinstance(node, yaml.SequenceNode) else []
     if items and all(isinstance(item, yaml.ScalarNode) and item.tag in _PLAIN_TAGS for item in items):

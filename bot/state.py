@@ -184,14 +184,14 @@ class Lock:
             os.write(self._file, _HOLDER.dump_json(Holder(socket.gethostname(), os.getpid(), now)))
         except BlockingIOError:
             raise StateHeldError(
-                f"{self._path}: held by {_describe_holder(self._path)}. End it first, or give this "
+                f"{self._path}: held by {_describe_holder(self._path)}. Stop it first, or give this "
                 "copy a state.path of its own."
             ) from None
         except OSError as error:
             if error.errno in {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}:
                 raise StateError(
                     f"{self._path}: this file system has no locks, so two copies could run at once. "
-                    "Set state.path to a local disk or volume."
+                    "Set state.path to a file on a local disk or volume."
                 ) from None
             _refuse(error, self._path, "locked")
 
@@ -247,8 +247,8 @@ def load(path: Path, warn: Callable[[str], None]) -> State:
         try:
             path.replace(aside)
         except OSError as error:
-            _refuse(error, path, "put aside")
-        warn(f"{path}: {trouble}; put aside as {aside.name}, and {backup.name} is used")
+            _refuse(error, path, "moved aside")
+        warn(f"{path}: {trouble}; it was moved to {aside.name}, and {backup.name} is used")
     else:
         warn(f"{path}: missing; {backup.name} is used")
     return older
@@ -271,7 +271,7 @@ def peek(path: Path) -> State | None:
 def _unreadable(path: Path, trouble: str | None, trouble_of_older: str | None) -> StateError:
     return StateError(
         f"{path}: {trouble or 'missing'}; {beside(path, '.bak').name}: {trouble_of_older or 'missing'}. Put a good "
-        "copy of either back. To begin anew, with all that has ended by then taken as told, move both away."
+        "copy of either back. To start from scratch, move both away; what has ended by then will not be announced."
     )
 
 
@@ -289,7 +289,7 @@ def _read(path: Path) -> tuple[State | None, str | None]:
         version = _strict_json(document).get("version")
         if type(version) is not int or version < 1:
             # `{}` too: else it would be taken for the state before a first run.
-            return None, "not a state file: it does not say which version"
+            return None, "not a state file: it has no version"
         if version > VERSION:
             raise StateError(
                 f"{path}: written by a newer version of the bot (format {version}, this one reads {VERSION}). "
@@ -309,7 +309,7 @@ def _strict_json(document: bytes) -> dict[str, Any]:
     def no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            raise ValueError("a key stands twice")
+            raise ValueError("a key appears twice")
         return found
 
     def finite(text: str) -> float:
@@ -319,7 +319,7 @@ def _strict_json(document: bytes) -> dict[str, Any]:
 
     parsed = json.loads(document, object_pairs_hook=no_doubles, parse_constant=finite, parse_float=finite)
     if not isinstance(parsed, dict):
-        raise ValueError("it holds no object")  # noqa: TRY004 - for the caller it is one more way of being unreadable
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - for the caller it is one more way of being unreadable
     return parsed
 
 
@@ -338,16 +338,16 @@ def _describe_holder(lock: Path) -> str:
 
 
 _REMEDIES = {
-    errno.EACCES: "Let the user that the bot runs as write to the directory.",
-    errno.EPERM: "Let the user that the bot runs as write to the directory.",
+    errno.EACCES: "Give the bot's user write access to the directory.",
+    errno.EPERM: "Give the bot's user write access to the directory.",
     errno.EROFS: "The file system is read-only: mount a writable volume there.",
-    errno.ENOSPC: "The disk is full: free some space. The bot goes on when there is some.",
-    errno.EDQUOT: "The quota is used up: free some space. The bot goes on when there is some.",
-    errno.ENOENT: "Create the directory, or set state.path to a file in one that exists.",
+    errno.ENOSPC: "The disk is full: free some space. The bot then goes on by itself.",
+    errno.EDQUOT: "The disk quota is used up: free some space. The bot then goes on by itself.",
+    errno.ENOENT: "Create the directory, or set state.path to a file in an existing one.",
     errno.ENOTDIR: "Set state.path to a file in a directory.",
     errno.EISDIR: "state.path is a directory: name a file in it, such as state.json.",
-    errno.ENAMETOOLONG: "Give state.path a shorter name.",
-    errno.EBUSY: "It seems to be mounted as a single file, which cannot be replaced: mount its directory.",
+    errno.ENAMETOOLONG: "Choose a shorter name for state.path.",
+    errno.EBUSY: "It seems to be mounted as a single file, which cannot be replaced: mount its directory instead.",
 }
 
 
@@ -358,5 +358,5 @@ def remedy(number: int | None) -> str:
 
 def _refuse(error: OSError, path: Path, verb: str) -> NoReturn:
     unreadable = verb == "read" and isinstance(error, PermissionError)
-    cure = "Let the user that the bot runs as read the file." if unreadable else remedy(error.errno)
+    cure = "Give the bot's user read access to the file." if unreadable else remedy(error.errno)
     raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {cure}") from None

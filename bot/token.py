@@ -99,7 +99,7 @@ class MintedToken:
             self._renew()
         if self._kept is None:
             # Within the minute after an attempt that failed: its error still says why.
-            raise self._trouble or ChanjingError("token: none has been minted yet")
+            raise self._trouble or ChanjingError("token: none has been requested yet")
         return self._kept.token
 
     def after_refusal(self, refused: str) -> str | None:

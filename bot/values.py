@@ -25,7 +25,7 @@ _OTHER_TOKENS = {
     "xoxe": "is a token that expires within hours; turn off token rotation for the app",
     "xoxs-": "is a browser's token",
     "xoxc-": "is a browser's token",
-    "http": "is a URL; an incoming webhook belongs into slack.webhook_url",
+    "http": "is a URL; an incoming webhook belongs in slack.webhook_url",
 }
 
 
@@ -80,7 +80,7 @@ def bot_token(text: str) -> str:
 def channel(text: str) -> str:
     """Return the id of a channel (`C…`, `G…`)."""
     if _EXAMPLE_CHANNEL.fullmatch(text):
-        raise ValueError("is still an example's; the id is in Slack: channel name → About → bottom")
+        raise ValueError("is still the one from the example; the id is in Slack: channel name → About → bottom")
     if not re.fullmatch(r"[CG][A-Z0-9]+", text):
         raise ValueError("must be a channel's id (C… or G…), not a name; it is in Slack: channel name → About → bottom")
     return text
@@ -104,7 +104,7 @@ def base_url(text: str) -> str:
     """Return an address that paths are added to, without a slash at its end."""
     parts = _split(text)
     if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise ValueError("must be an address that paths can be added to: nothing after ? or #")
+        raise ValueError("must be an address to which paths can be added: nothing after ? or #")
     return text.rstrip("/")
 
 

@@ -113,7 +113,7 @@ def _listen(
         port = stack.enter_context(serving(address, examination, metrics.registry))
     except OSError as error:
         foreign = error.errno == errno.EADDRNOTAVAIL
-        cure = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Set a free port."
+        cure = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."
         text = f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. {cure}"
         raise ConfigError(text) from None
     log.info("monitor_listening", host=address[0], port=port)

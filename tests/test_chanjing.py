@@ -100,8 +100,8 @@ def test_an_account_may_have_no_tasks():
         ("refused-token", ChanjingRefused, 10400, ["AccessToken验证失败", "chanjing.access_token"]),
         ("refused-parameters", ChanjingRejected, 40000, ["参数错误", "Lower chanjing.page_size"]),
         ("refused-pace", ChanjingUnavailable, 40001, ["超出QPS限制", "Lower chanjing.max_requests_per_second"]),
-        ("their-fault", ChanjingUnavailable, 50000, ["系统内部错误", "goes on trying"]),
-        ("undocumented-code", ChanjingRejected, 51000, ["unknown error", "Not a documented code"]),
+        ("their-fault", ChanjingUnavailable, 50000, ["系统内部错误", "keeps trying"]),
+        ("undocumented-code", ChanjingRejected, 51000, ["unknown error", "does not document this code"]),
     ],
 )
 def test_each_code_is_an_error_that_says_all_there_is_to_know(name, kind, code, words):
@@ -131,7 +131,7 @@ def test_what_others_say_in_its_place_is_told_with_a_remedy(name, words):
     error = error_of(lambda: chanjing(recorded.replay(name)).page(1, 10))
     assert type(error) is ChanjingUnavailable
     assert words in str(error)
-    assert any(remedy in str(error) for remedy in ("Check chanjing.base_url", "goes on trying"))
+    assert any(remedy in str(error) for remedy in ("Check chanjing.base_url", "keeps trying"))
 
 
 # What is odd
@@ -151,7 +151,7 @@ def test_any_other_code_is_no_success(code):
     assert type(error) is ChanjingRejected
     assert "list: HTTP 200, code " in str(error)
     assert TRACE in str(error)
-    assert str(error).endswith(("Check chanjing.base_url.", "Not a documented code; ask Chanjing, with the trace_id."))
+    assert str(error).endswith(("Check chanjing.base_url.", "ask its support, and quote the trace_id."))
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,10 @@ def test_a_token_that_is_echoed_is_not_told(answer):
 def test_a_redirect_is_not_followed_and_is_told():
     error = error_of(lambda: chanjing(always(b"", 302, {"location": "https://login.test/"})).page(1, 10))
     assert type(error) is ChanjingRejected
-    assert str(error) == "list: redirected to 'https://login.test/'; not followed. Check chanjing.base_url."
+    assert (
+        str(error)
+        == "list: redirected to 'https://login.test/', which the bot does not follow. Check chanjing.base_url."
+    )
 
 
 def test_a_secret_key_that_is_echoed_is_not_told():

@@ -105,7 +105,7 @@ def test_a_kept_token_says_nothing_about_the_secret_key(chanjing, exchange, tmp_
     first = minting(chanjing, exchange, chanjing.secret_key, tmp_path / "token")
     assert first.text == "the token is accepted; the list holds 0 tasks"
     later = minting(chanjing, exchange, "wr0ng", tmp_path / "token")
-    assert later.text.endswith("It is the token kept from before, so whether the secret key is right was not tried")
+    assert later.text.endswith("This token was kept from an earlier run, so the secret key has not been tried")
 
 
 def listing(server: ChanjingServer, exchange: Exchange, token: str) -> check.Finding:
@@ -122,7 +122,7 @@ def test_a_token_that_chanjing_accepts_is_good(chanjing, exchange):
 def test_a_token_that_chanjing_refuses_is_bad_with_a_remedy(chanjing, exchange):
     finding = listing(chanjing, exchange, "s3cret")
     assert finding.severity == "bad"
-    assert "Put a valid token" in finding.text
+    assert "Renew the token" in finding.text
     assert "s3cret" not in finding.text
 
 
@@ -139,7 +139,11 @@ def test_a_page_size_that_chanjing_refuses_is_a_warning_as_the_bot_copes(chanjin
 def test_a_bot_with_everything_delivers_each_message_once(asked):
     assert asked() == [
         ("good", "slack", "the token is accepted, as lipsync-bot in Demo"),
-        ("good", "slack.channel", f"#lip-sync ({CHANNEL}): the bot is in it, and each message comes exactly once"),
+        (
+            "good",
+            "slack.channel",
+            f"#lip-sync ({CHANNEL}): the bot is in it, and each message will be posted exactly once",
+        ),
     ]
 
 
@@ -170,10 +174,10 @@ def test_a_token_that_slack_refuses_ends_the_questions(asked):
     ("scope", "severity", "words"),
     [
         ("chat:write", "bad", "chat:write is missing: without it nothing can be posted"),
-        ("channels:history", "warning", "channels:history is missing: without it a message may repeat"),
-        ("groups:history", "warning", "groups:history is missing: without it a message may repeat"),
-        ("channels:read", "warning", "channels:read is missing: without it `check` cannot tell the name of a public"),
-        ("groups:read", "warning", "groups:read is missing: without it `check` cannot tell the name of a private"),
+        ("channels:history", "warning", "channels:history is missing: without it a message may be repeated"),
+        ("groups:history", "warning", "groups:history is missing: without it a message may be repeated"),
+        ("channels:read", "warning", "channels:read is missing: without it `check` cannot show the name of a public"),
+        ("groups:read", "warning", "groups:read is missing: without it `check` cannot show the name of a private"),
     ],
 )
 def test_a_scope_that_is_missing_is_told_with_what_it_costs(asked, slack, scope, severity, words):
@@ -214,7 +218,7 @@ def test_a_history_that_cannot_be_read_is_a_warning(asked, slack):
     slack.scopes -= {"channels:history"}
     how, _, text = asked()[-1]
     assert how == "warning"
-    assert "its history cannot be read, so a message may repeat" in text
+    assert "its history cannot be read, so a message may be repeated" in text
 
 
 def test_a_channel_that_may_not_be_described_is_judged_by_its_history(asked, slack):

@@ -127,7 +127,7 @@ MISTAKES = {
     "no number": (ENOUGH | {"CHANJING_PAGE_SIZE": "s3cret"}, None, "chanjing.page_size"),
     "unknown key": (ENOUGH, "slack:\n  chanel: s3cret", "the nearest is slack.channel"),
     "unknown section": (ENOUGH, "slak:\n  channel: s3cret", "the nearest is slack"),
-    "doubled key": (ENOUGH, "slack:\n  language: en\n  language: s3cret", "stands there already"),
+    "doubled key": (ENOUGH, "slack:\n  language: en\n  language: s3cret", "already appears"),
     "no YAML": (ENOUGH, "slack: [s3cret", "this is not YAML"),
     "a list": (ENOUGH, "- s3cret", "must have sections"),
     "placeholder": (ENOUGH | {"CHANJING_ACCESS_TOKEN": "your-access-token"}, None, "placeholder"),
@@ -251,7 +251,7 @@ def test_status_for_programs_has_the_promised_keys_and_types(call, saved):
     ("ago", "alive_ago", "code", "words"),
     [
         (5, 5, 0, "ok\n"),
-        (5, 600, 1, "polls_failing: nothing was heard from the bot for 60"),
+        (5, 600, 1, "polls_failing: the bot has not been heard from for 60"),
         (700, 5, 1, "notices_overdue: 1 owed for more than 10 minutes"),
     ],
     ids=["well", "silent", "overdue"],
@@ -364,7 +364,7 @@ def test_run_once_that_still_owes_a_notice_has_left_something_undone(once, world
     world.slack.channels[CHANNEL].is_member = False
     ended = once()
     assert ended.code == 1
-    owed_still = "1 message is still owed (lipsync-bot status says why); the next run goes on with it."
+    owed_still = "1 message is still owed (lipsync-bot status says why); the next run tries again."
     assert ended.err.endswith(f"lipsync-bot: {owed_still}\n")
     assert "/invite @lipsync-bot" in ended.err
     assert owed(room) == 1

@@ -256,7 +256,7 @@ def test_a_secret_file_without_a_usable_secret_is_told(problems, room, key, cont
 def test_a_secret_in_place_of_the_path_of_its_file_is_not_shown(problems):
     [line] = problems({**ENOUGH, "CHANJING_ACCESS_TOKEN": "", "CHANJING_ACCESS_TOKEN_FILE": "kanarie"})
     assert line.startswith("chanjing.access_token_file (environment variable CHANJING_ACCESS_TOKEN_FILE): ")
-    assert line.endswith("a path is wanted here; the file at it: there is no such file")
+    assert line.endswith("must be the path of a file with the secret: there is no such file")
 
 
 def test_all_problems_are_told_at_once(problems):

@@ -98,7 +98,7 @@ def test_half_a_pair_asks_for_the_other_half(half, missing):
 def test_a_webhook_takes_no_channel(channel):
     [line] = problems(*CHANJING, "slack.webhook_url", channel)
     assert line.startswith(f"{channel} (")
-    assert "not together with slack.webhook_url" in line
+    assert "cannot be used with slack.webhook_url" in line
 
 
 def test_a_channel_for_failures_does_not_stand_in_for_the_channel():

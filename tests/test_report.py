@@ -160,7 +160,7 @@ def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_told()
     mark = Mark((NOTICE.id,), NOON, "", in_doubt=True)
     blind = Destination(mark=mark, until=NOON + 30, unreadable="webhook", checked=True)
     shown = printed(replace(STATE, outbox=Outbox((NOTICE,), {"webhook": blind})))
-    assert "looked for" not in shown
+    assert "looks for" not in shown
     assert "next try 2025-02-04T12:00:30Z" in shown
 
 

@@ -209,7 +209,9 @@ def test_a_message_that_is_refused_for_what_it_holds_is_told_with_the_details(bo
 @pytest.mark.parametrize("errors", [None, "text", {}, 5])
 def test_details_may_be_missing(bot, server, errors):
     server.intercept = refuses("invalid_blocks", errors=errors)
-    assert str(error_of(posting(bot))) == "chat.postMessage: invalid_blocks: what the message holds is refused"
+    assert (
+        str(error_of(posting(bot))) == "chat.postMessage: invalid_blocks: Slack does not accept what is in the message"
+    )
 
 
 @pytest.mark.parametrize("status", [200, 403])

@@ -270,9 +270,9 @@ def test_a_full_disk_is_told_as_such(small_disk):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_that_is_not_writable_is_told_with_a_remedy(path):
     path.parent.chmod(0o500)
-    with pytest.raises(StateError, match="Let the user that the bot runs as write"):
+    with pytest.raises(StateError, match="Give the bot's user write"):
         Lock(path).take(NOON)
-    with pytest.raises(StateError, match="Let the user that the bot runs as write"):
+    with pytest.raises(StateError, match="Give the bot's user write"):
         saved(path, SMALL)
 
 

@@ -70,12 +70,12 @@ def run(tmp_path, monkeypatch):
         ("told0001", ["delivered:", "as 20 (succeeded)", f"in {CHANNEL}", "ts 1738670500.000100", "permalink:"]),
         ("found002", ["delivered:", "ts 1738670500.000100"]),
         ("owed0003", ["owed:", "2 attempts", "last error:  ratelimited"]),
-        ("owed0004", ["owed:", "in doubt: it is looked for in the channel"]),
+        ("owed0004", ["owed:", "in doubt: the bot looks for it in the channel"]),
         ("slow0005", ["not yet: it has not ended", "created:     Chanjing did not say"]),
-        ("link0009", ["not yet: it has succeeded, and its link is waited for"]),
+        ("link0009", ["not yet: it has succeeded, and the bot waits up to a minute"]),
         ("gone0006", ["not yet: it vanished from the list"]),
         ("old00007", ["never: it had ended before the bot's first run"]),
-        ("long0008", ["yes; the receipt is no longer kept"]),
+        ("long0008", ["yes; its receipt is no longer kept"]),
     ],
 )
 def test_explain_says_why_a_task_was_or_was_not_announced(run, task_id, said):
@@ -96,7 +96,7 @@ def test_explain_says_why_there_is_no_permalink_when_slack_cannot_be_asked(run):
     [
         ("nothing", "no task whose id begins with 'nothing'"),
         ("owed", "2 ids begin with 'owed': owed0003, owed0004. Type more"),
-        ("", "it is empty. Is a variable not set?"),
+        ("", "it is empty. Is a variable unset?"),
     ],
 )
 def test_an_id_that_stands_for_no_task_or_for_several_is_a_usage_error_that_helps(run, command, prefix, words):

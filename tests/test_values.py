@@ -73,7 +73,7 @@ def test_what_is_no_channel_id_is_told_where_to_find_it(text):
 
 @pytest.mark.parametrize("text", ["C0XXXXXXXXX", "GXXXXXXXX"])
 def test_the_channel_of_a_manual_is_not_taken_for_a_real_one(text):
-    with pytest.raises(ValueError, match="still an example's"):
+    with pytest.raises(ValueError, match="still the one from the example"):
         values.channel(text)
 
 

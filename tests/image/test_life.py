@@ -123,7 +123,7 @@ def test_where_data_cannot_be_written_it_says_so_and_ends_with_4(run, quick, tmp
     tmp_path.chmod(0o555)
     container = run(environment=quick, data=str(tmp_path))
     assert container.wait() == 4
-    assert "Let the user that the bot runs as" in container.logs
+    assert "Give the bot's user" in container.logs
 
 
 def test_what_it_prints_holds_no_secret(run, quick, chanjing, slack):
