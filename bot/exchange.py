@@ -57,8 +57,9 @@ class Exchange:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, names, _read(response))
         except httpx.TransportError as error:
-            # Without a connection nothing was sent, which is worth knowing, and the error says it.
-            if self._overdue.is_set() and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            # httpx's own timeout may strike first. Without a connection nothing was sent, which the error says.
+            overdue = self._overdue.is_set() or isinstance(error, httpx.TimeoutException)
+            if overdue and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                 raise httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s") from error
             raise
         finally:

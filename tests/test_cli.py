@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from bot import __version__, cli, state
-from bot.config import KEYS
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.diff import Known
@@ -25,7 +24,6 @@ from bot.task import Task
 
 COMMANDS = [command.name or "" for command in cli.app.registered_commands]
 PROGRAM = [sys.executable, "-m", "bot"]
-FOREIGN = {key.environment for key in KEYS} | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FORCE_COLOR", "NO_COLOR"}
 SECRET = "xoxb-1-T0ps3cret"
 ENOUGH = {
     "CHANJING_ACCESS_TOKEN": "chanjing-s3cret",
@@ -46,11 +44,8 @@ class Ended:
 
 @pytest.fixture
 def room(tmp_path, monkeypatch):
-    """Return an empty current directory, with nothing of ours in the environment."""
+    """Return an empty current directory."""
     monkeypatch.chdir(tmp_path)
-    for name in FOREIGN:
-        for spelled in (name, name.lower()):
-            monkeypatch.delenv(spelled, raising=False)
     return tmp_path
 
 

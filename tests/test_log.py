@@ -78,9 +78,8 @@ def on_a_terminal(style: str | None, **environ: str) -> str:
     """Return what a log writes where stderr is a terminal."""
     ours, theirs = pty.openpty()
     script = SCRIPT.format(style=style)
-    env = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}} | environ
     try:
-        subprocess.run([sys.executable, "-c", script], stderr=theirs, env=env, check=True)
+        subprocess.run([sys.executable, "-c", script], stderr=theirs, env=os.environ | environ, check=True)
         return os.read(ours, 65536).decode()
     finally:
         os.close(ours)

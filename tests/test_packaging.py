@@ -72,7 +72,7 @@ def test_the_wheel_installs_the_program(wheel, tmp_path):
     ran = subprocess.run(
         [tmp_path / "bin" / "lipsync-bot", "--help"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         encoding="utf-8",
         check=False,

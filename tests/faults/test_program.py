@@ -21,12 +21,11 @@ ROOT = Path(__file__).parents[2]
 
 def start(here: Scene, **settings: str) -> subprocess.Popen[str]:
     """Start `lipsync-bot run`; its stderr is appended to a file beside the state."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     with (here.directory / "stderr").open("a") as stderr:
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "bot", "run"],
             cwd=here.directory,
-            env={**kept, "PYTHONPATH": str(ROOT), **here.environment(**settings)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **here.environment(**settings)},
             stdout=stderr,
             stderr=stderr,
             text=True,

@@ -1,0 +1,19 @@
+"""The same surroundings for every test: nothing of the shell that starts them reaches the program."""
+
+import os
+
+from bot.config import KEYS
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_FOREIGN = {
+    *(key.environment for key in KEYS),
+    *_PROXIES,
+    *map(str.lower, _PROXIES),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"),
+    *("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONCOERCECLOCALE"),
+    *("TTY_COMPATIBLE", "TTY_INTERACTIVE", "PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONDONTWRITEBYTECODE"),
+}
+
+for name in _FOREIGN:
+    os.environ.pop(name, None)
