@@ -3,6 +3,7 @@
 No error here names the path: whoever writes the token itself where its file belongs would find it in a log.
 """
 
+import codecs
 import stat
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def read_small_file(path: Path, largest: int) -> bytes:
     """Return what the file holds. ConfigError, without the path, where it cannot be read or is over *largest* bytes."""
     try:
         mode = path.stat().st_mode
-        if (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)) and not str(path).startswith(_HANDED_OVER):
-            # Reading would wait until somebody writes.
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or str(path).startswith(_HANDED_OVER)):
+            # Reading might wait until somebody writes.
             raise ConfigError("it is a pipe or a device, not a file")
         with path.open("rb") as file:
             content = file.read(largest + 1)
@@ -55,11 +56,21 @@ def read_small_file(path: Path, largest: int) -> bytes:
     return content
 
 
+def decoded(content: bytes) -> str:
+    """Return *content* as text without a byte order mark. ConfigError where it is neither UTF-8 nor marked as UTF-16.
+
+    Windows writes the marks: Notepad that of UTF-8, PowerShell with `>` that of UTF-16.
+    """
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if utf16 else "utf-8").lstrip("\ufeff")
+    except UnicodeDecodeError:
+        raise ConfigError("it is not text; save it as UTF-8") from None
+
+
 def read_secret(path: Path) -> SecretStr:
     """Return the one secret in this file. ConfigError, naming neither content nor path, where there is none."""
-    # Any byte beyond ASCII becomes a character that `visible` refuses.
-    text = read_small_file(path, _LARGEST_SECRET).decode("ascii", errors="replace")
     try:
-        return SecretStr(visible(text))
+        return SecretStr(visible(decoded(read_small_file(path, _LARGEST_SECRET))))
     except ValueError as problem:
         raise ConfigError(str(problem)) from None

@@ -13,12 +13,14 @@ from pathlib import Path
 import yaml
 
 from bot.errors import ConfigError
-from bot.secret import read_small_file
+from bot.secret import decoded, read_small_file
 
-_LARGEST_YAML = 1024 * 1024
+_LARGEST_YAML = 256 * 1024
+_MOST_PROBLEMS = 20  # more help nobody, and to look for the nearest key takes time
 _LARGEST_VALUE = 64 * 1024
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp")}
 _NULL_TAG = "tag:yaml.org,2002:null"
+_MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def gather(keys: Collection[str], path: Path | None, environ: Mapping[str, str],
 def _from_environment(keys: Collection[str], environ: Mapping[str, str]) -> dict[str, Raw]:
     values = {}
     for key in keys:
-        text = environ.get(environment_name(key), "").strip()
+        text = environ.get(environment_name(key), "").lstrip("\ufeff").strip()
         quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
         problem = "the quotes are part of the value (docker run --env-file keeps them); remove them" if quoted else ""
         if text:
@@ -94,11 +96,9 @@ def _from_secret_files(keys: Collection[str], secrets_dir: Path) -> dict[str, Ra
 def _from_secret_file(file: Path) -> Raw:
     where = f"file {file}"
     try:
-        text = read_small_file(file, _LARGEST_VALUE).decode().strip()
+        text = decoded(read_small_file(file, _LARGEST_VALUE)).strip()
     except ConfigError as problem:
         return Raw("", where, str(problem))
-    except UnicodeDecodeError:
-        return Raw("", where, "it is not text")
     return Raw(text, where, "" if text else "the file is empty")
 
 
@@ -107,7 +107,7 @@ def _from_yaml(keys: Collection[str], path: Path | None) -> Found:
     if path is None and not os.path.lexists(file):
         return Found(note="there is no config.yaml in this directory")
     try:
-        root = _compose(read_small_file(file, _LARGEST_YAML))
+        root = _compose(decoded(read_small_file(file, _LARGEST_YAML)))
     except ConfigError as problem:
         return Found(problems=[Problem("", f"{file}: {problem}")])
     if root is None or root.tag == _NULL_TAG:
@@ -118,10 +118,18 @@ def _from_yaml(keys: Collection[str], path: Path | None) -> Found:
     return _Reading(str(file), keys).document(root)
 
 
-def _compose(content: bytes) -> yaml.Node | None:
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        node = super().compose_node(parent, index)
+        if node and node.end_mark is None:  # it is still being read
+            raise yaml.MarkedYAMLError(problem="an anchor contains an alias of itself", problem_mark=node.start_mark)
+        return node
+
+
+def _compose(content: str) -> yaml.Node | None:
     """Return the tree of nodes, which keeps each value as it was written and each line's number."""
     try:
-        root: yaml.Node | None = yaml.compose(content, Loader=yaml.SafeLoader)
+        root: yaml.Node | None = yaml.compose(content, Loader=_Loader)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -146,7 +154,10 @@ def _sections(keys: Collection[str]) -> list[str]:
 
 
 class _Reading:
-    """One walk through the nodes of a YAML file. It goes three levels deep, so aliases cannot make it long."""
+    """One walk through the nodes of a YAML file. It goes three levels deep, so aliases cannot make it long.
+
+    As in a Compose file, `<<: *name` takes over keys, and a key that begins with `x-` is the user's own.
+    """
 
     def __init__(self, file: str, keys: Collection[str]) -> None:
         self.file = file
@@ -161,6 +172,8 @@ class _Reading:
                 self.section(section, node)
             elif node.tag != _NULL_TAG:
                 self.problem(section, line, f"{section} must be a section, with indented lines `key: value` below it")
+        if len(self.found.problems) >= _MOST_PROBLEMS:
+            self.found.problems.append(Problem("", f"{self.file}: the rest of the file was not checked"))
         return self.found
 
     def section(self, section: str, node: yaml.MappingNode) -> None:
@@ -172,16 +185,42 @@ class _Reading:
                 self.found.values[key] = raw
 
     def entries(self, node: yaml.MappingNode, section: str) -> Iterator[tuple[str, int, yaml.Node]]:
-        first: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            name = key.value if isinstance(key, yaml.ScalarNode) else ""
-            if name in first:
-                text = f"{_shown(name)} already appears on line {first[name]}; keep one of them"
-                self.problem(section or name, line, text)
-            else:
+        """Yield name, line and value of each key of *node* and, where it has none of that name, of what it merges."""
+        known: set[str] = set()
+        for mapping in self.layers(node, section):
+            first: dict[str, int] = {}
+            for key, value in mapping.value:
+                if len(self.found.problems) >= _MOST_PROBLEMS:
+                    return
+                line = key.start_mark.line + 1
+                name = key.value if isinstance(key, yaml.ScalarNode) else ""
+                if name in first:
+                    text = f"{_shown(name)} already appears on line {first[name]}; keep one of them"
+                    self.problem(section or name, line, text)
+                    continue
                 first[name] = line
-                yield name, line, value
+                if name not in known and key.tag != _MERGE_TAG and not name.startswith("x-"):
+                    yield name, line, value
+            known |= first.keys()
+
+    def layers(self, node: yaml.MappingNode, section: str) -> Iterator[yaml.MappingNode]:
+        """Yield *node* and what it merges, the first to count first; each once, in however many ways it is merged."""
+        waiting: list[yaml.Node] = [node]
+        seen: set[int] = set()
+        while waiting:
+            mapping = waiting.pop()
+            if not isinstance(mapping, yaml.MappingNode):
+                self.problem(
+                    section,
+                    mapping.start_mark.line + 1,
+                    "<< must name a section to merge, as in <<: *name, or a list of them",
+                )
+            elif id(mapping) not in seen:
+                seen.add(id(mapping))
+                yield mapping
+                merged = [value for key, value in mapping.value if key.tag == _MERGE_TAG]
+                lists = [value.value if isinstance(value, yaml.SequenceNode) else [value] for value in merged]
+                waiting += reversed([one for many in lists for one in many])
 
     def problem(self, section: str, line: int, text: str) -> None:
         self.found.problems.append(Problem(section, f"{self.file} line {line}: {text}"))
@@ -201,7 +240,7 @@ class _Reading:
 
 def _shown(name: str) -> str:
     # `{bot_token:xoxb-1}` has a secret in its key. No key of ours has digits, every token of Slack's does.
-    return name if re.fullmatch(r"[A-Za-z_.-]{1,40}", name) else "this"
+    return name if re.fullmatch(r"[A-Za-z_.-]{1,40}|<<", name) else "this"
 
 
 def _raw(node: yaml.Node, where: str) -> Raw | None:

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import ConfigError
+from bot.secret import decoded
 from bot.sources import Found, Raw, _compose, environment_name, gather, place
 
 KEYS = ("chanjing.access_token", "chanjing.page_size", "slack.channel", "slack.bot_token", "slack.mention_on_failure")
@@ -90,10 +91,24 @@ def test_a_value_knows_its_line(read):
          "line 2, column 1: this is not YAML: but found another document"),
         ("%YAML s3cret\n---\n", "line 1, column 7: this is not YAML: expected a digit, but found 's'"),
         (b"\x00\x01s3cret", "this is not YAML: it contains characters that YAML does not allow"),
-        (b"slack: \xff\xfe s3cret", "this is not YAML: it contains characters that YAML does not allow"),
+        (b"slack: \xff\xfe s3cret", "it is not text; save it as UTF-8"),
         (r'slack: "\UFFFFFFFF s3cret"', "this is not YAML: it contains characters that YAML does not allow"),
         ("[" * 100_000, "this is not YAML that the bot can read: it is nested too deeply"),
-        (b"#" * (1024 * 1024 + 1), "it has more than 1024 KiB"),
+        (b"#" * (256 * 1024 + 1), "it has more than 256 KiB"),
+        ("slack: &s3cret\n  channel: *s3cret",
+         "line 1, column 8: this is not YAML: an anchor contains an alias of itself"),
+        ("slack: &s3cret\n  <<: [*s3cret]",
+         "line 1, column 8: this is not YAML: an anchor contains an alias of itself"),
+        ("slack:\n  <<: s3cret", "line 2: << must name a section to merge, as in <<: *name, or a list of them"),
+        ("slack:\n  <<: [{channel: C1}, s3cret]",
+         "line 2: << must name a section to merge, as in <<: *name, or a list of them"),
+        ("x-s: &s {channel: C1}\nslack:\n  <<: *s\n  <<: *s",
+         "line 4: << already appears on line 3; keep one of them"),
+        ("x-s: &s\n  channel: s3cret\n  channel: s3cret\nslack: {<<: *s}",
+         "line 3: channel already appears on line 2; keep one of them"),
+        ("x-s: &s\n  chanel: s3cret\nslack: {<<: *s}",
+         "line 2: chanel is not a key of slack; the nearest is slack.channel"),
+        ("x-s: 1\nx-s: 2", "line 2: x-s already appears on line 1; keep one of them"),
     ],
 )  # fmt: skip
 def test_each_mistake_in_the_yaml_is_one_line_that_says_where(read, content, expected):
@@ -118,14 +133,76 @@ def test_a_file_with_nothing_in_it_sets_nothing_and_is_noted(read, content):
     assert found.note.endswith("config.yaml is empty")
 
 
+MERGING = """
+x-quiet: &quiet
+  channel: C1
+  mention_on_failure: [<!here>]
+x-loud: &loud {<<: *quiet, channel: C2, bot_token: loud}
+chanjing: {<<: {page_size: 7}}
+slack:
+  <<: [*quiet, *loud]
+  mention_on_failure: [<!channel>]
+"""
+
+
+def test_merged_keys_count_after_the_own_ones_and_the_first_merged_first(read):
+    found = read(MERGING).values
+    assert {key: raw.value for key, raw in found.items()} == {
+        "chanjing.page_size": "7",
+        "slack.mention_on_failure": ["<!channel>"],
+        "slack.channel": "C1",
+        "slack.bot_token": "loud",
+    }
+
+
+def test_a_merged_value_knows_the_line_it_stands_on(read):
+    found = read(MERGING).values
+    lines = [found[key].where.rpartition(" ")[2] for key in ("slack.channel", "slack.bot_token", "chanjing.page_size")]
+    assert lines == ["3", "5", "6"]
+
+
+def test_whole_sections_may_be_merged(read):
+    found = read("x-all: &all\n  slack: {channel: C1}\n  chanjing: {page_size: 7}\nslack: {bot_token: a}\n<<: *all")
+    assert {key: raw.value for key, raw in found.values.items()} == {"slack.bot_token": "a", "chanjing.page_size": "7"}
+
+
+def test_a_key_that_begins_with_x_is_the_users_own(read):
+    found = read("x-: 1\nx-note: [a, {b: c}]\nslack:\n  x-why: because\n  channel: C1")
+    assert list(found.values) == ["slack.channel"]
+
+
+def test_a_quoted_merge_key_is_a_key_like_any_other(read):
+    assert texts(read('slack: {"<<": {channel: C1}}'))[0].startswith("line 1: << is not a key of slack")
+
+
+BOMB = "\n".join(f"x-{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 1000))
+
+
+def test_a_merge_bomb_is_not_unfolded(read):
+    found = read(f"x-0: &a0 {{channel: C1}}\n{BOMB}\nslack: *a999")
+    assert found.values == {"slack.channel": Raw("C1", found.values["slack.channel"].where)}
+
+
 def test_an_alias_bomb_is_not_unfolded(read):
-    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))]
-    assert len(read("\n".join(lines)).problems) == 30
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))]
+    assert len(read("\n".join(lines)).problems) == 10
+
+
+@pytest.mark.parametrize("line", ["a{}:", "slack{}:", "a:", "<<: {}"])
+def test_of_many_mistakes_the_first_are_told(read, line):
+    said = texts(read("\n".join(line.format(n) for n in range(10_000))))
+    assert len(said) == 21
+    assert said[-1] == "the rest of the file was not checked"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_in_the_encodings_of_windows_is_read(read, encoding):
+    assert read("slack: {channel: 频道}\r\n".encode(encoding)).values["slack.channel"].value == "频道"
 
 
 def refusal(document: bytes) -> str:
     try:
-        _compose(document)
+        _compose(decoded(document))
     except ConfigError as problem:
         return str(problem)
     return ""
@@ -167,6 +244,13 @@ def test_variables_and_files_of_others_are_not_looked_at(tmp_path):
     (tmp_path / "database").mkdir()
     found = gather(KEYS, None, {"SLACK_SIGNING_SECRET": "x", "PATH": "/bin"}, tmp_path)
     assert (found.values, found.problems) == ({}, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_not_part_of_a_value(tmp_path, encoding):
+    (tmp_path / "slack_channel").write_bytes("C1\r\n".encode(encoding))
+    found = gather(KEYS, None, {"SLACK_BOT_TOKEN": "\ufeffxoxb-1"}, tmp_path)
+    assert {key: raw.value for key, raw in found.values.items()} == {"slack.channel": "C1", "slack.bot_token": "xoxb-1"}
 
 
 def test_quotes_around_a_variable_are_pointed_out(tmp_path):
