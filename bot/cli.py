@@ -359,7 +359,7 @@ def preview(
             show.draw(message, Console(highlight=False))
 
 
-@_command("explain", "lipsync-bot explain 9499ed79")
+@_command("explain", "lipsync-bot explain 9499ed79", "Explain why a task was or was not announced.")
 def explain(
     context: typer.Context,
     task: TaskArgument,

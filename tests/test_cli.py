@@ -207,7 +207,7 @@ def saved(room):
 def test_without_a_state_status_says_how_to_begin(call):
     ended = call("status")
     assert ended.code == 4
-    assert ended.err.endswith("there is no state yet: no bot has run with it. Start one: lipsync-bot run\n")
+    assert ended.err.endswith("as no bot has run with it. Start one with `lipsync-bot run`.\n")
 
 
 def test_status_needs_nothing_but_the_state(call, saved):
