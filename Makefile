@@ -1,21 +1,30 @@
 # Everything one does with this project, the same on a laptop and in CI. Needs Python 3.11 or later, and pip's network.
 
 MINIMUM := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c '$(MINIMUM)' 2>/dev/null && echo "$$p" && break; done)
+endif
 VENV ?= .venv
 BIN = $(VENV)/bin
+# The virtual environment can be used where this ends well: it is whole, of a supported Python, and of the one that
+# PYTHON= names, where it does.
+USABLE := import pip, sys; sys.exit(sys.version_info < (3, 11) or sys.argv[1:] not in ([], [sys.version]))
+NAMED = $(if $(filter file,$(origin PYTHON)),,"$$("$(PYTHON)" -c 'import sys; print(sys.version)' 2>/dev/null)")
 
 RUNTIME = $(VENV)/.runtime
 DEV = $(VENV)/.dev
 BENCH = $(VENV)/.bench
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
-LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --python-version 3.11 \
+# What is not in the lock is not installed, and nothing is built: no release of tomorrow has a say.
+LOCKED = -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --requirement
+INSTALL = $(BIN)/python $(LOCKED)
+TEST = $(BIN)/python -m pytest --quiet --numprocesses auto --dist loadgroup
+LOCK = $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --python-version 3.11 \
 	--custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test image-test check chaos bench fix lock base wheel install clean
+.PHONY: FORCE help demo run check test image-test gate chaos bench fix lock base wheel install clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,8 +35,11 @@ demo: $(RUNTIME) ## see the whole job in half a minute: no account needed
 run: $(RUNTIME) ## watch Chanjing and post to Slack, as config.yaml says
 	@$(BIN)/python -m bot run
 
+check: $(RUNTIME) ## try what config.yaml says: Chanjing, Slack, the state; posts nothing
+	@$(BIN)/python -m bot check
+
 test: $(DEV) ## run the tests
-	@$(BIN)/python -m pytest --quiet
+	@$(TEST)
 
 image-test: $(DEV) ## build the container image and try it, with docker or podman, in about 4 minutes
 	@$(BIN)/python -m pytest --quiet tests/image
@@ -41,16 +53,16 @@ chaos: $(DEV) ## kill the bot at random while everything around it fails, for 10
 bench: $(BENCH) ## measure requests, delay, CPU and memory anew, in about 10 minutes, and write docs/performance.md
 	$(BIN)/python -m benchmarks
 
-check: $(DEV) ## run everything that must hold before a change is merged
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --quiet --cov
+gate: $(DEV) ## run everything that must hold before a change is merged
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(TEST) --cov
 
 fix: $(DEV) ## format the code, and mend what can be mended without thought
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
 
 lock: $(DEV) ## bring the locked requirements up to date with pyproject.toml and with what has been released
 	$(LOCK) --upgrade --output-file requirements.txt
@@ -67,7 +79,7 @@ wheel: $(DEV) ## build the wheel, with the locked tools: dist/lipsync_bot-….wh
 PREFIX ?= $(HOME)/lipsync-bot
 install: wheel ## install the program and its locked libraries: PREFIX=/opt/lipsync-bot
 	@"$(PYTHON)" -m venv "$(PREFIX)"
-	@"$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.txt
+	@"$(PREFIX)/bin/python" $(LOCKED) requirements.txt
 	@"$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall dist/lipsync_bot-*.whl
 	@echo "$(PREFIX)/bin/lipsync-bot"
 
@@ -89,9 +101,10 @@ $(BENCH): $(DEV) requirements-bench.txt
 	@$(INSTALL) requirements-bench.txt
 	@touch $@
 
-$(VENV)/pyvenv.cfg:
-	@"$(PYTHON)" -c '$(MINIMUM)' 2>/dev/null || { \
+$(VENV)/pyvenv.cfg: FORCE
+	@$(BIN)/python -c '$(USABLE)' $(NAMED) 2>/dev/null && exit; \
+	"$(PYTHON)" -c '$(MINIMUM)' 2>/dev/null || { \
 		echo "lipsync-bot needs Python 3.11 or later with venv and pip; $(or $(PYTHON),python3) is not that."; \
 		echo "On Debian and Ubuntu: apt install python3-venv. Elsewhere name one: make PYTHON=/path/to/python3.13 …"; \
-		exit 1; } >&2
-	@"$(PYTHON)" -m venv $(VENV)
+		exit 1; } >&2; \
+	"$(PYTHON)" -m venv --clear $(VENV)

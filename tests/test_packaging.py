@@ -61,11 +61,13 @@ def wheel(tmp_path_factory):
     return path
 
 
+@pytest.mark.xdist_group("wheel")
 def test_the_wheel_holds_the_bot_and_nothing_else(wheel):
     with ZipFile(wheel) as archive:
         assert {Path(name).parts[0].partition("-")[0] for name in archive.namelist()} == {"bot", "lipsync_bot"}
 
 
+@pytest.mark.xdist_group("wheel")
 def test_the_wheel_installs_the_program(wheel, tmp_path):
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(tmp_path)]
     subprocess.run([*pip, str(wheel)], check=True, capture_output=True)

@@ -54,17 +54,20 @@ def told(tmp_path_factory):
     return Told(done.returncode, done.stdout, done.stderr, left)
 
 
+@pytest.mark.xdist_group("demo")
 def test_the_demo_ends_well_whatever_is_configured_around_it(told):
     assert (told.code, told.err) == (0, "")
     assert "Each task was announced exactly once." in " ".join(told.out.split())
 
 
+@pytest.mark.xdist_group("demo")
 def test_the_demo_is_over_within_half_a_minute(told):
     seconds = re.search(r"14 tasks ended in (\d+) s", " ".join(told.out.split()))
     assert seconds
     assert int(seconds[1]) <= 28
 
 
+@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize(
     ("words", "times"),
     [
@@ -80,10 +83,12 @@ def test_the_demo_shows_each_kind_of_message(told, words, times):
     assert told.count(words) == times
 
 
+@pytest.mark.xdist_group("demo")
 def test_a_pipe_gets_no_escape_sequences(told):
     assert "\x1b" not in told.out
 
 
+@pytest.mark.xdist_group("demo")
 def test_the_demo_tells_no_secret_and_leaves_nothing_behind(told):
     assert "s3cret" not in told.out + told.err
     assert told.left == ["config.yaml"]

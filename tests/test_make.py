@@ -1,0 +1,102 @@
+"""The Makefile, with a Python that writes down what it is asked to do."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+REAL = f"exec '{sys.executable}'"
+MAKES, INSTALLS, CHECKS = "-m venv --clear .venv", "-m pip install", "-m bot check"
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+
+
+class Room:
+    """A directory with the Makefile and a Python of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.asked, self.venv = path, path / "asked", path / ".venv"
+        path.mkdir()
+        shutil.copy(ROOT / "Makefile", path)
+        (path / "requirements.txt").touch()
+        self.python(path / "bin" / "python3")
+
+    def python(self, path: Path, answers: str = f'{REAL} "$@"') -> Path:
+        """Make a Python that *answers* to `-c` as that shell line does, and only notes the rest."""
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"""#!/bin/sh
+case $* in
+  "-c "*) {answers} ;;
+  "-m venv"*) rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python && touch .venv/pyvenv.cfg ;;
+esac
+echo "$@" >>asked
+""")
+        path.chmod(0o755)
+        return path
+
+    def check(self, *arguments: str) -> list[str]:
+        """Return what Python was asked to do by `make check`."""
+        self.asked.unlink(missing_ok=True)
+        env = os.environ | {"PATH": f"{self.path / 'bin'}:{os.environ['PATH']}"}
+        subprocess.run(["make", "check", *arguments], cwd=self.path, env=env, check=True, capture_output=True)  # noqa: S607 - wherever it is
+        return [line for line in self.asked.read_text().splitlines() if not line.startswith("-c ")]
+
+    def steps(self, *arguments: str) -> list[str]:
+        return [step for line in self.check(*arguments) for step in (MAKES, INSTALLS, CHECKS) if line.startswith(step)]
+
+
+@pytest.fixture
+def room(tmp_path):
+    return Room(tmp_path / "my 视频 bot")
+
+
+def test_the_first_command_makes_the_environment_and_the_second_uses_it(room):
+    assert room.steps() == [MAKES, INSTALLS, CHECKS]
+    assert room.steps() == [CHECKS]
+
+
+@pytest.mark.parametrize("option", ["--require-hashes", "--no-deps", "--only-binary :all:"])
+def test_nothing_is_installed_but_what_is_locked(room, option):
+    (install,) = [line for line in room.check() if line.startswith(INSTALLS)]
+    assert f" {option} " in install
+
+
+def its_python_is_gone(room):
+    (room.venv / "bin" / "python").unlink()
+    (room.venv / "bin" / "python").symlink_to(room.path / "gone")
+
+
+def half_made(room):
+    shutil.rmtree(room.venv / "bin")
+
+
+def without_pip(room):
+    room.python(room.venv / "bin" / "python", f'{REAL} -I -S "$@"')
+
+
+def of_a_python_that_is_too_old(room):
+    room.python(room.venv / "bin" / "python", "exit 1")
+
+
+@pytest.mark.parametrize("breaks", [its_python_is_gone, half_made, without_pip, of_a_python_that_is_too_old])
+def test_an_environment_that_cannot_be_used_is_made_anew(room, breaks):
+    room.check()
+    breaks(room)
+    assert room.steps() == [MAKES, INSTALLS, CHECKS]
+
+
+def test_an_environment_of_another_python_than_the_one_that_is_named_is_made_anew(room):
+    room.check()
+    assert room.steps(f"PYTHON={room.path / 'bin' / 'python3'}") == [CHECKS]
+    another = room.python(room.path / "another", f'case $* in *print*) echo 3.99 ;; *) {REAL} "$@" ;; esac')
+    assert room.steps(f"PYTHON={another}") == [MAKES, INSTALLS, CHECKS]
+
+
+def test_an_installation_that_was_interrupted_is_done_again(room):
+    room.check()
+    (room.venv / ".runtime").unlink()
+    assert room.steps() == [INSTALLS, CHECKS]
