@@ -10,7 +10,8 @@ from typing import Any
 
 from bot.wording import Language
 
-TEXT = 4_000  # the top-level text; cut by Slack at ten times that
+TEXT = 4_000  # the top-level text
+LONGEST_TEXT = 10 * TEXT  # what is longer is cut by Slack
 SECTION = 3_000
 ALL_BLOCKS = 13_000
 IMAGE_URL = 3_000

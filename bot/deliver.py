@@ -53,6 +53,7 @@ class Delivery:
         *,
         route: Mapping[Role, str],
         render: Callable[[Sequence[Notice]], Message],
+        fitting: Callable[[Sequence[Notice]], int] = len,
         digest_after: int,
         pace: float,
         settle: float,
@@ -65,6 +66,7 @@ class Delivery:
         self._log = log
         self._route = route
         self._render = render
+        self._fitting = fitting
         self._digest_after = digest_after
         self._pace = pace
         self._settle = settle
@@ -151,7 +153,9 @@ class Delivery:
         )
 
     def _group(self, channel: str, now: float) -> tuple[Notice, ...]:
-        return box.group(self._outbox, channel, self._route, digest_after=self._digest_after, now=now)
+        return box.group(
+            self._outbox, channel, self._route, digest_after=self._digest_after, now=now, fitting=self._fitting
+        )
 
     def _forget_mark(self, channel: str) -> None:
         self._save(box.unmarked(self._outbox, channel))

@@ -4,13 +4,15 @@ A message stands on one of four rungs, stepped down when Slack refuses it: 0 and
 now and then to fetch a good one), 2 without it, 3 plain text. The links are on all of them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 from urllib.parse import urlsplit
 
 from bot import wording
-from bot.blocks import IMAGE_URL, Block, Message, Style, columns, context, image, section
+from bot.blocks import IMAGE_URL, SECTION, TEXT, Block, Message, Style, columns, context, image, packed
 from bot.digest import away_line, render_digest
 from bot.harmless import clean
 from bot.mrkdwn import code, date, link, outside, safe_url
@@ -19,10 +21,11 @@ from bot.remedies import OTHER_REMEDY, reason_for, slack_remedy, words_for
 from bot.task import Status, Task
 from bot.wording import Language, duration
 
-_LINKS = 2_700  # characters for both links in one section, with room for the line above
 _QUOTE = 800  # characters of a text from outside: enough to tell what it is
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif")
 _REASONS = 5  # of a day's summary
+_REASON = 80  # characters of one that is not known
+_CHANNEL = re.compile(r"\b[CG][A-Z0-9]{6,20}\b")
 
 
 def render(contents: Sequence[Content], style: Style, *, rung: int = 0) -> Message:
@@ -61,7 +64,7 @@ def _render_one(content: Content, style: Style, rung: int) -> Message:
 
 def _message(lines: Sequence[str], *more: Block, small: Sequence[str] = ()) -> Message:
     """Return a message that says *lines* first, shows *more*, and ends with what is *small*: id and footnotes."""
-    return Message("\n".join((*lines, *small[:1])), (section(*lines), *more, *([context(*small)] if small else [])))
+    return Message("\n".join((*lines, *small[:1])), (*packed(lines), *more, *([context(*small)] if small else [])))
 
 
 def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Message:
@@ -73,12 +76,16 @@ def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Messa
         (wording.CREATED, date(task.create_time)),
         (wording.READY_AFTER, None if ended.ready_after is None else duration(ended.ready_after, language)),
     ]
-    return _message(
-        [f":white_check_mark: *{wording.READY.say(language)}*", links or _no_link(task, language)],
+    title = f":white_check_mark: *{wording.READY.say(language)}*"
+    message = _message(
+        [title, *(links or [_no_link(task, language)])],
         *([image(cover, wording.COVER_ALT.say(language))] if cover else []),
         *columns((label.say(language), value) for label, value in facts if value),
         small=[_task(task, language), *([wording.EXPIRES.say(language)] if links else []), *_away(ended, language)],
     )
+    if len(message.text) <= TEXT:
+        return message
+    return replace(message, text="\n".join((title, *links[:1], _task(task, language))))
 
 
 def _failure(ended: TaskEnded, style: Style) -> Message:
@@ -98,16 +105,23 @@ def _failure(ended: TaskEnded, style: Style) -> Message:
     )
 
 
-def _links(task: Task, language: Language) -> str | None:
-    """Return the links on one line, the cover's only where there is room; None without a link to the video."""
-    watch = link(task.video_url, wording.WATCH.say(language))
-    if not watch or len(watch) > _LINKS:
-        return None
-    both = f"{watch} · {link(task.preview_url, wording.COVER.say(language))}"
-    return both if safe_url(task.preview_url) and len(both) <= _LINKS else watch
+def _links(task: Task, language: Language) -> list[str]:
+    """Return the lines with the links to the video and its cover; none without a link to the video."""
+    watch, cover = (
+        link(task.video_url, wording.WATCH.say(language)),
+        link(task.preview_url, wording.COVER.say(language)),
+    )
+    if not watch or len(watch) > SECTION:
+        return []
+    if not cover or len(cover) > SECTION:
+        return [watch]
+    both = f"{watch} · {cover}"
+    return [both] if len(both) <= SECTION else [watch, cover]
 
 
 def _no_link(task: Task, language: Language) -> str:
+    if link(task.video_url, ""):
+        return wording.LONG_LINK.say(language)
     return (wording.BAD_LINK if clean(task.video_url) else wording.NO_LINK).say(language)
 
 
@@ -147,29 +161,33 @@ def _greeting(greeting: Greeting, language: Language) -> Message:
 def _trouble(trouble: Trouble, language: Language) -> Message:
     words = words_for(trouble.code)
     since = date(trouble.since) or "?"
-    small = code(trouble.code)
     if trouble.until is not None:
         lasted = duration(trouble.until - trouble.since, language)
         how_long = wording.LASTED.say(language, time=since, duration=lasted)
-        return _message([f":white_check_mark: *{words.over.say(language)}*", how_long], small=[small])
+        return _message([f":white_check_mark: *{words.over.say(language)}*", how_long])
     remedy = (slack_remedy(trouble.detail) if trouble.code == "slack_refused" else None) or words.remedy
     return _message(
         [
             f":warning: *{words.title.say(language)}*",
             words.sentence.say(language),
-            *_detail(trouble, language),
+            *_concerned(trouble, language),
             wording.WHAT_TO_DO.say(language, remedy=remedy.say(language)),
         ],
-        small=[wording.SINCE.say(language, time=since), small],
+        small=[wording.SINCE.say(language, time=since)],
     )
 
 
-def _detail(trouble: Trouble, language: Language) -> list[str]:
+def _concerned(trouble: Trouble, language: Language) -> list[str]:
+    """Return the line that names the tasks or channels concerned. What a server said is in `status` and the log."""
     if not clean(trouble.detail):
         return []
     if words_for(trouble.code).names_a_task:
         return [wording.TASK.say(language, id=code(trouble.detail))]
-    return [f"> {outside(trouble.detail, _QUOTE)}"]
+    channels = dict.fromkeys(_CHANNEL.findall(trouble.detail.partition(":")[0]))
+    if trouble.code == "slack_refused" and channels:
+        return [wording.CHANNEL.say(language, channels=" ".join(f"<#{channel}>" for channel in channels))]
+    # E.g. `status 40`: nobody knows more about it.
+    return [f"> {outside(trouble.detail, _QUOTE)}"] if trouble.code == "unknown_status" else []
 
 
 def _summary(summary: Summary, language: Language) -> Message:
@@ -191,7 +209,7 @@ def _why(summary: Summary, language: Language) -> list[str]:
     counts: Counter[str] = Counter()
     for said, count in summary.failed:
         reason = reason_for(said)
-        counts[reason.sentence.say(language) if reason else f"“{outside(said, 200)}”"] += count
+        counts[reason.sentence.say(language) if reason else f"“{outside(said, _REASON)}”"] += count
     frequent = counts.most_common(_REASONS)
     others = counts.total() - sum(count for _, count in frequent)
     return [

@@ -58,13 +58,14 @@ def link(url: str, label: str) -> str | None:
     return None if safe is None else f"<{safe.replace('&', '&amp;')}|{label}>"
 
 
-def date(when: float) -> str | None:
+def date(when: float, *, with_day: bool = True) -> str | None:
     """Return a moment (Unix seconds) in each reader's own time zone, or None for one that no calendar has."""
+    day, shown = ("%Y-%m-%d ", "{date_short_pretty} ") if with_day else ("", "")
     try:
-        fallback = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        fallback = datetime.fromtimestamp(when, UTC).strftime(f"{day}%H:%M UTC")
     except (OverflowError, OSError, ValueError):
         return None
-    return f"<!date^{int(when)}^{{date_short_pretty}} {{time}}|{fallback}>" if when > 0 else None
+    return f"<!date^{int(when)}^{shown}{{time}}|{fallback}>" if when > 0 else None
 
 
 def _joined(pieces: list[str], limit: int) -> str:

@@ -1,7 +1,7 @@
 """Pure: a Notice and its life: owed → dispatched → delivered, or in doubt, postponed, due; grouping into digests."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
@@ -220,12 +220,19 @@ def owe(outbox: Outbox, notices: Iterable[Notice], delivered: Iterable[Receipt])
 
 
 def group(
-    outbox: Outbox, channel: str, route: Mapping[Role, str], *, digest_after: int, now: float
+    outbox: Outbox,
+    channel: str,
+    route: Mapping[Role, str],
+    *,
+    digest_after: int,
+    now: float,
+    fitting: Callable[[Sequence[Notice]], int] = len,
 ) -> tuple[Notice, ...]:
     """Return what the next message to *channel* delivers: what is marked, unchanged; else a digest or one notice.
 
-    When more than *digest_after* are due (0: never), the next of them makes a digest with those like it. A notice that
-    Slack has refused once goes alone, so that it cannot hold up others. Order within the channel is kept.
+    When more than *digest_after* are due (0: never), the next of them makes a digest with those like it, as far as they
+    fit: *fitting* returns how many of some notices, from the first on, one message has room for. A notice that Slack
+    has refused once goes alone, so that it cannot hold up others. Order within the channel is kept.
     """
     mark = outbox.to(channel).mark
     if mark is not None:
@@ -238,7 +245,8 @@ def group(
         return ()
     if 0 < digest_after < len(due) and isinstance(due[0].content, TaskEnded) and not due[0].rung:
         alike = [n for n in due if isinstance(n.content, TaskEnded) and n.role == due[0].role and not n.rung]
-        return tuple(alike[:DIGEST_SIZE])
+        alike = alike[:DIGEST_SIZE]
+        return tuple(alike[: fitting(alike)])
     return (due[0],)
 
 

@@ -1,5 +1,6 @@
 """Pure: what went wrong and what to do about it: Chanjing's failure reasons, and the bot's own trouble."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ class Reason:
     remedy: Phrase
 
 
-_OVER = Phrase("The bot's trouble is over", "机器人的问题已经解决")
+_OVER = Phrase("The bot's problem is solved", "机器人的问题已经解决")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class TroubleWords:
     names_a_task: bool = False
 
 
+_FREE = "不消耗蝉豆"  # nothing was charged
 # Public clients and samples show these sentences; the first that matches counts, so the particular stand first.
 REASONS = (
     Reason(
-        ("蝉豆不足", "余额不足", "扣费失败"),
+        ("蝉豆不足", "余额不足", "扣费失败", "蝉豆余额", "欠费"),
         Phrase("The Chanjing account has run out of credit (蝉豆).", "蝉镜账户的蝉豆不足。"),
         Phrase(
             "Top up the account, then create the video again. Other videos fail the same way until then.",
@@ -45,7 +47,7 @@ REASONS = (
         ("没有人声", "未检测到人声", "无人声"),
         Phrase("Chanjing hears no voice in the audio.", "音频中没有检测到人声。"),
         Phrase(
-            "Check that the audio holds clear speech and has a single (mono) channel, then create the video again.",
+            "Check that the audio contains clear speech and is mono (one channel), then create the video again.",
             "请确认音频中有清晰的人声，并且是单声道，然后重新创建视频。",
         ),
     ),
@@ -53,7 +55,7 @@ REASONS = (
         ("不支持的音频格式", "音频格式不支持", "不支持的视频格式", "视频格式不支持", "不支持的格式", "格式不支持"),
         Phrase("Chanjing does not support the format of the file.", "文件格式不受支持。"),
         Phrase(
-            "Convert the file to a format that Chanjing takes, such as MP3 or WAV for audio and MP4 for video.",
+            "Convert the file to a format that Chanjing accepts, such as MP3 or WAV for audio and MP4 for video.",
             "请转换成蝉镜支持的格式（例如音频用 MP3 或 WAV，视频用 MP4），然后重新创建视频。",
         ),
     ),
@@ -61,15 +63,15 @@ REASONS = (
         ("上传背景", "背景文件失败"),
         Phrase("Chanjing could not upload the background.", "背景文件上传失败。"),
         Phrase(
-            "Check that the background file opens and that its address can be reached from outside, then try again.",
+            "Check that the background file opens and can be reached from the internet, then create the video again.",
             "请确认背景文件能正常打开、地址能从外网访问，然后重新创建视频。",
         ),
     ),
     Reason(
         ("检查网络", "网络异常", "网络错误"),
-        Phrase("A network fault stopped the task.", "任务因网络问题失败。"),
+        Phrase("A network problem made the task fail.", "任务因网络问题失败。"),
         Phrase(
-            "Check that the addresses of the audio and the video can be reached from outside, then try again.",
+            "Check that the audio and the video can be reached from the internet, then create the video again.",
             "请确认音频和视频的地址能从外网访问，然后重新创建视频。",
         ),
     ),
@@ -77,7 +79,7 @@ REASONS = (
         ("至少输入", "1s以上"),
         Phrase("The text or the audio is too short.", "文本或音频太短。"),
         Phrase(
-            "Give at least one second of speech, then create the video again.",
+            "Provide at least one second of speech, then create the video again.",
             "请提供至少 1 秒的内容，然后重新创建视频。",
         ),
     ),
@@ -90,9 +92,9 @@ REASONS = (
         ),
     ),
     Reason(
-        ("不消耗蝉豆",),
+        (_FREE,),
         Phrase("Chanjing could not make the video, and did not charge for it.", "蝉镜未能生成视频，本次没有扣除蝉豆。"),
-        Phrase("Create the video again; this try cost nothing.", "请重新创建视频；这一次没有产生费用。"),
+        Phrase("Create the video again; this attempt cost nothing.", "请重新创建视频；这一次没有产生费用。"),
     ),
     Reason(
         ("请重试", "任务失败"),
@@ -103,23 +105,20 @@ REASONS = (
         ),
     ),
 )
-NO_REASON = Reason(
-    (),
-    Phrase("Chanjing gave no reason.", "蝉镜没有说明原因。"),
-    Phrase(
-        "Look at the task in the Chanjing console, then create the video again.",
-        "请到蝉镜控制台查看该任务，然后重新创建视频。",
-    ),
-)
 OTHER_REMEDY = Phrase(
     "Look at the task in the Chanjing console. If the cause is not clear, send the task id to Chanjing's support.",
     "请到蝉镜控制台查看该任务；如果原因不明，请把任务 ID 发给蝉镜客服。",
+)
+NO_REASON = Reason((), Phrase("Chanjing gave no reason.", "蝉镜没有说明原因。"), OTHER_REMEDY)
+# In whatever words that is said: what stands there of the balance does not mean that it is empty.
+_NOT_CHARGED = re.compile(
+    r"(?:不|未|没有)(?:会)?(?:消耗|扣除|扣减|扣)(?:您的|任何)*(?:蝉豆|余额|费用|费)+|(?:蝉豆|余额|费用)+已(?:经|全额)*(?:退还|退回|返还)"
 )
 
 
 def reason_for(message: str) -> Reason | None:
     """Return what Chanjing's sentence means, NO_REASON for an empty one, None for one that is not known."""
-    letters = _letters(message)
+    letters = _NOT_CHARGED.sub(_FREE, _letters(message))
     if not letters:
         return NO_REASON
     return next((reason for reason in REASONS if any(mark in letters for mark in reason.marks)), None)
@@ -135,38 +134,41 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
         "chanjing_unreachable": TroubleWords(
             Phrase("Chanjing cannot be reached", "无法连接蝉镜"),
             Phrase(
-                "The bot cannot see now which videos are ready. None is lost: it catches up when Chanjing answers.",
-                "机器人暂时无法得知哪些视频已经生成。不会遗漏：蝉镜恢复应答后会补发通知。",
+                "The bot cannot see which videos are ready. None will be missed: it catches up once Chanjing responds.",
+                "机器人暂时无法得知哪些视频已经生成。不会遗漏：蝉镜恢复响应后会补发通知。",
             ),
             Phrase(
-                "This often passes by itself. If it lasts, check the network and the proxy where the bot runs.",
-                "通常会自行恢复。如果持续出现，请检查机器人所在机器的网络和代理设置。",
+                "This often passes by itself. If it lasts, check the network and the proxy of the bot's machine; "
+                "`lipsync-bot status` shows the error.",
+                "通常会自行恢复。如果持续出现，请检查机器人所在机器的网络和代理设置；"
+                "用 `lipsync-bot status` 可以看到具体的错误。",
             ),
             Phrase("Chanjing can be reached again", "蝉镜已恢复连接"),
         ),
         "chanjing_refused": TroubleWords(
-            Phrase("Chanjing refuses the bot's access token", "蝉镜拒绝了机器人的 access_token"),
+            Phrase("Chanjing refuses the bot's access token", "蝉镜拒绝了机器人的令牌"),
             Phrase(
-                "The bot cannot see which videos are ready until it has a token that Chanjing accepts. None is lost.",
-                "在换上有效的凭证之前，机器人无法得知哪些视频已经生成。不会遗漏任何视频。",
+                "The bot cannot see which videos are ready until it has a valid token. None will be missed.",
+                "在换上有效的令牌之前，机器人无法得知哪些视频已经生成。不会遗漏任何视频。",
             ),
             Phrase(
-                "Give the bot a fresh token. A token ends when another program asks for a new one with the same "
+                "Give the bot a new token. A token becomes invalid when another program requests one with the same "
                 "app_id: look for such a program first. Also check that the app is not disabled in Chanjing.",
-                "请为机器人换上新的 access_token。其他程序用同一个 app_id 获取新凭证后，旧凭证就会失效，"
+                "请为机器人换上新的令牌（access_token）。其他程序用同一个 app_id 获取新令牌后，旧令牌就会失效，"
                 "请先排查这类程序；另请确认该应用在蝉镜没有被停用。",
             ),
-            Phrase("Chanjing accepts the bot's access token again", "蝉镜已重新接受机器人的 access_token"),
+            Phrase("Chanjing accepts the bot's access token again", "蝉镜已重新接受机器人的令牌"),
         ),
         "slack_refused": TroubleWords(
             Phrase("Slack refuses the bot's messages", "Slack 拒绝了机器人的消息"),
             Phrase(
-                "Messages for one channel are waiting. None is lost: they are sent when Slack accepts them.",
-                "发往某个频道的消息正在等待。不会遗漏：Slack 恢复接收后会依次发出。",
+                "Messages are waiting. None will be lost: they are posted as soon as Slack accepts them.",
+                "有消息正在等待发送。不会遗漏：Slack 恢复接收后会依次发出。",
             ),
             Phrase(
-                "Run `lipsync-bot check` where the bot runs: it tests token, scopes and channels, and says what to do.",
-                "请在机器人所在的机器上运行 `lipsync-bot check`：它会检查凭证、权限和频道，并说明如何修复。",
+                "Run `lipsync-bot check` on the bot's machine: it tests the token, the scopes and the channels, "
+                "and says what to do.",
+                "请在机器人所在的机器上运行 `lipsync-bot check`：它会检查令牌、权限和频道，并说明如何修复。",
             ),
             Phrase("Slack accepts the bot's messages again", "Slack 已恢复接收机器人的消息"),
         ),
@@ -174,18 +176,18 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
             Phrase("A video is taking unusually long", "有视频长时间没有生成完毕"),
             Phrase("Chanjing still reports the task as unfinished.", "蝉镜仍显示该任务没有结束。"),
             Phrase(
-                "Look at the task in the Chanjing console. The bot goes on watching and announces its end.",
+                "Look at the task in the Chanjing console. The bot keeps watching it and will announce when it ends.",
                 "请到蝉镜控制台查看该任务。机器人会继续关注，并在任务结束时通知。",
             ),
-            Phrase("The video that took unusually long has moved on", "长时间没有生成完毕的视频已有进展"),
+            Phrase("The video is no longer stuck", "长时间没有生成完毕的视频已有进展"),
             names_a_task=True,
         ),
         "task_vanished": TroubleWords(
-            Phrase("A task has vanished from Chanjing's list", "有任务从蝉镜的列表中消失"),
+            Phrase("A task has disappeared from Chanjing's list", "有任务从蝉镜的列表中消失"),
             Phrase("It was not finished when the bot last saw it.", "机器人最后一次看到它时，它还没有结束。"),
             Phrase(
                 "If nobody deleted it, look for it in the Chanjing console or send its id to Chanjing's support. "
-                "It is announced if it comes back.",
+                "If it reappears, it will be announced as usual.",
                 "如果没有人删除它，请到蝉镜控制台查找，或把任务 ID 发给蝉镜客服。任务重新出现后会照常通知。",
             ),
             names_a_task=True,
@@ -193,20 +195,20 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
         "foreign_state": TroubleWords(
             Phrase("The bot's state belongs to another account", "机器人的状态文件属于另一个账号"),
             Phrase(
-                "Chanjing lists tasks, but none of those the bot knows. So it announces nothing.",
+                "Chanjing lists tasks, but none of those that the bot knows, so the bot announces nothing.",
                 "蝉镜列出了任务，但其中没有一个是机器人记录过的，因此暂停通知。",
             ),
             Phrase(
                 "Check that the token belongs to the right account. If the account was changed on purpose, "
                 "set `state.path` to a new file.",
-                "请确认凭证属于正确的账号。如果是有意更换账号，请把 `state.path` 设为一个新文件。",
+                "请确认令牌属于正确的账号。如果是有意更换账号，请把 `state.path` 设为一个新文件。",
             ),
-            Phrase("The bot's state fits the account again", "机器人的状态文件与账号已相符"),
+            Phrase("The bot's state matches the account again", "机器人的状态文件与账号已相符"),
         ),
         "page_size_refused": TroubleWords(
             Phrase("Chanjing refuses large pages", "蝉镜拒绝了较大的分页"),
             Phrase(
-                "The bot now reads 10 tasks a page. It misses nothing and needs a few more requests.",
+                "The bot now reads 10 tasks per page. It misses nothing, but needs a few more requests.",
                 "机器人已改为每页读取 10 个任务。不会遗漏，只是请求次数稍多。",
             ),
             Phrase("Set `chanjing.page_size` to 10.", "请把 `chanjing.page_size` 设为 10。"),
@@ -214,59 +216,63 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
         "unknown_status": TroubleWords(
             Phrase("Chanjing reports a status that the bot does not know", "蝉镜返回了机器人不认识的任务状态"),
             Phrase(
-                "The bot goes on watching the task and announces it when it is ready or has failed.",
+                "The bot keeps watching the task and will announce when it is ready or has failed.",
                 "机器人会继续关注该任务，在它成功或失败时通知。",
             ),
             Phrase(
-                "Look at the task in the Chanjing console, and look for a newer version of the bot.",
+                "Look at the task in the Chanjing console, and check whether there is a newer version of the bot.",
                 "请到蝉镜控制台查看该任务，并查看机器人是否有新版本。",
             ),
         ),
         "malformed_items": TroubleWords(
             Phrase("Part of Chanjing's list cannot be read", "蝉镜的列表中有无法读取的内容"),
             Phrase(
-                "The bot uses everything else. It cannot announce a video whose entry it cannot read.",
+                "The bot uses the rest, but cannot announce a video whose entry it cannot read.",
                 "其余内容照常使用；但无法读取的条目对应的视频不能通知。",
             ),
             Phrase(
-                "Look for the entries in the bot's log, and look for a newer version of the bot.",
-                "请在机器人的日志中查看这些条目，并查看机器人是否有新版本。",
+                "Look for `answer_odd` in the bot's log, and check whether there is a newer version of the bot.",
+                "请在机器人的日志中查找 `answer_odd`，并查看机器人是否有新版本。",
             ),
         ),
     }
 )
 UNKNOWN_TROUBLE = TroubleWords(
-    Phrase("The bot has trouble", "机器人遇到了问题"),
-    Phrase("It goes on as well as it can.", "机器人会尽力继续工作。"),
-    Phrase("Look into the bot's log.", "请查看机器人的日志。"),
+    Phrase("The bot has a problem", "机器人遇到了问题"),
+    Phrase("It keeps working as well as it can.", "机器人会尽力继续工作。"),
+    Phrase("Look at the bot's log.", "请查看机器人的日志。"),
 )
 
 
 TOKEN_REFUSALS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
 _TOKEN = Phrase(
-    "Slack does not accept the bot's token. Copy the Bot User OAuth Token (`xoxb-…`) anew from the app's page "
-    "OAuth &amp; Permissions into `slack.bot_token`.",
-    "Slack 不接受机器人的凭证。请从应用的 OAuth &amp; Permissions 页面重新复制 Bot User OAuth Token（`xoxb-…`）到 "
-    "`slack.bot_token`。",
+    "Slack does not accept the bot's token. Copy the Bot User OAuth Token (`xoxb-…`) from the app's page "
+    "OAuth &amp; Permissions to `slack.bot_token`, or to the file that `slack.bot_token_file` names.",
+    "Slack 不接受机器人的令牌。请从应用的 OAuth &amp; Permissions 页面重新复制 Bot User OAuth Token（`xoxb-…`），填到 "
+    "`slack.bot_token` 或 `slack.bot_token_file` 指定的文件中。",
 )
 _WEBHOOK = Phrase(
-    "Slack knows no such webhook, or it was removed. Create a new one and set `slack.webhook_url`.",
-    "Slack 不认识这个 webhook，或者它已被删除。请新建一个，并更新 `slack.webhook_url`。",
+    "This webhook does not exist or has been removed. Create a new one and set `slack.webhook_url` (or its file).",
+    "这个 webhook 不存在，或已被删除。请新建一个，并更新 `slack.webhook_url`（或它的文件）。",
 )
 _ARCHIVED = Phrase(
     "The channel is archived. Unarchive it, or choose another channel.",
     "该频道已归档。请取消归档，或换一个频道。",
 )
 _CLOSED = Phrase(
-    "A rule of the workspace keeps the bot from posting there. Ask an administrator, or choose another channel.",
+    "A workspace rule prevents the bot from posting there. Ask an administrator, or choose another channel.",
     "工作区的规则不允许机器人在该频道发消息。请联系管理员，或换一个频道。",
+)
+_WORKSPACE = Phrase(
+    "An administrator has to grant the app access to this workspace.",
+    "需要管理员授权该应用访问这个工作区。",
 )
 # Slack's words for what somebody has to mend. The text is Slack's markup.
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
 # https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 SLACK_REMEDIES: Mapping[str, Phrase] = MappingProxyType(
     {
-        **dict.fromkeys(TOKEN_REFUSALS, _TOKEN),
+        **dict.fromkeys((*TOKEN_REFUSALS, "not_allowed_token_type"), _TOKEN),
         **dict.fromkeys(("invalid_token", "no_service", "no_active_hooks", "no_team", "team_disabled"), _WEBHOOK),
         **dict.fromkeys(("is_archived", "channel_is_archived"), _ARCHIVED),
         **dict.fromkeys(
@@ -280,14 +286,19 @@ SLACK_REMEDIES: Mapping[str, Phrase] = MappingProxyType(
             ),
             _CLOSED,
         ),
-        "team_access_not_granted": Phrase(
-            "An administrator has to grant the app access to this workspace.",
-            "需要管理员授权该应用访问这个工作区。",
+        **dict.fromkeys(("team_access_not_granted", "enterprise_is_restricted", "org_login_required"), _WORKSPACE),
+        "team_added_to_org": Phrase(
+            "The workspace is being moved to an Enterprise organization. The bot tries again until that is done.",
+            "该工作区正在迁入企业组织。机器人会一直重试，直到迁移完成。",
+        ),
+        "two_factor_setup_required": Phrase(
+            "The workspace requires two-factor authentication of whoever installed the app. Set it up in Slack.",
+            "该工作区要求安装应用的人启用双重验证，请在 Slack 中设置。",
         ),
         "missing_scope": Phrase(
-            "The Slack app lacks a permission. Add the scope that `lipsync-bot check` names under OAuth &amp; "
-            "Permissions, then reinstall the app.",
-            "Slack 应用缺少权限。请在 OAuth &amp; Permissions 页面添加 `lipsync-bot check` 指出的 scope，"
+            "The Slack app lacks a permission. Under OAuth &amp; Permissions, give it the bot scopes of "
+            "slack-app-manifest.yaml, then reinstall the app.",
+            "Slack 应用缺少权限。请在 OAuth &amp; Permissions 页面添加 slack-app-manifest.yaml 中的全部 bot scope，"
             "然后重新安装应用。",
         ),
         "not_in_channel": Phrase(
@@ -295,8 +306,8 @@ SLACK_REMEDIES: Mapping[str, Phrase] = MappingProxyType(
             "机器人不在该频道中。请在该频道输入：`/invite @lipsync-bot`",
         ),
         "channel_not_found": Phrase(
-            "Slack does not find the channel. Check the channel id; in a private channel, write "
-            "`/invite @lipsync-bot` first. If a webhook leads there, create a new one.",
+            "Slack cannot find the channel. Check the channel id; if the channel is private, first write "
+            "`/invite @lipsync-bot` in it. If you use a webhook, create a new one.",
             "Slack 找不到该频道。请核对频道 ID；如果是私有频道，请先在其中输入 `/invite @lipsync-bot`。"
             "如果用的是 webhook，请新建一个。",
         ),

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"|(?<![^\W_])(?P<mark>[*_~`])(?P<marked>\S|\S[^\n]*?\S)(?P=mark)(?![^\W_])"
     r"|(?P<emoji>:[a-z0-9_+'-]+:)"
 )
-_DATE = re.compile(r"!date\^(?P<when>\d+)\^[^|]*\|(?P<fallback>.*)")
+_DATE = re.compile(r"!date\^(?P<when>\d+)\^(?P<day>\{date_[a-z_]+\} )?[^|]*\|(?P<fallback>.*)")
 _GAP = 3  # columns between two fields
 
 
@@ -46,7 +46,9 @@ class Drawn:
         yield Text.assemble(("lipsync-bot", "bold"), " ", ("APP", "dim"))
         if not self.message.blocks:
             yield markup.draw(self.message.text)
-        for block in self.message.blocks:
+        for block, before in zip(self.message.blocks, (None, *self.message.blocks), strict=False):
+            if before and "text" in before and "text" in block:
+                yield Text()  # Slack leaves a gap between two paragraphs
             yield _block(block, markup, options.max_width)
 
 
@@ -85,21 +87,21 @@ class Mrkdwn:
     def _angle(self, inside: str) -> Text:
         """Return what stands between `<` and `>`: a date, a mention or a link."""
         if date := _DATE.fullmatch(inside):
-            return Text(self._date(int(date["when"]), date["fallback"]))
+            return Text(self._date(int(date["when"]), date["fallback"], with_day=bool(date["day"])))
         if inside.startswith(("!", "@", "#")):
             name = inside.lstrip("!@#").removeprefix("subteam^").rpartition("|")[2]
-            return Text(f"@{name}", "bold yellow")
+            return Text(f"{'#' if inside[0] == '#' else '@'}{name}", "bold yellow")
         url, _, label = unescape(inside).partition("|")
         if self.spell_links and label:
             return Text(f"{label} ({url})")
         return Text(label or url, Look(color="blue", underline=True, link=url))
 
-    def _date(self, when: int, fallback: str) -> str:
+    def _date(self, when: int, fallback: str, *, with_day: bool) -> str:
         try:
             moment = datetime.fromtimestamp(when, UTC).astimezone(self.zone)
         except (OverflowError, OSError, ValueError):
             return fallback
-        return f"{moment:%Y-%m-%d %H:%M}"
+        return f"{moment:%Y-%m-%d %H:%M}" if with_day else f"{moment:%H:%M}"
 
 
 class Prose(Text):

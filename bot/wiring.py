@@ -17,13 +17,13 @@ from bot.chanjing import ATTEMPTS, Chanjing, Transport, mint
 from bot.clock import Clock
 from bot.config import Config
 from bot.deliver import Delivery
-from bot.digest import render_board
+from bot.digest import fitting, render_board
 from bot.errors import ConfigError
 from bot.exchange import Exchange
 from bot.message import render
 from bot.metrics import Metrics
 from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
-from bot.outbox import Notice, Role
+from bot.outbox import Notice, Role, TaskEnded
 from bot.pages import Pages
 from bot.poll import Poll, Settings
 from bot.progress import Shown
@@ -139,6 +139,7 @@ def _poll(
         log,
         route=routes(config),
         render=renderer(config),
+        fitting=fitter(config),
         digest_after=config.slack.digest_after,
         pace=config.slack.pace,
         settle=config.slack.settle,
@@ -284,3 +285,9 @@ def renderer(config: Config) -> Callable[[Sequence[Notice]], Message]:
         return render([notice.content for notice in notices], style, rung=rung)
 
     return put_into_words
+
+
+def fitter(config: Config) -> Callable[[Sequence[Notice]], int]:
+    """Return the function that tells how many of some tasks' notices, from the first on, fit into one message."""
+    style = Style(config.slack.language, config.slack.mention_on_failure)
+    return lambda notices: fitting([one.content for one in notices if isinstance(one.content, TaskEnded)], style)

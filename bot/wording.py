@@ -39,12 +39,16 @@ CREATED = Phrase("Created", "创建时间")
 READY_AFTER = Phrase("Ready after", "生成用时")
 TASK = Phrase("Task {id}", "任务 {id}")
 EXPIRES = Phrase(
-    "Links expire after some time, and anyone who has one can watch.",
+    "Links expire after a while, and anyone who has one can watch.",
     "链接过一段时间会失效；拿到链接的人都可以观看。",
 )
 NO_LINK = Phrase(
     "Chanjing gave no link to the video. Look for the task in the Chanjing console.",
     "蝉镜没有给出视频链接，请到蝉镜控制台查看该任务。",
+)
+LONG_LINK = Phrase(
+    "The link to the video is too long for Slack. Look for the task by its id in the Chanjing console.",
+    "视频链接超出 Slack 的长度限制，请到蝉镜控制台按任务 ID 查看该任务。",
 )
 BAD_LINK = Phrase(
     "Chanjing's link to the video cannot be shown here. Look for the task in the Chanjing console.",
@@ -57,9 +61,10 @@ WHAT_TO_DO = Phrase("*What to do:* {remedy}", "*处理建议：* {remedy}")
 MANY_READY = Phrase("{n} lip-sync videos are ready", "{n} 个数字人对口型视频已生成", "1 lip-sync video is ready")
 MANY_FAILED = Phrase("{n} lip-sync videos failed", "{n} 个数字人对口型视频生成失败", "1 lip-sync video failed")
 WITHOUT_LINK = Phrase("no link", "无链接")
-LINKS_LEFT_OUT = Phrase(
-    "Not every link fits into one message: look for the other videos in the Chanjing console.",
-    "链接太长，一条消息放不下：其余视频请到蝉镜控制台查看。",
+LINK_TOO_LONG = Phrase("link too long", "链接过长")
+LINKS_TOO_LONG = Phrase(
+    "Some links are too long for Slack: look for these videos by their ids in the Chanjing console.",
+    "部分链接超出 Slack 的长度限制，请到蝉镜控制台按任务 ID 查看这些视频。",
 )
 AWAY = Phrase(
     "The bot was away from {start} to {end} and is catching up.",
@@ -70,14 +75,15 @@ AWAY = Phrase(
 BOARD = Phrase("{n} lip-sync videos rendering", "{n} 个数字人对口型视频正在生成", "1 lip-sync video rendering")
 BOARD_EMPTY = Phrase("Nothing is rendering", "当前没有正在生成的视频")
 QUEUED = Phrase("queued", "排队中")
+ELAPSED = Phrase("{time} elapsed", "已用 {time}")
 AND_MORE = Phrase("… and {n} more", "……另有 {n} 个")
 UPDATED = Phrase("Updated {time}", "更新于 {time}")
 
 # The first words
 GREETING = Phrase("lipsync-bot is watching", "lipsync-bot 已开始工作")
 GREETING_PURPOSE = Phrase(
-    "A message appears here when a lip-sync video of this Chanjing account is ready or has failed.",
-    "本账号的数字人对口型视频生成成功或失败时，会在此发出通知。",
+    "The bot posts a message when a lip-sync video of this Chanjing account is ready or has failed.",
+    "本账号的数字人对口型视频生成成功或失败时，机器人会发出通知。",
 )
 GREETING_WATCHING = Phrase(
     "{n} videos are rendering now: the bot is watching them.",
@@ -86,19 +92,20 @@ GREETING_WATCHING = Phrase(
 )
 GREETING_IDLE = Phrase("Nothing is rendering now.", "当前没有正在生成的视频。")
 GREETING_NOTED = Phrase(
-    "{n} tasks had finished before the bot came. It took note of them and will not announce them.",
-    "另有 {n} 个任务在机器人启动前已经结束，只作记录，不再通知。",
-    "1 task had finished before the bot came. It took note of it and will not announce it.",
+    "{n} tasks had finished before the bot started. They are recorded and will not be announced.",
+    "另有 {n} 个任务在机器人启动前已经结束，只作记录，不会通知。",
+    "1 task had finished before the bot started. It is recorded and will not be announced.",
 )
 GREETING_ANNOUNCING = Phrase(
-    "{n} tasks that finished lately are announced next.",
+    "{n} recently finished tasks will be announced next.",
     "接下来会通知 {n} 个最近结束的任务。",
-    "1 task that finished lately is announced next.",
+    "1 recently finished task will be announced next.",
 )
 
 # The bot's own trouble
 SINCE = Phrase("Since {time}", "开始于 {time}")
-LASTED = Phrase("It began {time} and lasted {duration}.", "开始于 {time}，持续了 {duration}。")
+LASTED = Phrase("It lasted {duration}, starting {time}.", "开始于 {time}，持续了 {duration}。")
+CHANNEL = Phrase("Channel: {channels}", "频道：{channels}")
 
 # A day
 DAY = Phrase("Lip-sync videos on {day}", "{day} 数字人对口型视频日报")

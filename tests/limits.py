@@ -7,7 +7,8 @@ from bot.blocks import Message
 from bot.demo.block_kit import problems
 
 _ALLOWED = re.compile(
-    r"<!date\^\d+\^\{date_short_pretty\} \{time\}\|\d{4}-\d\d-\d\d \d\d:\d\d UTC>"
+    r"<!date\^\d+\^(\{date_short_pretty\} \{time\}\|\d{4}-\d\d-\d\d|\{time\}\|)[ \d]*\d\d:\d\d UTC>"
+    r"|<#[CG][A-Z0-9]+>"
     r"|<https?://[^|<>\s]+\|[^|<>]+>"
     r"|^> ",
     re.MULTILINE,

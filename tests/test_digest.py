@@ -1,17 +1,27 @@
 """Many tasks in one message: the counts first, every id, and room for it all."""
 
+import html
+
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.blocks import Style
-from bot.digest import render_board
+from bot import wiring
+from bot.blocks import Message, Style
+from bot.config import Config
+from bot.deliver import Delivery
+from bot.digest import fitting, render_board
 from bot.message import render
-from bot.outbox import TaskEnded
+from bot.mrkdwn import link
+from bot.outbox import Notice, Outbox, TaskEnded
 from bot.samples import NOW
+from bot.state import State
 from bot.task import Task
-from tests.limits import check
-from tests.test_message import EN, PATIENTLY, ZH, everything, tasks
+from tests.limits import check, strings
+from tests.simulated import SimulatedClock
+from tests.test_message import EN, PATIENTLY, ZH, endings, everything, tasks
+from tests.worlds import MemoryStore
 
 _HOUR = 3_600
 
@@ -44,19 +54,35 @@ def test_a_digest_counts_first(contents, style, first):
 
 def test_a_digest_has_a_line_with_the_link_and_the_id_for_each_task():
     assert render(ready(2), EN).text.split("\n")[1:] == [
-        "• <https://res.example/v.mp4|Watch the video> · <https://res.example/v.mp4|Cover> · 1 s · "
-        f"`{n:032}`" for n in range(2)
+        f"• `{n:032}` · <https://res.example/v.mp4|Watch the video> · <https://res.example/v.mp4|Cover> · 1 s"
+        for n in range(2)
     ]  # fmt: skip
 
 
-def test_a_digest_of_failures_gives_each_task_its_reason_and_each_remedy_once():
-    lines = render(failed("蝉豆不足", "蝉豆不足扣费失败", "Face not found"), EN).text.split("\n")
-    assert lines[1:4] == [
-        "• `id-0` · The Chanjing account has run out of credit (蝉豆).",
-        "• `id-1` · The Chanjing account has run out of credit (蝉豆).",
-        "• `id-2` · “Face not found”",
+def test_a_digest_of_failures_gives_each_reason_its_tasks_and_each_remedy_once():
+    message = render(failed("蝉豆不足", "Face not found", "蝉豆不足，扣费失败。", "", "Face not found"), EN)
+    _, credit, other = message.text.split("\n\n")
+    assert [line[:40] for line in credit.split("\n")] == [
+        "*The Chanjing account has run out of cre",
+        "• `id-0`",
+        "• `id-2`",
+        "*What to do:* Top up the account, then c",
     ]
-    assert [line[:16] for line in lines[4:]] == ["*What to do:*", "• Top up the acc", "• Look at the ta"]
+    assert [line[:40] for line in other.split("\n")] == [
+        "*“Face not found”*",
+        "• `id-1`",
+        "• `id-4`",
+        "*Chanjing gave no reason.*",
+        "• `id-3`",
+        "*What to do:* Look at the task in the Ch",
+    ]
+    assert [block["text"]["text"] for block in message.blocks] == message.text.split("\n\n")
+
+
+def test_the_id_stands_in_the_same_place_in_both_digests():
+    for contents in (ready(3), failed("a", "b", "蝉豆不足")):
+        lines = [line for line in render(contents, EN).text.split("\n") if "`" in line]
+        assert [line.split("`")[:2] for line in lines] == [["• ", content.task.id] for content in contents]
 
 
 def test_a_digest_calls_once():
@@ -71,19 +97,93 @@ def test_a_digest_says_when_the_bot_was_away():
     contents = [TaskEnded(one.task, away=spans[0]), TaskEnded(two.task, away=spans[1])]
     line = render(contents, EN).text.split("\n")[1]
     assert "2025-02-03 22:40 UTC" in line
-    assert "2025-02-04 02:40 UTC" in line
+    assert "|02:40 UTC" in line  # the date once
 
 
-@pytest.mark.parametrize(
-    ("length", "covers", "links", "note"),
-    [(40, True, True, False), (300, False, True, False), (900, False, False, True), (3_000, False, False, True)],
-)
-def test_covers_give_way_first_and_links_next(length, covers, links, note):
+@pytest.mark.parametrize(("hours", "dates"), [(1, 1), (9, 1), (23, 1), (25, 2), (300, 2)])
+def test_a_span_within_a_day_has_its_date_once(hours, dates):
+    (one,) = ready(1)
+    away = TaskEnded(one.task, away=(NOW - hours * _HOUR, NOW))
+    for message in (render([away], EN), render([away, away], EN)):
+        line = next(line for line in "\n".join(strings(message.blocks)).split("\n") if ":zzz:" in line)
+        assert (line.count("{date_short_pretty}"), line.count("{time}")) == (dates, 2)
+
+
+@pytest.mark.parametrize("style", [EN, ZH])
+@pytest.mark.parametrize("length", [40, 300, 600, 900, 1_400, 2_900])
+def test_as_many_tasks_as_fit_with_all_their_links_make_a_message(style, length):
+    url = "https://res.example/?sign=1&x=".ljust(length, "x")
+    left = ready(20, url=url)
+    while left:
+        n = fitting(left, style)
+        message = render(left[:n], style)
+        check(message)
+        shown = everything(Message("", message.blocks))
+        assert shown.count(f"<{url}|") == 2 * n
+        assert all(content.task.id in shown for content in left[:n])
+        left = left[n:]
+
+
+class Channel:
+    """A Slack that takes everything."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+        self.messages.append(message)
+        return f"{1_738_640_400 + len(self.messages)}.000000"
+
+    def look(self, channel: str, oldest: str) -> dict[str, str]:
+        return {}
+
+    def newest(self, channel: str) -> str:
+        return ""
+
+
+def test_twenty_signed_links_that_are_due_at_once_all_arrive():
+    urls = {f"{n:032}": f"https://res.example/{n:02}.mp4?sign=".ljust(1_200, "x") for n in range(20)}
+    due = tuple(
+        Notice(name, 20, "success", NOW, TaskEnded(Task(name, 20, video_url=url))) for name, url in urls.items()
+    )
+    channel, config = Channel(), Config.model_validate({"slack": {"channel": "C1"}})
+    Delivery(
+        channel, MemoryStore(State(outbox=Outbox(due))), SimulatedClock(NOW), structlog.get_logger(),
+        route=wiring.routes(config), render=wiring.renderer(config), fitting=wiring.fitter(config),
+        digest_after=5, pace=1.0, settle=45.0, beat=lambda: None,
+    ).run_once()  # fmt: skip
+    assert 2 <= len(channel.messages) < 20
+    shown = "".join(everything(message) for message in channel.messages)
+    assert [name for name, url in urls.items() if f"<{url}|" not in shown or name not in shown] == []
+
+
+@pytest.mark.parametrize(("length", "n"), [(40, 20), (600, 9), (3_500, 20)])
+def test_a_message_is_filled_before_the_next_begins(length, n):
+    assert fitting(ready(20, url="https://res.example/".ljust(length, "x")), EN) == n
+
+
+def test_a_link_too_long_for_slack_is_said_so_with_the_way_to_the_video():
+    text = render([*ready(2), *ready(1, url="https://res.example/".ljust(3_500, "x"))], EN).text
+    assert f"• `{0:032}` · link too long · 1 s\nSome links are too long for Slack: look for these videos" in text
+
+
+@given(st.lists(endings(20), min_size=1, max_size=20) | st.lists(endings(30), min_size=1, max_size=20))
+@PATIENTLY
+def test_what_fits_loses_nothing(contents):
+    n = fitting(contents, EN)
+    assert 1 <= n <= len(contents)
+    shown = everything(render(contents[:n], EN))
+    for content in contents[:n]:
+        watch = link(content.task.video_url, "Watch the video")
+        assert content.task.status == 30 or not watch or len(watch) > 3_000 or html.unescape(watch) in shown
+
+
+@pytest.mark.parametrize("length", [300, 900, 3_000])
+def test_what_was_to_be_posted_as_one_message_before_stays_one(length):
     contents = ready(20, url="https://res.example/".ljust(length, "x"))
     message = render(contents, EN)
     check(message)
     blocks = "\n".join(block["text"]["text"] for block in message.blocks)
-    assert ("Cover" in blocks, "Watch the video" in blocks, "Not every link fits" in blocks) == (covers, links, note)
     assert all(content.task.id in blocks for content in contents)
 
 
@@ -105,9 +205,9 @@ def test_the_board_shows_the_oldest_first_with_progress_and_age():
     ]
     assert render_board(rows, NOW, EN).text.split("\n") == [
         ":hourglass_flowing_sand: *4 lip-sync videos rendering*",
-        "▰▰▰▰▰▰▰▱▱▱ 75% · 3 min · `old`",
-        "▰▰▰▱▱▱▱▱▱▱ 30% · 20 s · `young`",
-        "▱▱▱▱▱▱▱▱▱▱ queued · 5 s · `queued`",
+        "▰▰▰▰▰▰▰▱▱▱ 75% · 3 min elapsed · `old`",
+        "▰▰▰▱▱▱▱▱▱▱ 30% · 20 s elapsed · `young`",
+        "▱▱▱▱▱▱▱▱▱▱ queued · 5 s elapsed · `queued`",
         "▰▰▰▰▰▱▱▱▱▱ 50% · `unknown`",
     ]
 

@@ -1,7 +1,22 @@
 """What is remembered of channels and of receipts. The life of a notice as a whole is tested in tests/faults."""
 
 from bot.errors import DestinationRefused, RateLimited
-from bot.outbox import Destination, Mark, Outbox, Receipt, delivered, paused, settled, with_receipts
+from bot.outbox import (
+    Destination,
+    Mark,
+    Notice,
+    Outbox,
+    Receipt,
+    TaskEnded,
+    delivered,
+    group,
+    paused,
+    settled,
+    with_receipts,
+)
+from bot.task import Task
+
+DUE = tuple(Notice(name, 20, "success", 0.0, TaskEnded(Task(name, 20))) for name in "abcdef")
 
 
 def receipt(number: int, *, subject: str = "task") -> Receipt:
@@ -12,6 +27,22 @@ def test_a_channel_that_is_no_longer_used_is_forgotten_unless_something_there_is
     mark = Mark(("1",), 0.0, "")
     outbox = Outbox((), {"used": Destination(), "doubtful": Destination(mark=mark), "left": Destination(refused="x")})
     assert set(outbox.for_channels(["used"]).destinations) == {"used", "doubtful"}
+
+
+def next_message(outbox: Outbox, fits: int) -> str:
+    chosen = group(outbox, "C1", {"success": "C1"}, digest_after=2, now=0.0, fitting=lambda notices: fits)
+    return "".join(notice.subject for notice in chosen)
+
+
+def test_a_digest_holds_as_many_as_fit_and_the_next_one_goes_on():
+    assert next_message(Outbox(DUE), 4) == "abcd"
+    assert next_message(Outbox(DUE[4:]), 4) == "e"
+    assert next_message(Outbox(DUE), 1) == "a"
+
+
+def test_what_was_to_be_posted_is_posted_again_unchanged_whatever_fits():
+    mark = Mark(tuple(notice.id for notice in DUE[:5]), 0.0, "")
+    assert next_message(Outbox(DUE, {"C1": Destination(mark=mark)}), 2) == "abcde"
 
 
 def test_receipts_found_in_a_history_are_kept_in_the_order_in_which_they_were_posted():
