@@ -167,12 +167,10 @@ class Poll:
         troubles, notices = trouble.observe(state.troubles, ailing, now)
         days, summarised = state.days, state.summarised
         if self._settings.daily_summary is not None:
-            days = summary.count(days, summary.today(now, None), ())
-            told = summary.due(
+            days, summarised, told = summary.summarise(
                 days, summarised, at=self._settings.daily_summary, rendering=len(watching), now=now, zone=None
             )
-            if told:
-                notices, summarised = (*notices, told), told.subject.removeprefix("summary:")
+            notices = (*notices, *told)
         owed = outbox.owe(state.outbox, map(self._own, notices), state.delivered)
         self._store.save(
             replace(state, listing=listing, troubles=troubles, days=days, summarised=summarised, outbox=owed)
@@ -300,7 +298,7 @@ class Poll:
         days = state.days
         if self._settings.daily_summary is not None and notices:
             endings = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
-            days = summary.count(days, summary.today(now, None), endings)
+            days = summary.count(days, state.summarised, endings, now=now, zone=None)
         self._store.save(
             replace(
                 state,

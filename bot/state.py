@@ -33,7 +33,7 @@ class State:
 
     `instance` tells this bot's own messages from those of another bot in the same channel. `baseline_at` is when the
     first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts, `delivered_count` counts all
-    messages there ever were. `summarised` is the last day told of in a daily summary. `boards` are
+    messages there ever were. `summarised` are the days whose summary was made last, with commas between. `boards` are
     the ts of the boards, by channel.
     """
 
