@@ -68,6 +68,7 @@ lock: $(DEV) ## bring the locked requirements up to date with pyproject.toml and
 	$(LOCK) --upgrade --output-file requirements.txt
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(LOCK) --upgrade --group bench --constraint requirements.txt --output-file requirements-bench.txt
+	$(BIN)/python -m tests.locks
 
 base: ## bring the image's base up to date: the digest that python:3.13-slim has now (needs docker)
 	digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' docker.io/library/python:3.13-slim) && \

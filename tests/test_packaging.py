@@ -1,10 +1,12 @@
 """What is shipped: the wheel, and the requirements it is installed with."""
 
+import contextlib
+import json
 import os
-import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -12,44 +14,72 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-RUNTIME, DEV = "requirements.txt", "requirements-dev.txt"
-
-
-def locked(name: str) -> dict[str, tuple[str, frozenset[str]]]:
-    """Return the version and the hashes of each package in the requirements file *name*."""
-    text = (ROOT / name).read_text("utf-8")
-    blocks = re.findall(r"^([\w.-]+)==(\S+)(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
-    return {
-        canonicalize_name(package): (version, frozenset(re.findall(r"--hash=(sha256:\w{64})", rest)))
-        for package, version, rest in blocks
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "declared"),
-    [(RUNTIME, PROJECT["project"]["dependencies"]), (DEV, PROJECT["dependency-groups"]["dev"])],
-    ids=[RUNTIME, DEV],
+from tests.locks import (
+    BENCH,
+    DEV,
+    LOCKS,
+    PYTHONS,
+    RECORD,
+    ROOT,
+    RUNTIME,
+    Environment,
+    applies,
+    environments,
+    pins,
 )
-def test_each_dependency_is_locked_to_a_version_that_pyproject_allows(name, declared):
-    versions = {package: version for package, (version, _) in locked(name).items()}
-    for requirement in map(Requirement, declared):
-        assert requirement.specifier.contains(versions.get(canonicalize_name(requirement.name), "none")), requirement
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+DECLARED = {
+    RUNTIME: PROJECT["project"]["dependencies"],
+    DEV: PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"],
+    BENCH: PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["bench"],
+}
+REQUIRED = json.loads(RECORD.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", [RUNTIME, DEV])
-def test_each_locked_package_has_its_hashes(name):
-    assert all(hashes for _, hashes in locked(name).values())
+def unmet(lock: str, environment: Environment) -> set[str]:
+    """Return what is required in *environment*, by us or by a package of *lock*, and is not pinned in *lock*."""
+    here = [pin for pin in pins(lock) if applies(pin.requirement, environment)]
+    pinned = {pin.name: pin for pin in here}
+    required: list[tuple[str, str, set[str]]] = [("lipsync-bot", line, set()) for line in DECLARED[lock]]
+    required += [(pin.key, line, pin.requirement.extras) for pin in here for line in REQUIRED.get(pin.key, [])]
+    missing = {f"{pin.key} is not in {RECORD.name}: run make lock" for pin in here if pin.key not in REQUIRED}
+    for who, line, extras in required:
+        wanted = Requirement(line)
+        pin = pinned.get(canonicalize_name(wanted.name))
+        met = pin and wanted.specifier.contains(pin.version) and wanted.extras <= pin.requirement.extras
+        if applies(wanted, environment, extras) and not met:
+            missing.add(f"{who} requires {line}")
+    return missing
 
 
-def test_the_checks_run_with_what_the_bot_runs_with():
-    assert locked(RUNTIME).items() <= locked(DEV).items()
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_holds_everything_that_its_packages_require(lock, python):
+    assert set().union(*(unmet(lock, environment) for environment in environments(python))) == set()
 
 
-@pytest.mark.parametrize("name", [RUNTIME, DEV])
-def test_a_lock_names_no_host(name):
-    assert "://" not in (ROOT / name).read_text("utf-8")
+@pytest.mark.parametrize("lock", LOCKS)
+def test_what_is_recorded_of_a_package_is_what_it_says_itself(lock):
+    for pin in pins(lock):
+        with contextlib.suppress(PackageNotFoundError):
+            if version(pin.name) == pin.version:
+                assert REQUIRED[pin.key] == pin.requires(requires(pin.name) or [])
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_each_locked_package_has_its_hashes(lock):
+    assert all(pin.hashes for pin in pins(lock))
+
+
+@pytest.mark.parametrize("lock", [DEV, BENCH])
+def test_the_checks_and_benchmarks_run_with_what_the_bot_runs_with(lock):
+    assert {pin.key: pin.hashes for pin in pins(RUNTIME)}.items() <= {pin.key: pin.hashes for pin in pins(lock)}.items()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_host(lock):
+    assert "://" not in (ROOT / lock).read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
