@@ -14,9 +14,16 @@ def main() -> None:
     _open_closed_streams()
     # Where its encoding has no Chinese, a message with question marks is better than none.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    from bot import cli
+    from bot import healthcheck
 
     try:
+        asked, config = healthcheck.asked(sys.argv[1:])
+        if asked:
+            # Without the rest of the program, which takes longer to load than this.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+            sys.exit(healthcheck.main(config, os.environ))
+        from bot import cli
+
         cli.main()
     finally:
         for stream in (sys.stdout, sys.stderr):

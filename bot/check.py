@@ -2,19 +2,20 @@
 
 import errno
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from bot import disk
 from bot.blocks import Message
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
 from bot.errors import ChanjingError, OutcomeUnknown, SlackError, StateError
+from bot.lock import Lock
 from bot.outbox import notice_id
 from bot.slack import Slack, SlackBot
-from bot.state import peek, remedy
+from bot.state import peek
 
 _SCOPES = {
     "chat:write": "without it nothing can be posted",
@@ -44,24 +45,21 @@ def daily_summary(at: str, now: time.struct_time) -> Finding:
 
 
 def state_directory(path: Path) -> Finding:
-    """Tell whether the state can be written at *path*."""
-    if path.is_dir():
-        text = f"{path} is a directory: set state.path to a file in it, such as state.json."
-        return Finding("state", "bad", text, needed_network=False)
+    """Say whether the state can be kept at *path*: do what a start and a save do."""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-    except OSError as error:
-        whose = f" It runs as uid {os.getuid()}." if isinstance(error, PermissionError) else ""
-        text = f"{path.parent}: {error.strerror}. {remedy(error.errno)}{whose}"
-        return Finding("state", "bad", text, needed_network=False)
-    if _mounted_alone(path):
-        return Finding("state", "bad", f"{path}: {remedy(errno.EBUSY)}", needed_network=False)
-    try:
+        path = disk.resolve(path)
+        synced = disk.rehearse(path)
+        if _mounted_alone(path):
+            disk.refuse(OSError(errno.EBUSY, os.strerror(errno.EBUSY)), path, "replaced")
+        Lock(path).check()
         peek(path)
     except StateError as error:
         return Finding("state", "bad", str(error), needed_network=False)
-    return Finding("state", "good", f"{path} can be written", needed_network=False)
+    text = f"{path} can be written"
+    if synced:
+        return Finding("state", "good", text, needed_network=False)
+    text = f"{text}, but this file system cannot sync a directory: a power cut may undo the last change"
+    return Finding("state", "warning", text, needed_network=False)
 
 
 def _mounted_alone(path: Path) -> bool:

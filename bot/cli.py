@@ -161,7 +161,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Poll once, deliver what is due, and exit: for cron.")] = False,
 ) -> None:
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
-    from bot import daemon, log, progress, state, wiring
+    from bot import daemon, log, progress, wiring
     from bot.clock import SystemClock
     from bot.config import load
 
@@ -190,7 +190,7 @@ def run(
         finally:
             bot.cycle_ended(well)
         if bot.poll.owing():
-            raise LipsyncBotError(_still_owed(_known_state(state.resolve(settings.state.path))))
+            raise LipsyncBotError(_still_owed(_known_state(settings.state.path)))
 
 
 @_command("demo", "lipsync-bot demo", "See the bot at work for half a minute: no account needed.")
@@ -211,7 +211,7 @@ def check(
 ) -> None:
     """Check that everything is in place: configuration, state, Chanjing, Slack."""
     from bot import check as questions
-    from bot import state, wiring
+    from bot import wiring
     from bot.blocks import Style
     from bot.clock import SystemClock
     from bot.config import load
@@ -240,7 +240,7 @@ def check(
         tell(warning)
     if settings.slack.daily_summary is not None:
         tell(questions.daily_summary(settings.slack.daily_summary, time.localtime()))
-    tell(questions.state_directory(state.resolve(settings.state.path)))
+    tell(questions.state_directory(settings.state.path))
     with wiring.http() as client:
         # One attempt: somebody waits for the answer.
         chanjing = wiring.chanjing(settings, client, SystemClock(threading.Event()), attempts=1)
@@ -271,12 +271,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Show what is watched, owed and delivered, and when the bot was last alive."""
-    from bot import report, state, wiring
+    from bot import disk, lock, report, wiring
     from bot.config import load_local
 
     settings = load_local(config or context.obj, os.environ)
-    path = state.resolve(settings.state.path)
-    told = report.status(_known_state(path), state.heartbeat(path), wiring.routes(settings))
+    path = disk.resolve(settings.state.path)
+    last_alive, _ = lock.left(path) or (None, {})
+    told = report.status(_known_state(path), last_alive, wiring.routes(settings))
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=_ascii_only()))
         return
@@ -289,23 +290,9 @@ def status(
 @_command("health", "lipsync-bot health || echo unwell", "Exit with 0 when the bot is well, else with 1.")
 def health(context: typer.Context, *, config: ConfigOption = None) -> None:
     """Exit with 0 when the bot is running and nothing is overdue, else with 1: for HEALTHCHECK."""
-    from bot import report, state
-    from bot.config import load_local
+    from bot import healthcheck
 
-    settings = load_local(config or context.obj, os.environ)
-    path = state.resolve(settings.state.path)
-    found = report.health(
-        state.peek(path),
-        state.heartbeat(path),
-        interval=settings.poll.interval,
-        patience=report.patience(settings.chanjing.timeout, settings.slack.timeout),
-        now=time.time(),
-    )
-    for code, detail in found:
-        typer.echo(f"{code}: {detail}")
-    if found:
-        raise typer.Exit(UNDONE)
-    typer.echo("ok")
+    raise typer.Exit(healthcheck.main(config or context.obj, os.environ))
 
 
 @_command("preview", "lipsync-bot preview --kind failure --language zh")
@@ -336,7 +323,6 @@ def preview(
     from rich.console import Console
 
     from bot import preview as show
-    from bot import state
     from bot.blocks import Style
     from bot.config import load_local
 
@@ -345,7 +331,7 @@ def preview(
     settings = load_local(config or context.obj, os.environ)
     style = Style(language.value if language else settings.slack.language, settings.slack.mention_on_failure)
     if task:
-        known = _known_state(state.resolve(settings.state.path))
+        known = _known_state(settings.state.path)
         messages = [show.of_task(known, _only(task, show.owed(known, task), "is owed"), style)]
     else:
         messages = list(show.samples(kind.value if kind else None, style))
@@ -367,12 +353,12 @@ def explain(
     config: ConfigOption = None,
 ) -> None:
     """Explain why a task was or was not announced, when, and with which ts."""
-    from bot import report, state, wiring
+    from bot import report, wiring
     from bot.config import load_local, load_usable
     from bot.slack import SlackBot
 
     local = load_local(config or context.obj, os.environ)
-    known = _known_state(state.resolve(local.state.path))
+    known = _known_state(local.state.path)
     task_id = _only(task, report.matching(known, task), "is known to the state")
 
     def permalink(channel: str, ts: str) -> str:
@@ -462,8 +448,9 @@ def _ascii_only() -> bool:
 
 
 def _known_state(path: Path) -> "State":
-    from bot import state
+    from bot import disk, state
 
+    path = disk.resolve(path)
     known = state.peek(path)
     if known is None:
         raise StateError(f"{path}: there is no state yet, as no bot has run with it. Start one with `lipsync-bot run`.")

@@ -17,9 +17,7 @@ from bot import clock, values
 from bot.credentials import credential_problems
 from bot.errors import ConfigError
 from bot.secret import read_secret
-from bot.sources import Found, Raw, environment_name, gather, place
-
-RUN_SECRETS = Path("/run/secrets")
+from bot.sources import RUN_SECRETS, Found, Raw, environment_name, gather, place
 
 
 def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:

@@ -9,7 +9,7 @@ import schedule
 from structlog.typing import FilteringBoundLogger
 
 from bot.clock import Clock
-from bot.errors import ChanjingError, ForeignStateError, StateError, Stopped
+from bot.errors import ChanjingError, ForeignStateError, StateError, StateHeldError, Stopped
 from bot.poll import Poll
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -53,7 +53,7 @@ class Daemon:
         self._failing: type[Exception] | None = None
 
     def run(self) -> None:
-        """Poll until the clock says that the program was asked to end."""
+        """Poll until the clock says that the program was asked to end. Raise StateHeldError when the lock is lost."""
         try:
             self._cycle()
             while True:
@@ -84,12 +84,12 @@ class Daemon:
         began, well = self._clock.monotonic(), False
         try:
             self._poll.cycle()
+        except (Stopped, StateHeldError):
+            raise
         except (ChanjingError, ForeignStateError, StateError) as error:
             # Once for each kind, then quietly: an hour without a network is not 120 lines.
             again, self._failing = self._failing is type(error), type(error)
             (self._log.debug if again else self._log.error)("poll_failed", error=str(error))
-        except Stopped:
-            raise
         except Exception:  # noqa: BLE001 - a fault of ours must not end the watch; the next cycle begins from the state
             self._log.exception("cycle_failed")
         else:

@@ -13,10 +13,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bot import report
+from bot import health
 from bot.clock import Clock
+from bot.health import Condition, Reasons
 from bot.metrics import PREFIX
-from bot.report import Reasons
 from bot.state import Store
 from bot.task import Status
 
@@ -68,19 +68,22 @@ class Examination:
 
     def alive(self) -> Reasons:
         """Return nothing while the loop turns, however badly it fares: a restart would not help."""
-        return report.reasons(
-            None, silent_for=self._vitals.silent_for, interval=self._interval, patience=self._patience, now=0.0
-        )
+        bare = Condition(self._interval, self._patience)
+        return health.reasons(bare, silent_for=self._vitals.silent_for, now=self._clock.now())
 
     def ready(self) -> Reasons:
         """Return why the bot does not do its work; nothing: it does."""
-        return report.reasons(
+        return health.reasons(self.condition(), silent_for=self._vitals.silent_for, now=self._clock.now())
+
+    def condition(self) -> Condition:
+        """Return how the bot is doing."""
+        now, failing_for = self._clock.now(), self._vitals.failing_for
+        return health.condition(
             self._store.state,
-            silent_for=self._vitals.silent_for,
-            failing_for=self._vitals.failing_for,
             interval=self._interval,
-            patience=self._patience,
-            now=self._clock.now(),
+            max_silence=self._patience,
+            failing_since=round(now - failing_for) if failing_for else None,
+            now=now,
         )
 
 

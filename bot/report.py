@@ -1,4 +1,4 @@
-"""What `status`, `health` and `explain` say, from the state alone."""
+"""What `status` and `explain` say, from the state alone."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -13,16 +13,12 @@ from bot.outbox import Destination, Notice, Role, TaskEnded, notice_id
 from bot.state import State
 from bot.task import Status
 
-Reasons = list[tuple[str, str]]  # (code, detail)
-
-OVERDUE = 600.0  # seconds for which a notice may be owed before the bot counts as unwell
 _NAMES = {
     int(Status.QUEUED): "queued",
     int(Status.GENERATING): "generating",
     int(Status.SUCCEEDED): "succeeded",
     int(Status.FAILED): "failed",
 }
-_SILENT = 120.0  # seconds without a heartbeat, at least
 
 
 def status(state: State, last_alive: float | None, route: Mapping[Role, str]) -> dict[str, Any]:
@@ -46,70 +42,6 @@ def guarantee(state: State) -> str:
     destinations = state.outbox.destinations.values()
     known = bool(destinations) and all(one.checked and not one.unreadable for one in destinations)
     return "once" if known else "at least once"
-
-
-def reasons(
-    state: State | None,
-    *,
-    silent_for: float | None,
-    failing_for: float = 0.0,
-    interval: float,
-    patience: float = 0.0,
-    now: float,
-) -> Reasons:
-    """Return why the bot is not well, as (code, detail) with the codes of /readyz; empty: it is.
-
-    *silent_for* is how long nothing was heard of it (None: it never ran), *failing_for* how long its polls have failed,
-    *interval* is poll.interval, *patience* how long it may be silent over one request, all in seconds.
-    """
-    found = []
-    longest = max(3 * interval, _SILENT)
-    if silent_for is None:
-        found.append(("polls_failing", "no bot has ever run with this state file"))
-    elif failing_for > longest:
-        found.append(("polls_failing", f"no poll has succeeded for {failing_for:.0f} s"))
-    elif silent_for > max(longest, patience):
-        found.append(("polls_failing", f"the bot has not been heard from for {silent_for:.0f} s"))
-    if state is None:
-        return found
-    overdue = [notice for notice in state.outbox.notices if now - notice.since > OVERDUE]
-    if overdue:
-        error = next((notice.last_error for notice in overdue if notice.last_error), "")
-        oldest = now - min(notice.since for notice in overdue)
-        detail = f"{len(overdue)} owed for more than 10 minutes, the oldest for {oldest:.0f} s"
-        found.append(("notices_overdue", f"{detail}: {error}" if error else detail))
-    refusing = [f"{channel}: {one.error}" for channel, one in state.outbox.destinations.items() if one.refused]
-    if refusing:
-        found.append(("slack_refused", "; ".join(refusing)))
-    if failing_since(state, "chanjing_refused") is not None:
-        found.append(("chanjing_refused", "Chanjing does not accept the token"))
-    return found
-
-
-def patience(chanjing_timeout: float, slack_timeout: float) -> float:
-    """Return for how many seconds a bot that is well may be silent: one request is tried several times, with waits."""
-    return 5 * (chanjing_timeout + slack_timeout) + 30
-
-
-def health(
-    state: State | None, last_alive: float | None, *, interval: float, patience: float = 0.0, now: float
-) -> Reasons:
-    """Return why the bot is not well, as `reasons` does, from what it has saved and its heartbeat (Unix seconds)."""
-    since = failing_since(state, "chanjing_unreachable", "chanjing_refused", "foreign_state") if state else None
-    return reasons(
-        state,
-        silent_for=None if last_alive is None else now - last_alive,
-        failing_for=0.0 if since is None else now - since,
-        interval=interval,
-        patience=patience,
-        now=now,
-    )
-
-
-def failing_since(state: State, *codes: str) -> float | None:
-    """Return since when the first of the troubles *codes* has been in force, in Unix seconds; None: none is."""
-    ongoing = (state.troubles.get(code) for code in codes)
-    return min((one.since for one in ongoing if one is not None and not one.over), default=None)
 
 
 def _owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ No error here names the path: whoever writes the token itself where its file bel
 import codecs
 import stat
 from pathlib import Path
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 _LARGEST_SECRET = 64 * 1024
 # A pipe or a terminal here is meant, as in `--config <(…)`.
@@ -68,8 +70,10 @@ def decoded(content: bytes) -> str:
         raise ConfigError("it is not text; save it as UTF-8") from None
 
 
-def read_secret(path: Path) -> SecretStr:
+def read_secret(path: Path) -> "SecretStr":
     """Return the one secret in this file. ConfigError, naming neither content nor path, where there is none."""
+    from pydantic import SecretStr
+
     try:
         return SecretStr(visible(decoded(read_small_file(path, _LARGEST_SECRET))))
     except ValueError as problem:

@@ -15,6 +15,8 @@ import yaml
 from bot.errors import ConfigError
 from bot.secret import decoded, read_small_file
 
+RUN_SECRETS = Path("/run/secrets")
+
 _LARGEST_YAML = 256 * 1024
 _MOST_PROBLEMS = 20  # more help nobody, and to look for the nearest key takes time
 _LARGEST_VALUE = 64 * 1024

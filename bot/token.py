@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from bot import disk
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ConfigError
 from bot.secret import visible
@@ -77,10 +78,12 @@ class FileToken:
 class MintedToken:
     """The token is minted from app_id and secret_key, and kept in *path* (mode 0600) until it is refused or expires.
 
+    *path* None: it is not kept.
+
     One that was kept for another *app_id* is not used: it would show another account's list.
     """
 
-    def __init__(self, mint: Callable[[], Minted], app_id: str, path: Path, clock: Clock) -> None:
+    def __init__(self, mint: Callable[[], Minted], app_id: str, path: Path | None, clock: Clock) -> None:
         self._mint = mint
         self._app_id = app_id
         self._path = path
@@ -125,14 +128,18 @@ class MintedToken:
         self._save(self._kept)
 
     def _load(self) -> Minted | None:
+        if self._path is None:
+            return None
         try:
-            kept = json.loads(self._path.read_text("ascii"))
+            kept = json.loads(disk.read(self._path))
             minted = Minted(visible(kept["token"]), float(kept["expires_at"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None  # not there or damaged: the next request mints one
         return minted if kept.get("app_id") == self._app_id else None
 
     def _save(self, kept: Minted) -> None:
+        if self._path is None:
+            return
         beside = self._path.with_name(self._path.name + ".new")
         # The token works without the file; the next start then mints one more.
         with contextlib.suppress(OSError):

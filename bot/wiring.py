@@ -5,12 +5,13 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from secrets import token_hex
 
 import httpx
 from structlog.typing import FilteringBoundLogger
 
-from bot import state
+from bot import health, state
 from bot.blocks import Message, Style
 from bot.board import Board
 from bot.chanjing import ATTEMPTS, Chanjing, Transport, mint
@@ -18,8 +19,11 @@ from bot.clock import Clock
 from bot.config import Config
 from bot.deliver import Delivery
 from bot.digest import fitting, render_board
-from bot.errors import ConfigError
+from bot.disk import beside, resolve
+from bot.errors import ConfigError, StateError
 from bot.exchange import Exchange
+from bot.health import Condition
+from bot.lock import Lock
 from bot.message import render
 from bot.metrics import Metrics
 from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
@@ -27,7 +31,6 @@ from bot.outbox import Notice, Role, TaskEnded
 from bot.pages import Pages
 from bot.poll import Poll, Settings
 from bot.progress import Shown
-from bot.report import patience
 from bot.secret import read_secret
 from bot.slack import CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.slack_call import WEBHOOK
@@ -61,9 +64,10 @@ def bot(
 
     *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. *listen*: answer on monitor.listen where it is set.
     """
-    path = state.resolve(config.state.path)
-    lock = state.Lock(path)
-    lock.take(clock.now())
+    path = resolve(config.state.path)
+    lock = Lock(path)
+    silence = health.max_silence(config.chanjing.timeout, config.slack.timeout)
+    lock.take(clock.now(), health.to_leave(Condition(config.poll.interval, silence)))
     with contextlib.ExitStack() as stack:
         stack.callback(lock.release)
         metrics = Metrics()
@@ -73,11 +77,10 @@ def bot(
             instance=loaded.instance or token_hex(4),
             outbox=loaded.outbox.for_channels(routes(config).values()),
         )
-        store = state.Store(path, loaded, metrics=metrics)
+        store = state.Store(path, loaded, verify=lock.verify, metrics=metrics)
         store.write(loaded)
         vitals = Vitals(clock)
         metrics.registry.register(StateCollector(store, clock))
-        silence = patience(config.chanjing.timeout, config.slack.timeout)
         examination = Examination(vitals, store, clock, interval=config.poll.interval, patience=silence)
         if listen and config.monitor.listen:
             _listen(stack, config.monitor.listen, examination, metrics, log)
@@ -90,9 +93,11 @@ def bot(
         def beat() -> None:
             lock.beat()
             vitals.beat()
+            lock.leave(health.to_leave(examination.condition()))
 
         def cycle_ended(well: bool) -> None:  # noqa: FBT001 - the one thing there is to say of it
             vitals.cycle_ended(well=well)
+            lock.leave(health.to_leave(examination.condition()))
             if ping is not None:
                 ping.after_cycle(well=well)
 
@@ -226,7 +231,10 @@ def chanjing(
         tokens = FileToken(lambda: read_secret(file).get_secret_value(), clock)
     elif settings.app_id is not None and settings.secret_key is not None:
         app_id, secret_key = settings.app_id, settings.secret_key.get_secret_value()
-        kept = state.beside(state.resolve(config.state.path), ".token")
+        try:
+            kept: Path | None = beside(resolve(config.state.path), ".token")
+        except StateError:
+            kept = None  # `check` has said so already
         tokens = MintedToken(lambda: mint(settings.base_url, app_id, secret_key, transport), app_id, kept, clock)
     else:
         tokens = GivenToken(settings.access_token.get_secret_value() if settings.access_token else "")

@@ -62,7 +62,7 @@ def test_a_state_that_can_be_written_is_good_and_leaves_nothing(tmp_path):
     ("name", "words"),
     [
         ("missing/state.json", "No such file or directory. Create the directory, or set state.path"),
-        (".", "is a directory: set state.path"),
+        (".", "it is a directory, not a file. Set state.path"),
     ],
 )
 def test_a_state_that_cannot_be_written_is_told_with_a_remedy(tmp_path, name, words):

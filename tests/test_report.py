@@ -29,7 +29,7 @@ STATE = State(
 
 def test_status_tells_everything_under_the_promised_keys():
     assert report.status(STATE, NOON, ROUTE) == {
-        "version": 1,
+        "version": 2,
         "baseline_at": "2025-02-04T11:00:00Z",
         "last_alive": "2025-02-04T12:00:00Z",
         "guarantee": "once",
@@ -92,34 +92,6 @@ def test_the_next_attempt_is_told(outbox, at):
 )
 def test_once_is_promised_only_where_every_history_was_read(destinations, promised):
     assert report.guarantee(State(outbox=Outbox((), destinations))) == promised
-
-
-@pytest.mark.parametrize(
-    ("last_alive", "interval", "codes"),
-    [
-        (None, 30, ["polls_failing"]),
-        (NOON, 30, []),
-        (NOON + 3600, 30, []),  # the clock was set back
-        (NOON - 119, 30, []),
-        (NOON - 121, 30, ["polls_failing"]),
-        (NOON - 121, 5, ["polls_failing"]),
-        (NOON - 899, 300, []),
-        (NOON - 901, 300, ["polls_failing"]),
-    ],
-)
-def test_a_bot_that_was_not_heard_of_for_three_intervals_is_unwell(last_alive, interval, codes):
-    assert [code for code, _ in report.health(STATE, last_alive, interval=interval, now=NOON)] == codes
-
-
-def test_a_notice_owed_for_more_than_ten_minutes_is_an_ailment_with_its_error():
-    late = replace(NOTICE, since=NOON - 601, last_error="not_in_channel")
-    state = replace(STATE, outbox=Outbox((late, replace(NOTICE, subject="other"))))
-    found = report.health(state, NOON, interval=30, now=NOON)
-    assert found == [("notices_overdue", "1 owed for more than 10 minutes, the oldest for 601 s: not_in_channel")]
-
-
-def test_no_state_is_not_an_ailment_of_its_own():
-    assert report.health(None, NOON, interval=30, now=NOON) == []
 
 
 def printed(state: State, width: int = 80) -> str:

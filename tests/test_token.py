@@ -9,6 +9,7 @@ from bot.errors import ChanjingError, ChanjingRefused, ChanjingUnavailable
 from bot.secret import read_secret
 from bot.task import Page
 from bot.token import FileToken, GivenToken, Minted, MintedToken, TokenSource
+from tests.irregular import KINDS
 from tests.simulated import NOON, SimulatedClock
 
 DAY = 86_400
@@ -280,3 +281,13 @@ def test_a_token_that_cannot_be_kept_works_all_the_same(account, clock, tmp_path
     account.ask(tokens)
     account.ask(tokens)
     assert account.minted == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_token_is_read_from_a_regular_file_only_and_nobody_waits_for_another(account, clock, kept, kind):
+    KINDS[kind](kept)
+    assert MintedToken(account.mint, "app", kept, clock).current() == "minted-1"
+
+
+def test_a_token_without_a_place_to_keep_it_is_used_all_the_same(account, clock):
+    assert MintedToken(account.mint, "app", None, clock).current() == "minted-1"
