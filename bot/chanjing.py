@@ -144,7 +144,7 @@ class Transport:
             answer = self._exchange.send(url, headers={"Content-Type": "application/json", **headers}, content=content)
         except httpx.RequestError as error:
             self._requests.labels(operation, "none").inc()
-            why = plain(error, secrets) or type(error).__name__
+            why = plain(error, secrets).rstrip(".") or type(error).__name__
             raise ChanjingUnavailable(
                 f"{operation}: no answer from {httpx.URL(url).host}: {why}.", "Check chanjing.base_url and the network."
             ) from None

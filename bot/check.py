@@ -11,7 +11,7 @@ from typing import Any, Literal
 from bot import disk
 from bot.blocks import Message
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
-from bot.errors import ChanjingError, OutcomeUnknown, SlackError, StateError
+from bot.errors import ChanjingError, OutcomeUnknown, PayloadRefused, RateLimited, SlackError, StateError
 from bot.lock import Lock
 from bot.outbox import notice_id
 from bot.slack import Slack, SlackBot
@@ -123,7 +123,8 @@ def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
     except SlackError as error:
         yield Finding("slack", "bad", _told(error))
         return
-    yield Finding("slack", "good", f"the token is accepted, as {answer.get('user')} in {answer.get('team')}")
+    whose = "".join(f" {word} {answer[key]}" for word, key in (("as", "user"), ("in", "team")) if answer.get(key))
+    yield Finding("slack", "good", f"the token is accepted{',' if whose else ''}{whose}")
     for scope, cost in _SCOPES.items():
         if scopes and scope not in scopes:
             severity: Literal["warning", "bad"] = "bad" if scope == "chat:write" else "warning"
@@ -160,8 +161,17 @@ def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
 
 def _told(error: SlackError) -> str:
     """Return *error* with a remedy. `run` looks for what is in doubt; here somebody waits to be told what to do."""
-    doubtful = isinstance(error, OutcomeUnknown)
-    return f"{error}. Check the network, the proxy and slack.base_url." if doubtful else str(error)
+    said, remedy = str(error).rstrip("."), ""
+    match error:
+        case RateLimited():
+            remedy = f"Slack asks the bot to wait: try again in {error.retry_after:.0f} s."
+        case PayloadRefused():
+            remedy = "This is a fault of the bot, or of a server that only resembles Slack: please report it."
+        case OutcomeUnknown() if "slack.base_url" not in said:
+            remedy = "Check the network, the proxy and slack.base_url."
+        case _:
+            pass  # it holds one
+    return f"{said}. {remedy}".rstrip()
 
 
 def webhook(*, board: bool) -> Iterator[Finding]:

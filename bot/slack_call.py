@@ -93,7 +93,8 @@ def ask(
     except SlackApiError as error:
         raise _classify(method, error.response, secrets) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-        text = f"{method}: no connection to Slack: {plain(error, secrets)}. Check the network and slack.base_url."
+        why = plain(error, secrets).rstrip(".")
+        text = f"{method}: no connection to Slack: {why}. Check the network and slack.base_url."
         raise DestinationRefused(text, reason=_NO_CONNECTION, mendable=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it was, the message may have been posted
         reason = type(error).__name__

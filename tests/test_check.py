@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -163,6 +164,48 @@ def test_a_slack_that_does_not_answer_is_told_with_a_remedy(slack):
         assert finding.text.endswith("no whole answer within 0.2 s. Check the network, the proxy and slack.base_url.")
 
 
+def answering(method, status, body):
+    """Return what makes a Slack answer one method in another way, and all others as it does."""
+
+    def intercept(call):
+        if not call.path.endswith(method):
+            return False
+        call.send(status, {"Retry-After": "7"} if status == 429 else {}, body)
+        return True
+
+    return intercept
+
+
+WORDS = ["ratelimited", "not_allowed_token_type", "missing_scope", "org_login_required", "quite_new", "internal_error",
+         "invalid_blocks", "is_archived", "not_in_channel", "ekm_access_denied", "team_added_to_org"]  # fmt: skip
+ANSWERS = [(200, b'{"ok": false, "error": "%s"}' % word.encode()) for word in WORDS]
+ANSWERS += [(429, b""), (429, b'{"ok": false, "error": "ratelimited"}'), (502, b"<html>"), (403, b"no."), (200, b"{}")]
+DOES = re.compile(
+    "[Cc]heck|Copy|try again in|Ask|manual|Add|administrator|report it|Unarchive|/invite|give it|Set it|tries"
+)
+
+
+@pytest.mark.parametrize(("status", "body"), ANSWERS)
+@pytest.mark.parametrize("method", ["auth.test", "conversations.info", "conversations.history", "chat.postMessage"])
+def test_whatever_slack_says_is_told_in_whole_sentences_with_what_to_do(slack, exchange, method, status, body):
+    slack.intercept = answering(method, status, body)
+    bot = SlackBot(slack.token, slack.base_url, exchange)
+    findings = [*check.slack(bot, {"slack.channel": CHANNEL}), check.send(bot, CHANNEL, MESSAGE, lambda: "1")]
+    for finding in findings:
+        assert not re.search(r"\.\.|None|lipsync-bot check", finding.text)
+        assert finding.severity == "good" or DOES.search(finding.text), finding.text
+        assert finding.subject == "send" or "it is not known" not in finding.text
+
+
+@pytest.mark.parametrize(
+    ("body", "whose"),
+    [(b"{}", ""), (b'{"user": "bot"}', ", as bot"), (b'{"team": "Acme", "user": null}', ", in Acme")],
+)
+def test_a_token_whose_owner_slack_does_not_tell_is_accepted_all_the_same(asked, slack, body, whose):
+    slack.intercept = answering("auth.test", 200, body.replace(b"{", b'{"ok": true, ').replace(b", }", b"}"))
+    assert asked()[0][2] == f"the token is accepted{whose}"
+
+
 def test_a_token_that_slack_refuses_ends_the_questions(asked):
     found = asked(token="xoxb-s3cret")
     assert [(severity, subject) for severity, subject, _ in found] == [("bad", "slack")]
@@ -200,10 +243,10 @@ def test_scopes_that_slack_does_not_tell_are_not_missed(asked, slack):
         (
             Channel("lip-sync", is_member=False, is_private=True),
             "bad",
-            "channel_not_found. Slack does not find the channel",
+            "channel_not_found. Slack cannot find the channel",
         ),
         (Channel("lip-sync", is_private=True), "good", "the bot is in it"),
-        (None, "bad", "channel_not_found. Slack does not find the channel"),
+        (None, "bad", "channel_not_found. Slack cannot find the channel"),
     ],
     ids=["not in it", "archived", "private and not in it", "private", "none"],
 )
@@ -311,7 +354,7 @@ def test_a_test_message_may_go_through_a_webhook(slack, exchange):
     [
         (403, "invalid_token", "Create a new one and set `slack.webhook_url`"),
         (404, "no_service", "Create a new one and set `slack.webhook_url`"),
-        (404, "channel_not_found", "If a webhook leads there, create a new one"),
+        (404, "channel_not_found", "If you use a webhook, create a new one"),
         (410, "channel_is_archived", "Unarchive it"),
         (403, "action_prohibited", "Ask an administrator"),
         (403, "quite_new", "incoming-webhooks#handling_errors"),
