@@ -7,6 +7,7 @@ RUN python -m venv --without-pip /opt/lipsync-bot \
  && pip --python /opt/lipsync-bot/bin/python install --no-cache-dir --no-compile --require-hashes \
       --no-deps --requirement /build/requirements.txt
 COPY bot /build/bot
+COPY config.example.yaml /build/bot/
 # Compiled here, and never again: the root file system may be read-only, and a copy may lose a file's time.
 RUN cd /opt/lipsync-bot \
  && cp -R /build/bot lib/python3.*/site-packages/ \

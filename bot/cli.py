@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ from bot.errors import (
     StateError,
     StateHeldError,
     Stopped,
+    UsageError,
 )
 from bot.harmless import visible
 
@@ -28,18 +30,24 @@ if TYPE_CHECKING:
     from bot.state import State
 
 DONE, UNDONE, USAGE, HELD, STATE = 0, 1, 2, 3, 4
+_NAME = "lipsync-bot"
 _SHOWN = 3  # ids in a message
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
-    name="lipsync-bot",
+    name=_NAME,
     help="Announces in Slack when a Chanjing lip-sync video is ready or has failed: exactly once with a bot token, "
     "at least once with a webhook.",
     no_args_is_help=True,
     # They print local variables, tokens included.
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
+    # A shell completes a program by its name: from `python -m bot` it would run `python` for this.
+    add_completion=Path(sys.argv[0]).name == _NAME,
 )
+configuration = typer.Typer(help="Write a configuration file.", no_args_is_help=True, context_settings=_HELP)
+app.add_typer(configuration, name="config")
 
 ConfigOption = Annotated[
     Path | None,
@@ -77,17 +85,16 @@ def main() -> None:
         _fail(error, HELD)
     except StateError as error:
         _fail(error, STATE)
-    except ConfigError as error:
+    except (ConfigError, UsageError) as error:
         _fail(error, USAGE)
     except Stopped:
         sys.exit(DONE)
     except LipsyncBotError as error:
         _fail(error, UNDONE)
     except OSError as error:
-        if error.filename is not None:
-            raise
-        # What the bot reads and sends has its own errors: this is the output. A broken pipe has been dealt with.
-        _fail(LipsyncBotError(f"the output cannot be written: {error.strerror}."), UNDONE)
+        # What the bot reads and sends has its own errors: this is the output, or a file of --install-completion.
+        # A broken pipe has been dealt with.
+        _fail(LipsyncBotError(f"{error.filename or 'the output'} cannot be written: {error.strerror}."), UNDONE)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
@@ -120,7 +127,7 @@ def _common(
 def _not_empty(task: str | None) -> str | None:
     """Refuse an empty id: every id begins with it."""
     if task is not None and not task.strip():
-        raise typer.BadParameter("it is empty. Is a variable unset?")
+        raise UsageError("ID: it is empty. Is a variable unset?")
     return task
 
 
@@ -140,7 +147,9 @@ def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
     return parse
 
 
-def _command(name: str, example: str, short: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _command(
+    name: str, example: str, short: str | None = None, *, group: typer.Typer = app
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command with an example in its help. It takes --config, which may also stand before its name.
 
     *short* stands in the list of commands, where the first sentence of its help would be cut.
@@ -148,7 +157,7 @@ def _command(name: str, example: str, short: str | None = None) -> Callable[[Cal
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         epilog = f"Example:  {example}"
-        return app.command(name, help=function.__doc__, short_help=short, epilog=epilog)(function)
+        return group.command(name, help=function.__doc__, short_help=short, epilog=epilog)(function)
 
     return register
 
@@ -327,7 +336,7 @@ def preview(
     from bot.config import load_local
 
     if (as_json and link) or (task and kind):
-        raise typer.BadParameter("--json or --link, and an ID or --kind: not both.")
+        raise UsageError("preview: give --json or --link, and an ID or --kind, not both.")
     settings = load_local(config or context.obj, os.environ)
     style = Style(language.value if language else settings.slack.language, settings.slack.mention_on_failure)
     if task:
@@ -403,18 +412,38 @@ def replay(
         task_id = _only(task, [one.id for one in listed], "is in Chanjing's list")
         chosen = next(one for one in listed if one.id == task_id)
         if not is_final(chosen.status):
-            raise typer.BadParameter(f"{task_id} has not ended yet: the bot will announce it.", param_hint="ID")
+            raise UsageError(f"{visible(task_id)} has not ended yet: the bot will announce it.")
         if not yes:
             if not sys.stdin.isatty():
-                raise typer.BadParameter(
-                    "there is no terminal on which to ask for confirmation: add --yes.", param_hint="--yes"
-                )
+                raise UsageError("there is no terminal on which to ask for confirmation: add --yes.")
             typer.confirm(f"Announce {task_id} once more?", abort=True)
         style = Style(settings.slack.language, settings.slack.mention_on_failure)
         channel, ts = again.post(
             wiring.slack(settings, client), wiring.routes(settings), chosen, lambda content: render([content], style)
         )
     typer.echo(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}")
+
+
+@_command("init", "lipsync-bot config init", "Write a configuration file to fill in.", group=configuration)
+def init(
+    context: typer.Context,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="PATH", help="The file to write. Default: config.yaml; -: stdout.")
+    ] = None,
+    *,
+    config: ConfigOption = None,
+) -> None:
+    """Write a configuration file to fill in: every key with its default and an explanation. Nothing is overwritten."""
+    from bot.config import example, write_example
+
+    target = path or config or context.obj
+    if str(target) == "-":
+        typer.echo(example(), nl=False)
+        return
+    written = write_example(target) if target else write_example()
+    named = f" --config {shlex.quote(str(target))}" if target else ""
+    typer.echo(f"{written} was written, and only you can read it. Fill in the values that are not commented out; then:")
+    typer.echo(f"  lipsync-bot check{named}")
 
 
 def _ids_of_names(path: Path | None) -> list[str]:
@@ -460,10 +489,8 @@ def _known_state(path: Path) -> "State":
 def _only(prefix: str, ids: list[str], what: str) -> str:
     """Return the one id that *prefix* stands for. Raise a usage error that helps where there is none, or several."""
     if not ids:
-        raise typer.BadParameter(f"no task whose id begins with {prefix!r} {what}.", param_hint="ID")
+        raise UsageError(f"no task whose id begins with {prefix!r} {what}.")
     if len(ids) > 1 and prefix not in ids:
         some = ", ".join(ids[:_SHOWN]) + (" …" if len(ids) > _SHOWN else ".")
-        raise typer.BadParameter(
-            visible(f"{len(ids)} ids begin with {prefix!r}: {some} Type more characters."), param_hint="ID"
-        )
+        raise UsageError(visible(f"{len(ids)} ids begin with {prefix!r}: {some} Type more characters."))
     return prefix if prefix in ids else ids[0]

@@ -7,6 +7,7 @@ somebody wrote; defaults are texts too and go the same way. Durations are second
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,9 @@ from bot import clock, values
 from bot.credentials import credential_problems
 from bot.errors import ConfigError
 from bot.secret import read_secret
-from bot.sources import RUN_SECRETS, Found, Raw, environment_name, gather, place
+from bot.sources import DEFAULT_PATH, RUN_SECRETS, Found, Raw, environment_name, gather, place
+
+_EXAMPLE = "config.example.yaml"
 
 
 def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -178,6 +181,32 @@ def _warn_of_other_states(config: Config, found: Found, warn: Warn) -> None:
         if os.path.realpath(str(raw.value)) != os.path.realpath(config.state.path):
             used = f"{config.state.path} ({found.values['state.path'].where}) is used"
             warn("state.path", f"{used}, not {raw.value} ({raw.where}). Remove one of the two.")
+
+
+def example() -> str:
+    """Return an example of the YAML file, with every key: it is in the wheel, and in a checkout above the package."""
+    installed = resources.files("bot") / _EXAMPLE
+    return (installed if installed.is_file() else Path(__file__).parents[1] / _EXAMPLE).read_text("utf-8")
+
+
+def write_example(path: Path = DEFAULT_PATH) -> Path:
+    """Write the example to *path*, and return it. Only its owner may read it: secrets come into it. Or ConfigError."""
+    content = example()
+    try:
+        # O_EXCL: no file is overwritten, and no symbolic link followed.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(content)
+        except OSError:
+            path.unlink()
+            raise
+    except FileExistsError:
+        what = "is a directory" if path.is_dir() else "already exists and is not overwritten"
+        raise ConfigError(f"{path}: {what}. Name another file: lipsync-bot config init PATH") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}.") from None
+    return path
 
 
 def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:

@@ -24,7 +24,7 @@ def credential_problems(found: Found) -> Iterator[str]:
     lines = [*_way_problems(found), *_channel_problems(found)]
     yield from lines
     if found.note and any(_NOT_SET in line for line in lines):
-        yield f"{found.note}: copy config.example.yaml to config.yaml and fill it in, or set these variables"
+        yield f"{found.note}: write one with `lipsync-bot config init` and fill it in, or set these variables"
 
 
 def _way_problems(found: Found) -> Iterator[str]:

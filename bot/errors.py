@@ -2,6 +2,7 @@
 
     LipsyncBotError
     ├── Stopped                  the program was asked to end: save and leave; exit code 0
+    ├── UsageError               the command cannot do what it was asked; exit code 2
     ├── ConfigError              mend the configuration; exit code 2
     │   └── ForeignStateError        the state belongs to another account: nothing may be announced from it
     ├── StateError               the state cannot be read or written; exit code 4
@@ -26,6 +27,10 @@ class LipsyncBotError(Exception):
 
 class Stopped(LipsyncBotError):
     """The program was asked to end while it waited."""
+
+
+class UsageError(LipsyncBotError):
+    """A command was asked for what does not exist, or is not clear. How it is written is right: no usage is shown."""
 
 
 class ConfigError(LipsyncBotError):

@@ -15,6 +15,7 @@ import yaml
 from bot.errors import ConfigError
 from bot.secret import decoded, read_small_file
 
+DEFAULT_PATH = Path("config.yaml")
 RUN_SECRETS = Path("/run/secrets")
 
 _LARGEST_YAML = 256 * 1024
@@ -105,9 +106,9 @@ def _from_secret_file(file: Path) -> Raw:
 
 
 def _from_yaml(keys: Collection[str], path: Path | None) -> Found:
-    file = path or Path("config.yaml")
+    file = path or DEFAULT_PATH
     if path is None and not os.path.lexists(file):
-        return Found(note="there is no config.yaml in this directory")
+        return Found(note=f"there is no {DEFAULT_PATH} in this directory")
     try:
         root = _compose(decoded(read_small_file(file, _LARGEST_YAML)))
     except ConfigError as problem:

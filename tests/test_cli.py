@@ -23,8 +23,12 @@ from bot.outbox import Notice, Outbox, TaskEnded
 from bot.state import State, Store
 from bot.task import Task
 
-COMMANDS = [command.name or "" for command in cli.app.registered_commands]
+GROUPS = {"": cli.app} | {group.name or "": group.typer_instance for group in cli.app.registered_groups}
+COMMANDS = [
+    [*group.split(), command.name or ""] for group, app in GROUPS.items() if app for command in app.registered_commands
+]
 PROGRAM = [sys.executable, "-m", "bot"]
+EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 SECRET = "xoxb-1-T0ps3cret"
 ENOUGH = {
     "CHANJING_ACCESS_TOKEN": "chanjing-s3cret",
@@ -71,16 +75,16 @@ def call(room, monkeypatch, capsys):
 # Usage and configuration
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_shows_an_example_that_can_be_copied(call, command):
-    ended = call(command, "--help")
+    ended = call(*command, "--help")
     assert ended.code == 0
-    assert re.search(rf"Example:\s+lipsync-bot {command}\b", ended.out)
+    assert re.search(rf"Example:\s+lipsync-bot {' '.join(command)}\b", ended.out)
 
 
 def test_in_eighty_columns_no_summary_of_a_command_is_cut(call):
     shown = call("--help", COLUMNS="80").out
-    assert all(command in shown for command in COMMANDS)
+    assert all(command[0] in shown for command in COMMANDS)
     assert "..." not in shown.partition("Commands:")[2]
 
 
@@ -93,6 +97,121 @@ def test_what_is_not_understood_is_a_matter_of_usage(call, arguments):
     ended = call(*arguments)
     assert ended.code == 2
     assert "Traceback" not in ended.err
+
+
+def test_a_wrong_option_of_a_command_shows_how_it_is_used(call):
+    assert "Usage: lipsync-bot run" in call("run", "--nonsense").err
+
+
+# Completion
+
+
+@pytest.fixture
+def named(room):
+    """Return a function: how the program is called, its arguments, environment → how it ended."""
+    for name in ("lipsync-bot", "another"):
+        (room / name).write_text(f"#!{sys.executable}\nfrom bot.__main__ import main\n\nmain()\n")
+
+    def named(called: list[str], *arguments: str, **environ: str) -> Ended:
+        done = subprocess.run(
+            [sys.executable, *called, *arguments],
+            env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1]), "HOME": str(room)} | environ,
+            cwd=room,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return named
+
+
+# Where the shell that runs the tests is not looked for, it must be named.
+UNDETECTED = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+
+
+@pytest.mark.parametrize("called", [["-m", "bot"], ["another"]], ids=" ".join)
+def test_completion_is_not_offered_for_another_name_than_the_programs(named, called):
+    assert "completion" not in named(called, "--help").out
+    for option in ("--install-completion", "--show-completion"):
+        ended = named(called, option, "bash", **UNDETECTED)
+        assert (ended.code, ended.out) == (2, "")
+        assert "No such option" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("shell", "asked"),
+    [
+        ("bash", {"COMP_WORDS": "lipsync-bot st", "COMP_CWORD": "1"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "lipsync-bot st"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "lipsync-bot st", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+    ],
+)
+def test_a_shell_completes_the_installed_program(named, shell, asked):
+    script = named(["lipsync-bot"], "--show-completion", shell, **UNDETECTED).out
+    assert f"_LIPSYNC_BOT_COMPLETE=complete_{shell}" in script
+    assert "status" in named(["lipsync-bot"], **asked, _LIPSYNC_BOT_COMPLETE=f"complete_{shell}").out
+
+
+def test_a_completion_that_cannot_be_installed_is_an_error_of_one_line(named):
+    ended = named(["lipsync-bot"], "--install-completion", "bash", **UNDETECTED, HOME="/dev/null/home")
+    assert (ended.code, ended.err) == (1, "lipsync-bot: /dev/null/home cannot be written: Not a directory.\n")
+
+
+# config init
+
+
+def test_config_init_writes_the_example_for_the_user_alone_and_says_what_comes_next(call, room):
+    ended = call("config", "init")
+    written = room / "config.yaml"
+    assert (ended.code, ended.err) == (0, "")
+    assert "lipsync-bot check\n" in ended.out
+    assert written.read_text("utf-8") == EXAMPLE.read_text("utf-8")
+    assert written.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["config", "init", "my own.yaml"],
+        ["config", "init", "--config", "my own.yaml"],
+        ["--config", "my own.yaml", "config", "init"],
+    ],
+    ids=" ".join,
+)
+def test_config_init_writes_where_it_is_told(call, room, arguments):
+    assert "lipsync-bot check --config 'my own.yaml'\n" in call(*arguments).out
+    assert [file.name for file in room.iterdir()] == ["my own.yaml"]
+
+
+def test_config_init_can_print(call, room):
+    assert call("config", "init", "-").out == EXAMPLE.read_text("utf-8")
+    assert list(room.iterdir()) == []
+
+
+def test_config_init_overwrites_nothing(call, room):
+    (room / "config.yaml").write_text("slack:")
+    (room / "link.yaml").symlink_to("elsewhere")
+    (room / "folder").mkdir()
+    for path, words in (("config.yaml", "already exists"), ("link.yaml", "already exists"), ("folder", "a directory")):
+        ended = call("config", "init", path)
+        assert (ended.code, len(ended.err.splitlines())) == (2, 1)
+        assert words in ended.err
+    assert (room / "config.yaml").read_text() == "slack:"
+    assert not (room / "elsewhere").exists()
+
+
+def test_config_init_where_nothing_can_be_written_is_an_error_of_one_line(call):
+    ended = call("config", "init", "missing/config.yaml")
+    assert (ended.code, ended.err) == (
+        2,
+        "lipsync-bot: missing/config.yaml: cannot be written: No such file or directory.\n",
+    )
+
+
+def test_without_a_configuration_the_error_says_how_to_write_one(call):
+    assert "lipsync-bot config init" in call("check").err
 
 
 MISTAKES = {

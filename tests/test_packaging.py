@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -111,3 +113,47 @@ def test_the_wheel_installs_the_program(wheel, tmp_path):
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "lipsync-bot" in ran.stdout
+
+
+def example(where: Path) -> str:
+    """Return what `config init -` prints of the program whose package is in *where*."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "config", "init", "-"],
+        cwd=where,
+        env=os.environ | {"PYTHONPATH": str(where)},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+
+
+EXAMPLE = (ROOT / "config.example.yaml").read_text("utf-8")
+
+
+@pytest.mark.xdist_group("wheel")
+def test_the_wheel_has_the_example_of_a_configuration(wheel, tmp_path):
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    assert example(tmp_path) == EXAMPLE
+
+
+def test_a_checkout_has_the_example_of_a_configuration():
+    assert example(ROOT) == EXAMPLE
+
+
+def test_the_image_has_the_example_of_a_configuration(tmp_path):
+    copied = re.findall(r"^COPY (\S+) /build(\S*)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    taken = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    for source, target in copied:
+        assert source in taken
+        place = tmp_path / target.strip("/")
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / source, place)
+    assert example(tmp_path) == EXAMPLE
+
+
+def test_the_project_names_its_addresses():
+    assert PROJECT["project"]["urls"].keys() == {"Homepage", "Documentation", "Changelog", "Issues"}
+    assert PROJECT["project"]["urls"]["Homepage"] in (ROOT / "README.md").read_text("utf-8")
