@@ -286,14 +286,15 @@ def status(
     settings = load_local(config or context.obj, os.environ)
     path = disk.resolve(settings.state.path)
     last_alive, _ = lock.left(path) or (None, {})
-    told = report.status(_known_state(path), last_alive, wiring.routes(settings))
+    known = _known_state(path)
+    told = report.status(known, last_alive, wiring.routes(settings))
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=_ascii_only()))
         return
     from rich.console import Console
 
     console = Console(highlight=False)
-    console.print(report.table(told), soft_wrap=not console.is_terminal)
+    console.print(report.table(told, report.troubles(known)), soft_wrap=not console.is_terminal)
 
 
 @_command("health", "lipsync-bot health || echo unwell", "Exit with 0 when the bot is well, else with 1.")

@@ -1,6 +1,6 @@
 """What `status` and `explain` say, from the state alone."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +10,10 @@ from rich.text import Text
 from bot.diff import Known
 from bot.harmless import visible
 from bot.outbox import Destination, Notice, Role, TaskEnded, notice_id
+from bot.remedies import words_for
 from bot.state import State
 from bot.task import Status
+from bot.trouble import TOLD_WHEN_OVER
 
 _NAMES = {
     int(Status.QUEUED): "queued",
@@ -69,8 +71,16 @@ def _iso(at: float | None) -> str | None:
         return str(at)  # Chanjing's times may be anything, such as milliseconds
 
 
-def table(told: dict[str, Any]) -> Group:
-    """Return what `status` prints, from what `status --json` says."""
+def troubles(state: State) -> Iterator[str]:
+    """Yield two lines for each of the bot's own problems in force: what it is, and since when with what happened."""
+    for code, one in state.troubles.items():
+        if code in TOLD_WHEN_OVER and not one.over:
+            yield words_for(code).title.en
+            yield ": ".join(filter(None, (f"  since {_iso(one.since)}", ", ".join(one.subjects), one.detail)))
+
+
+def table(told: dict[str, Any], troubles: Iterable[str] = ()) -> Group:
+    """Return what `status` prints, from what `status --json` says and the lines of `troubles`."""
     facts = {
         "last alive": told["last_alive"] or "never",
         "first run": told["baseline_at"] or "not finished yet",
@@ -89,6 +99,8 @@ def table(told: dict[str, Any]) -> Group:
         # As Text, here and below: rich takes what stands in brackets for markup.
         lines.append(Text(visible(f"{one['task_id']}{status}")))
         lines.append(Text(f"  since {one['since']}, {_then(one, 'in doubt: the bot looks for it')}"))
+    if troubles := list(troubles):
+        lines += [Text(), Text("Problems", "italic"), *(Text(visible(line)) for line in troubles)]
     errors = dict.fromkeys(one["last_error"] for one in told["owed"] if one["last_error"])
     if errors:
         lines += [Text(), *(Text(visible(error)) for error in errors)]

@@ -28,8 +28,13 @@ _GAP = 3  # columns between two fields
 
 
 def draw(message: Message, console: Console, *, zone: tzinfo | None = None) -> None:
-    """Print *message*. Dates are told in *zone* (None: the machine's own). In a pipe no line is broken."""
-    console.print(Drawn(message, zone=zone), soft_wrap=not console.is_terminal)
+    """Print *message*. Dates are told in *zone* (None: the machine's own). In a pipe no line is broken or filled up."""
+    if console.is_terminal:
+        console.print(Drawn(message, zone=zone))
+        return
+    with console.capture() as drawn:
+        console.print(Drawn(message, zone=zone), soft_wrap=True)
+    console.file.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
 
 
 class Drawn:

@@ -38,12 +38,16 @@ class Ailment:
 
 @dataclass(frozen=True, slots=True)
 class Ongoing:
-    """One cause as remembered. Times are Unix seconds; `told_at` 0: not told. `subjects` are those it was told of."""
+    """One cause as remembered. Times are Unix seconds; `told_at` 0: not told. `subjects` are those it was told of.
+
+    `detail` is what happened when it was first seen, and again when it was told.
+    """
 
     since: float
     told_at: float = 0.0
     subjects: tuple[str, ...] = ()
     over: bool = False
+    detail: str = ""
 
 
 def ailments(
@@ -96,7 +100,7 @@ def observe(
         before = after.get(code)
         if before is None or before.over:
             # Told less than an hour ago: the clock of the hour goes on.
-            before = Ongoing(now, told_at=before.told_at if before else 0.0)
+            before = Ongoing(now, told_at=before.told_at if before else 0.0, detail=ailment.detail)
         # Never ahead of now, where the clock was set back.
         after[code] = before = replace(before, since=min(before.since, now), told_at=min(before.told_at, now))
         if told := _tell(code, before, ailment, now):
@@ -131,7 +135,7 @@ def _tell(code: str, before: Ongoing, ailment: Ailment, now: float) -> tuple[Ong
     if code in _OF_ANSWERS:
         # What is odd is forgotten at each start, and yet told once.
         subjects = [*subjects, *sorted(set(before.subjects) - ailment.subjects)][:_REMEMBERED]
-    told = replace(before, told_at=now, subjects=tuple(subjects))
+    told = replace(before, told_at=now, subjects=tuple(subjects), detail=ailment.detail)
     return told, _notice(code, told, trouble, now)
 
 

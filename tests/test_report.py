@@ -9,6 +9,7 @@ from bot.diff import Known
 from bot.outbox import Destination, Greeting, Mark, Notice, Outbox, Role, TaskEnded
 from bot.state import State
 from bot.task import Task
+from bot.trouble import Ongoing
 from tests.simulated import NOON
 
 CHANNEL = "C0123"
@@ -119,6 +120,16 @@ def test_a_pipe_gets_each_line_whole_and_no_spaces_at_its_end(error):
     lines = out.getvalue().splitlines()
     assert {error, f"{'9' * 200}  20 (succeeded)", "last alive  2025-02-04T12:00:00Z"} <= set(lines)
     assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_the_bots_own_problems_are_shown_with_what_happened_until_they_are_over():
+    refused = Ongoing(NOON - 300, detail="list: HTTP 200, code 10400, 'AccessToken验证失败', trace_id 8d10.")
+    over = Ongoing(NOON - 900, told_at=NOON - 600, over=True, detail="old")
+    state = replace(STATE, troubles={"chanjing_refused": refused, "slack_refused": over})
+    assert list(report.troubles(state)) == [
+        "Chanjing refuses the bot's access token",
+        "  since 2025-02-04T11:55:00Z: list: HTTP 200, code 10400, 'AccessToken验证失败', trace_id 8d10.",
+    ]
 
 
 def test_what_others_wrote_can_do_nothing_to_the_terminal():

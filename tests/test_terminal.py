@@ -68,6 +68,12 @@ def test_a_pipe_gets_no_escape_sequence_and_unbroken_links():
     assert "\x1b" not in shown
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_pipe_gets_no_spaces_at_the_end_of_a_line(name):
+    lines = drawn(render(SAMPLES[name], Style()), terminal=False).splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", SAMPLES)

@@ -37,6 +37,16 @@ def test_what_lasts_five_minutes_is_told_once_and_once_more_when_it_is_over():
     assert remembered == {}
 
 
+def test_what_happened_is_remembered_for_status_until_it_is_over_and_written_once():
+    causes = [{"chanjing_unreachable": Ailment(f"list: HTTP 502, trace_id {n}")} for n in range(20)]
+    remembered: Mapping[str, Ongoing] = {}
+    details = []
+    for at, cause in enumerate(causes):
+        remembered, _ = observe(remembered, cause, NOW + 30 * at)
+        details.append(remembered["chanjing_unreachable"].detail.rpartition(" ")[2])
+    assert details == ["0"] * 10 + ["10"] * 10
+
+
 def test_what_passes_within_five_minutes_is_never_told():
     told, remembered = run([(0, 290, "chanjing_unreachable", ())], until=3600)
     assert told == []
