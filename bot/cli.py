@@ -147,6 +147,16 @@ def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
     return parse
 
 
+LanguageOption = Annotated[
+    Language | None,
+    typer.Option(
+        parser=_one_of(Language),
+        metavar="|".join(Language),
+        help="Of the messages. Default: slack.language (demo: en).",
+    ),
+]
+
+
 def _command(
     name: str, example: str, short: str | None = None, *, group: typer.Typer = app
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -203,11 +213,11 @@ def run(
 
 
 @_command("demo", "lipsync-bot demo", "See the bot at work for half a minute: no account needed.")
-def demo() -> None:
+def demo(language: LanguageOption = None) -> None:
     """See the bot at work for half a minute, with a Chanjing and a Slack of its own: no account, no network."""
     from bot.demo import story
 
-    if not story.tell():
+    if not story.tell(language.value if language else "en"):
         raise LipsyncBotError("the demo failed; please report it, and quote what it printed.")
 
 
@@ -320,10 +330,7 @@ def preview(
         Kind | None,
         typer.Option(parser=_one_of(Kind), metavar="|".join(Kind), help="Which message; default: all of them."),
     ] = None,
-    language: Annotated[
-        Language | None,
-        typer.Option(parser=_one_of(Language), metavar="|".join(Language), help="Default: slack.language."),
-    ] = None,
+    language: LanguageOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the message as Slack gets it.")] = False,
     link: Annotated[
         bool, typer.Option("--link", help="Print a link that shows it in Slack's Block Kit Builder.")

@@ -107,7 +107,7 @@ class Monitor(_Section):
 class Log(_Section):
     """`format` is None where nobody chose: text on a terminal, else json."""
 
-    level: Annotated[Literal["debug", "info", "warning", "error"], _lower] = _default("info")
+    level: Annotated[Literal["debug", "info", "warning", "error"], _from_text(values.log_level)] = _default("info")
     format: Annotated[Literal["text", "json"] | None, _lower] = None
 
 

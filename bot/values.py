@@ -18,6 +18,7 @@ _SHORTEST_INTERVAL = 0.1
 _PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$", re.IGNORECASE)
 _EXAMPLE_CHANNEL = re.compile(r"[CG]0?X+")
 _MENTION = re.compile(r"<!(here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
+_LEVELS = {"trace": "debug", "warn": "warning", "err": "error", "critical": "error", "fatal": "error"}
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _OTHER_TOKENS = {
     "xoxp-": "is a user token; the bot posts under its own name",
@@ -148,6 +149,11 @@ def clock_time(text: str) -> str:
     if match is None:
         raise ValueError("must be a time of day, such as 09:00")
     return f"{match[1]:0>2}:{match[2]}"
+
+
+def log_level(text: str) -> str:
+    """Return the level in lower case, under the one name that each has here."""
+    return _LEVELS.get(text.lower(), text.lower())
 
 
 def path(text: str) -> Path:

@@ -138,6 +138,30 @@ def test_the_environment_says_yes_and_no_in_many_words(loaded, text, expected):
     assert loaded({**ENOUGH, "SLACK_BOARD": text}).slack.board is expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("WARN", "warning"),
+        ("Warning", "warning"),
+        ("err", "error"),
+        ("ERROR", "error"),
+        ("CRITICAL", "error"),
+        ("fatal", "error"),
+        ("TRACE", "debug"),
+        ("Debug", "debug"),
+        ("INFO", "info"),
+    ],
+)
+def test_a_level_of_the_log_may_have_its_usual_other_names(loaded, text, expected):
+    assert loaded({**ENOUGH, "LOG_LEVEL": text}).log.level == expected
+
+
+@pytest.mark.parametrize("text", ["30", "loud", "warnings"])
+def test_an_unknown_level_of_the_log_is_told_with_those_that_exist(problems, text):
+    [line] = problems({**ENOUGH, "LOG_LEVEL": text})
+    assert line.endswith("must be 'debug', 'info', 'warning' or 'error'")
+
+
 def test_nothing_in_a_config_can_be_changed(loaded):
     with pytest.raises(ValidationError):
         loaded().poll.interval = 1.0

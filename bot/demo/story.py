@@ -20,6 +20,7 @@ from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
 from bot.outbox import EVENT_TYPE
 from bot.task import Status
+from bot.wording import Language, Phrase
 
 _SHELF = "https://res.example.com/lip-sync"
 _BALANCE, _VOICE = "蝉豆不足扣费失败", "音频中没有人声，请检查是否为单声道"
@@ -27,6 +28,25 @@ _ENDINGS = ("", "", _BALANCE, "", _VOICE, "")  # what Chanjing says of each fail
 _BURST = 8  # more than slack.digest_after
 _BEAT = 1.6  # seconds between two events of the story
 _PATIENCE = 15.0  # seconds for what the bot does to be seen
+
+_INTRODUCTION = Phrase(
+    "A Chanjing and a Slack of our own are up on this machine. Three videos are finished already; more are about to be "
+    "made, one by one and then many at once, and the real bot watches.",
+    "本机上运行着一个模拟的蝉镜和一个模拟的 Slack。已有三个视频生成完毕；"
+    "接下来会逐个生成几个视频，再同时生成一批，由真正的机器人负责通知。",
+)
+_FIGURES = Phrase(
+    "{ended} tasks ended in {seconds} s: {succeeded} succeeded, {failed} failed. "
+    "{messages} messages, greeting included, and a board; {requests} requests to Chanjing.",
+    "{seconds} 秒内有 {ended} 个任务结束：成功 {succeeded} 个，失败 {failed} 个。"
+    "共发出 {messages} 条消息（含启动消息）和一个看板，向蝉镜请求 {requests} 次。",
+)
+_ONCE = Phrase("Each task was announced exactly once.", "每个任务都恰好通知了一次。")
+_NOT_ONCE = Phrase("Times each task was announced: {times}.", "每个任务的通知次数：{times}。")
+_NEXT = Phrase(
+    "For your own account: see the README, or begin with `lipsync-bot check`.",
+    "要用于自己的账号，请看 README，或者先运行 `lipsync-bot check`。",
+)
 
 
 class _Stage:
@@ -57,7 +77,7 @@ class _Stage:
             self.wait(0.1)
 
 
-def tell(console: Console | None = None) -> bool:
+def tell(language: Language = "en", console: Console | None = None) -> bool:
     """Run the demo, printing each message as it arrives. Return True when each task was told of in one notice.
 
     The board is printed when it is posted and as it stands at the end, not each time that it is updated. Raise OSError
@@ -72,15 +92,16 @@ def tell(console: Console | None = None) -> bool:
             console.print(Rule(style="dim"))
             terminal.draw(Words(message.text, tuple(message.blocks)), console)
 
+    def say(*sentences: str) -> None:
+        # Chinese has no spaces, neither to break a line at nor between sentences.
+        console.print(terminal.Prose((" " if language == "en" else "").join(sentences)))
+
     with ChanjingServer() as chanjing, SlackServer() as slack, tempfile.TemporaryDirectory() as directory:
         slack.on_message = lambda message: None if message.edited else show(message)
         for number in range(3):
             _finish(chanjing, chanjing.add(create_time=int(time.time()) - 86_400 + number), number)
-        console.print(
-            "A Chanjing and a Slack of our own are up on this machine. Three videos are finished already; more are "
-            "about to be made, one by one and then many at once, and the real bot watches."
-        )
-        with _running(_config(Path(directory), chanjing, slack)):
+        say(_INTRODUCTION.say(language))
+        with _running(_config(Path(directory), chanjing, slack, language)):
             stage.comes(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
             ids = [*_one_by_one(chanjing, stage), *_all_at_once(chanjing, stage)]
             stage.comes(lambda: all(_times_told(slack, ids)))
@@ -91,12 +112,17 @@ def tell(console: Console | None = None) -> bool:
     good = told == [1] * len(ids)
     failed = len(_ENDINGS) - _ENDINGS.count("")
     console.print(Rule(style="dim"))
-    console.print(
-        f"{len(ids)} tasks ended in {time.monotonic() - began:.0f} s: {len(ids) - failed} succeeded, {failed} failed. "
-        f"{len(notices)} messages, greeting included, and a board; {requests} requests to Chanjing. "
-        + ("Each task was announced exactly once." if good else f"Times each task was announced: {told}.")
+    figures = _FIGURES.say(
+        language,
+        ended=len(ids),
+        seconds=round(time.monotonic() - began),
+        succeeded=len(ids) - failed,
+        failed=failed,
+        messages=len(notices),
+        requests=requests,
     )
-    console.print("For your own account: see the README, or begin with `lipsync-bot check`.")
+    say(figures, _ONCE.say(language) if good else _NOT_ONCE.say(language, times=told))
+    say(_NEXT.say(language))
     return good
 
 
@@ -145,12 +171,18 @@ def _times_told(slack: SlackServer, ids: Sequence[str]) -> list[int]:
     return [sum(task_id in notice.text for notice in notices) for task_id in ids]
 
 
-def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer) -> Config:
+def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, language: Language) -> Config:
     """Return a configuration that knows nothing of the user's own."""
     file = directory / "demo.yaml"
     sections = {
         "chanjing": {"base_url": chanjing.url, "access_token": chanjing.token},
-        "slack": {"base_url": slack.base_url, "bot_token": slack.token, "channel": CHANNEL, "board": True},
+        "slack": {
+            "base_url": slack.base_url,
+            "bot_token": slack.token,
+            "channel": CHANNEL,
+            "board": True,
+            "language": language,
+        },
         "poll": {"interval": "500ms", "active_interval": "500ms"},
         "state": {"path": str(directory / "state.json")},
     }
