@@ -57,7 +57,7 @@ FIRST_POST: dict[str, tuple[Fault, int]] = {
     "an error never heard of": (says_error("something_new"), 2),
     "403 from a proxy": (wire.says(wire.HTML, 403), 2),
     "408": (wire.says("", 408, processed=True), 1),
-    "gzip bomb": (wire.gzip_bomb(), 2),
+    "gzip bomb": (wire.gzip_bomb, 2),
     "endless body": (wire.endless_body, 2),
 }
 

@@ -1,5 +1,6 @@
 """How an answer can go wrong on the wire, whoever gives it. Each is an interceptor for bot.demo.server."""
 
+import functools
 import gzip
 import json
 import socket
@@ -112,8 +113,13 @@ def endless_body(call: Call) -> bool:
     return True
 
 
-def gzip_bomb() -> Fault:
-    return says(gzip.compress(b" " * 200_000_000, compresslevel=1), Content_Encoding="gzip")
+@functools.cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * 200_000_000, compresslevel=1)
+
+
+def gzip_bomb(call: Call) -> bool | None:
+    return says(_bomb(), Content_Encoding="gzip")(call)
 
 
 HTML = "<!doctype html><title>502</title><h1>Bad Gateway</h1>"
