@@ -40,7 +40,7 @@ class Finding:
 
 def daily_summary(at: str, now: time.struct_time) -> Finding:
     """Say by which clock the summary comes: a TZ that was understood otherwise than it was meant is seen here."""
-    text = f"every day at {at}; by TZ it is now {time.strftime('%H:%M (%z)', now)}"
+    text = f"every day at {at} in this machine's time zone (TZ), where it is now {time.strftime('%H:%M (%z)', now)}"
     return Finding("slack.daily_summary", "good", text, needed_network=False)
 
 

@@ -95,6 +95,10 @@ def main() -> None:
         # What the bot reads and sends has its own errors: this is the output, or a file of --install-completion.
         # A broken pipe has been dealt with.
         _fail(LipsyncBotError(f"{error.filename or 'the output'} cannot be written: {error.strerror}."), UNDONE)
+    except UnicodeDecodeError:
+        # What the bot reads has its own errors: this is a file that --install-completion wants to add to.
+        text = "your shell's start-up file is not in UTF-8. Add what --show-completion prints to it by hand."
+        _fail(LipsyncBotError(text), UNDONE)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
@@ -140,9 +144,9 @@ def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
     """Return what parses one of *choices*. typer's own error for it speaks of a "Value error"."""
 
     def parse(text: str) -> _Choice:
-        if text not in list(choices):
+        if text.lower() not in list(choices):
             raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}.")
-        return choices(text)
+        return choices(text.lower())
 
     return parse
 

@@ -52,7 +52,7 @@ def zone_problem(environ: Mapping[str, str]) -> str:
     if zone in {"", "UTC", "GMT", "Etc/UTC"} or _is_zone_file(files / zone):
         return ""
     if _BACKWARDS.match(zone):
-        return "in TZ the sign is reversed: UTC+8 is 8 hours behind UTC. Write a place, such as Asia/Shanghai."
+        return "the sign is reversed: UTC+8 is 8 hours behind UTC. Write a place, such as Asia/Shanghai."
     if _POSIX_ZONE.match(zone):
         return ""
     if not _is_zone_file(files / "UTC"):

@@ -159,6 +159,14 @@ def test_a_completion_that_cannot_be_installed_is_an_error_of_one_line(named):
     assert (ended.code, ended.err) == (1, "lipsync-bot: /dev/null/home cannot be written: Not a directory.\n")
 
 
+def test_a_start_up_file_of_the_shell_in_another_encoding_is_left_alone(named, room):
+    (room / ".bashrc").write_bytes("alias 你=true".encode("gbk"))
+    ended = named(["lipsync-bot"], "--install-completion", "bash", **UNDETECTED)
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert "--show-completion" in ended.err
+    assert (room / ".bashrc").read_bytes() == "alias 你=true".encode("gbk")
+
+
 # config init
 
 

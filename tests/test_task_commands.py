@@ -134,6 +134,10 @@ def test_a_unique_prefix_is_enough(run):
     assert "owed0003" in run("preview", "owed0003")[1]
 
 
+def test_a_choice_may_be_written_in_capitals(run):
+    assert "已生成" in run("preview", "--kind", "SUCCESS", "--language", "ZH")[1]
+
+
 def test_a_kind_that_does_not_exist_is_told_with_those_that_do(run):
     code, output = run("preview", "--kind", "nonsense")
     assert code == 2
