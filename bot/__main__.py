@@ -2,16 +2,21 @@
 
 import contextlib
 import os
-import signal
+import resource
 import sys
+
+from bot import signals, stderr
 
 
 def main() -> None:
     """Run the program and end the process with its exit code."""
     # The imports take a second. A signal that comes meanwhile waits until the command knows what to do about it. Else
     # it would end the process with a traceback; or be lost: process 1 of a container gets only those it waits for.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    signals.hold_back()
+    # A core dump would hold the tokens. The hard limit too: nothing that runs in the process may raise it again.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _open_closed_streams()
+    sys.stderr = stderr.without_waiting(sys.stderr)
     # Where its encoding has no Chinese, a message with question marks is better than none.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     from bot import healthcheck

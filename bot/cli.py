@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shlex
-import signal
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
-from bot import __version__
+from bot import __version__, signals
 from bot.errors import (
     ConfigError,
     LipsyncBotError,
@@ -125,7 +124,7 @@ def _common(
     context.obj = config
     if context.invoked_subcommand != "run":
         # Only `run` waits for them; the others end as any program does.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+        signals.let_through()
 
 
 def _not_empty(task: str | None) -> str | None:
@@ -191,7 +190,7 @@ def run(
     warnings: list[tuple[str, str]] = []
     settings = load(config or context.obj, os.environ, warn=lambda *warning: warnings.append(warning))
     stop = threading.Event()
-    daemon.end_on_signals(stop)
+    signals.end_on_signals(stop)
     clock = SystemClock(stop)
     logger = log.make(settings.log.level, settings.log.format)
     for subject, text in warnings:

@@ -1,8 +1,5 @@
-"""Schedule, signals, pace: the cycle over and over, until somebody ends the program."""
+"""Schedule and pace: the cycle over and over, until somebody ends the program."""
 
-import os
-import signal
-import threading
 from collections.abc import Callable
 
 import schedule
@@ -11,32 +8,6 @@ from structlog.typing import FilteringBoundLogger
 from bot.clock import Clock
 from bot.errors import ChanjingError, ForeignStateError, StateError, StateHeldError, Stopped
 from bot.poll import Poll
-
-_SIGNALS = {signal.SIGTERM, signal.SIGINT}
-_GRACE = 8.0  # seconds for the post in flight; orchestrators send SIGKILL after 10
-
-
-def end_on_signals(stop: threading.Event) -> None:
-    """Set *stop* on SIGTERM or SIGINT, on a pending one at once.
-
-    The process ends outright when it is still there after the grace, or when it is asked again.
-
-    Call it before any other thread begins. A thread waits for the signals, as a handler would run in the middle of the
-    main thread's work, where Event.set() can deadlock. To end outright is safe: what is about to be posted is saved
-    before it is posted, so that is a crash like any other.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-
-    def wait() -> None:
-        signal.sigwait(_SIGNALS)
-        stop.set()
-        watchdog = threading.Timer(_GRACE, os._exit, (0,))
-        watchdog.daemon = True
-        watchdog.start()
-        signal.sigwait(_SIGNALS)
-        os._exit(0)
-
-    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 class Daemon:

@@ -4,13 +4,14 @@ import contextlib
 import logging
 import os
 import sys
-import threading
 from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from bot.harmless import visible
+
+from bot.stderr import NonBlocking, without_waiting
 
 # Neither here nor in text the pretty tracebacks: they print local variables, tokens included.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
@@ -21,7 +22,8 @@ def make(
     level: Literal["debug", "info", "warning", "error"], style: Literal["text", "json"] | None
 ) -> FilteringBoundLogger:
     """Return the log. *style* None: text on a terminal, else JSON."""
-    terminal = sys.stderr is not None and sys.stderr.isatty()
+    stderr = None if sys.stderr is None else without_waiting(sys.stderr)
+    terminal = stderr is not None and stderr.isatty()
     text = style == "text" or (style is None and terminal)
     # https://no-color.org
     colors = terminal and not os.environ.get("NO_COLOR")
@@ -31,7 +33,7 @@ def make(
         else structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=False)
     )
     log: FilteringBoundLogger = structlog.wrap_logger(
-        _Lines(sys.stderr),
+        _Lines(stderr),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         processors=[
             _harmless,
@@ -41,6 +43,9 @@ def make(
             render,
         ],
     )
+    if isinstance(stderr, NonBlocking):
+        # As an error: what is missing may be one.
+        stderr.on_gap = lambda count: log.error("log_lines_dropped", count=count)
     return log
 
 
@@ -57,12 +62,11 @@ class _Lines:
 
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
-        self._lock = threading.Lock()
 
     def msg(self, line: str) -> None:
         if self._file is None:
             return
-        with self._lock, contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
             self._file.write(line + "\n")
             self._file.flush()
 

@@ -26,7 +26,8 @@ def shown(log: FilteringBoundLogger, clock: Clock, stderr: TextIO) -> Shown:
 class _Bar:
     def __init__(self, console: Console) -> None:
         columns = TextColumn("Reading the list"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        self._bar = Progress(*columns, console=console, transient=True)
+        # Drawn when it moves, not by a thread of rich's: there may be none to be had.
+        self._bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
         self._task: TaskID | None = None
 
     def __call__(self, met: int, total: int | None, *, done: bool) -> None:
@@ -35,7 +36,7 @@ class _Bar:
                 return
             self._task = self._bar.add_task("list", total=total)
             self._bar.start()
-        self._bar.update(self._task, completed=met, total=total)
+        self._bar.update(self._task, completed=met, total=total, refresh=True)
         if done:
             # A first reading that failed is followed by another.
             self._bar.stop()

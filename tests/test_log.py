@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -125,3 +126,135 @@ def test_what_came_from_outside_can_do_nothing_to_a_terminal(told, style):
     text = told()
     assert "9499[31m fake line" in text
     assert not set(text) & {"\x1b", "\u202e", "\U000e0041"}
+
+
+# A reader that is stuck
+
+
+@pytest.fixture
+def pipe():
+    """Yield both ends of a pipe: the one that nobody reads yet, and a stderr."""
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "w") as stderr, os.fdopen(ours, "rb") as reader:
+        yield reader, stderr
+
+
+@pytest.fixture
+def piped(pipe, monkeypatch):
+    """Return a function: level → a log whose stderr is the pipe."""
+
+    def make(level):
+        monkeypatch.setattr(sys, "stderr", pipe[1])  # here, as pytest puts its own in its place before each test
+        return log.make(level, "json")
+
+    return make
+
+
+def without_hanging(work):
+    """Do *work* in a thread, so that a test of what must not wait fails instead of waiting."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive(), "it waits for somebody to read the log"
+
+
+def read_until(reader, event):
+    """Return the lines that are read, up to the first of that event."""
+    lines = []
+    for line in reader:
+        lines.append(json.loads(line))
+        if lines[-1]["event"] == event:
+            return lines
+    raise AssertionError(f"there was no {event}")
+
+
+@pytest.mark.parametrize("length", [10, 5_000])
+def test_no_line_waits_for_a_reader_and_the_gap_is_said_where_it_is(pipe, piped, length):
+    logger = piped("info")
+    without_hanging(lambda: [logger.info("line", number=number, text="x" * length) for number in range(20_000)])
+    *told, gap = read_until(pipe[0], "log_lines_dropped")
+    assert [line["number"] for line in told] == list(range(len(told)))
+    assert len(told) + gap["count"] == 20_000
+    logger.info("read_again")
+    assert read_until(pipe[0], "read_again")[-1]["level"] == "info"
+
+
+def test_a_gap_is_said_whatever_the_level(pipe, piped):
+    logger = piped("error")
+    without_hanging(lambda: [logger.error("line", text="x" * 1_000) for _ in range(1_000)])
+    assert read_until(pipe[0], "log_lines_dropped")[-1]["count"] > 0
+
+
+def test_a_line_longer_than_all_that_may_wait_is_a_gap(pipe, piped):
+    logger = piped("info")
+    logger.info("long", text="x" * 1_000_000)
+    assert [line["event"] for line in read_until(pipe[0], "log_lines_dropped")] == ["log_lines_dropped"]
+
+
+def test_a_reader_that_keeps_up_misses_nothing(pipe, piped):
+    logger = piped("info")
+    read: list[dict[str, object]] = []
+    reader = threading.Thread(target=lambda: read.extend(read_until(pipe[0], "last")), daemon=True)
+    reader.start()
+    for number in range(200):
+        logger.info("line", number=number)
+    logger.info("last")
+    reader.join(60)
+    assert [line.get("number") for line in read] == [*range(200), None]
+
+
+def test_a_pipe_that_another_process_has_made_non_blocking_loses_nothing(pipe, piped):
+    os.set_blocking(pipe[1].fileno(), False)
+    logger = piped("info")
+    for number in range(150):
+        logger.info("line", number=number, text="x" * 1_000)  # more than a pipe holds
+    logger.info("last")
+    assert len(read_until(pipe[0], "last")) == 151
+
+
+THREADLESS = """
+import sys, threading
+threading.stack_size(1 << 46)  # more than there is, so that none can be started
+from bot import log
+logger = log.make("info", "json")
+for number in range({lines}):
+    logger.info("line", number=number, text="x" * 1_000)
+print("done")
+"""
+
+
+def test_where_no_thread_can_be_started_what_the_pipe_takes_is_written_and_nothing_waits():
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as reader:
+        with os.fdopen(theirs) as stderr:
+            script = THREADLESS.format(lines=1_000)
+            ran = subprocess.run(
+                [sys.executable, "-c", script], stderr=stderr, stdout=subprocess.PIPE, timeout=60, check=True
+            )
+        assert ran.stdout == b"done\n"
+        whole = reader.read().splitlines()[:-1]
+    assert [json.loads(line)["number"] for line in whole] == list(range(len(whole)))
+    assert len(whole) > 30
+
+
+def test_where_no_thread_can_be_started_a_reader_that_keeps_up_misses_nothing():
+    script = THREADLESS.format(lines=50)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=True)
+    assert [json.loads(line)["number"] for line in ran.stderr.splitlines()] == list(range(50))
+
+
+@pytest.mark.parametrize("lines", [1, 200])
+def test_at_the_end_of_the_program_what_waits_is_written(lines):
+    script = f"from bot import log\nlogger = log.make('info', 'json')\nfor _ in range({lines}): logger.info('x' * 900)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=True)
+    assert len(ran.stderr.splitlines()) == lines
+
+
+def test_a_terminal_that_was_stopped_keeps_nobody_waiting():
+    ours, theirs = pty.openpty()
+    script = "from bot import log\nlogger = log.make('info', None)\nfor _ in range(2_000): logger.info('x' * 100)"
+    try:
+        subprocess.run([sys.executable, "-c", script], stderr=theirs, timeout=60, check=True)  # nobody reads *ours*
+    finally:
+        os.close(theirs)
+        os.close(ours)

@@ -1,11 +1,15 @@
 """The process around a command, as a shell or an init system meets it: signals, standard streams, exit codes."""
 
+import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -156,3 +160,97 @@ def test_what_the_machine_does_not_have_is_a_matter_of_configuration(world, name
     assert ran.returncode == 2
     assert words in ran.stderr
     assert "s3cret" not in ran.stderr
+
+
+# A closed terminal
+
+
+@contextlib.contextmanager
+def greeted(environ, *before: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield `run`, started by *before*, when it has greeted."""
+    with SlackServer() as slack:
+        there = threading.Event()
+        slack.on_message = lambda message: there.set()
+        own = environ | {"SLACK_BASE_URL": slack.base_url, "SLACK_BOT_TOKEN": slack.token}
+        with subprocess.Popen(
+            [*before, *PROGRAM, "run"],
+            env=own,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                assert there.wait(60)
+                yield process
+            finally:
+                process.kill()
+
+
+def test_a_closed_terminal_ends_run_as_sigterm_does(world):
+    with greeted(world) as process:
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert json.loads(err.splitlines()[-1])["event"] == "stopped"
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(world):
+    with greeted(world, "nohup") as process:
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+# A core dump would hold the tokens
+
+
+def test_the_program_leaves_no_core_dump(world):
+    with greeted(world) as process:
+        limits = Path(f"/proc/{process.pid}/limits").read_text("utf-8")
+        assert re.search(r"Max core file size +0 +0 ", limits)
+
+
+# A log that nobody reads
+
+
+@pytest.fixture
+def stuck():
+    """Yield the end to write to of a pipe that is full, and that nobody reads."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(theirs, b"x")
+    os.set_blocking(theirs, True)
+    yield theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing(environ, tmp_path, stuck):
+    with ChanjingServer() as chanjing, SlackServer() as slack:
+        for _ in range(30):
+            chanjing.add(status=20)
+        own = environ | {
+            "CHANJING_BASE_URL": chanjing.url,
+            "CHANJING_ACCESS_TOKEN": chanjing.token,
+            "SLACK_BASE_URL": slack.base_url,
+            "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_CHANNEL": CHANNEL,
+            "SLACK_PACE": "10ms",
+            "SLACK_DIGEST_AFTER": "0",
+            "POLL_FIRST_RUN": "announce",
+            "LOG_LEVEL": "debug",
+            "STATE_PATH": str(tmp_path / "state.json"),
+        }
+        ran = subprocess.run([*PROGRAM, "run", "--once"], env=own, stderr=stuck, timeout=60, check=False)
+        assert ran.returncode == 0
+        assert len(slack.messages) == 31
+
+
+@pytest.mark.parametrize(("command", "code"), [("run", 2), ("check", 2), ("status", 4)])
+def test_an_error_that_nobody_reads_ends_the_program_all_the_same(environ, stuck, command, code):
+    ran = subprocess.run([*PROGRAM, command], env=environ, stderr=stuck, timeout=60, check=False)
+    assert ran.returncode == code
