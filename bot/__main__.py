@@ -25,7 +25,7 @@ def main() -> None:
         asked, config = healthcheck.asked(sys.argv[1:])
         if asked:
             # Without the rest of the program, which takes longer to load than this.
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+            signals.let_through()
             sys.exit(healthcheck.main(config, os.environ))
         from bot import cli
 

@@ -10,7 +10,6 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from bot.harmless import visible
-
 from bot.stderr import NonBlocking, without_waiting
 
 # Neither here nor in text the pretty tracebacks: they print local variables, tokens included.
