@@ -166,7 +166,7 @@ def test_what_the_machine_does_not_have_is_a_matter_of_configuration(world, name
 
 
 @contextlib.contextmanager
-def greeted(environ, *before: str) -> Iterator[subprocess.Popen[bytes]]:
+def greeted(environ: dict[str, str], *before: str) -> Iterator[subprocess.Popen[bytes]]:
     """Yield `run`, started by *before*, when it has greeted."""
     with SlackServer() as slack:
         there = threading.Event()
