@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import httpx
 import tenacity
@@ -17,6 +18,7 @@ from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
 from bot.exchange import Answer, Exchange, plain
 from bot.metrics import Metrics
+from bot.redaction import holds, redacted
 from bot.secret import visible
 from bot.task import Page, Task
 from bot.token import Minted, MintedToken, TokenSource
@@ -144,12 +146,12 @@ class Transport:
             answer = self._exchange.send(url, headers={"Content-Type": "application/json", **headers}, content=content)
         except httpx.RequestError as error:
             self._requests.labels(operation, "none").inc()
-            why = plain(error, secrets).rstrip(".") or type(error).__name__
             raise ChanjingUnavailable(
-                f"{operation}: no answer from {httpx.URL(url).host}: {why}.", "Check chanjing.base_url and the network."
+                f"{operation}: no answer from {urlsplit(url).hostname}: {error}.",
+                "Check chanjing.base_url and the network.",
             ) from None
         try:
-            data = open_envelope(answer, operation, secrets=secrets)
+            data = open_envelope(answer, operation, secrets=(*secrets, *self._exchange.secrets))
         except ChanjingError as error:
             self._requests.labels(operation, "none" if error.code is None else str(error.code)).inc()
             raise
@@ -178,9 +180,9 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
     """Return `data` of an answer whose `code` is 0. Raise ChanjingError for every other.
 
     HTTP 200 says nothing, and `code: null` is not success. The error names the operation, the code, Chanjing's msg and
-    the trace_id.
+    the trace_id; nothing else of the answer is quoted.
     """
-    envelope = _json(answer.body)
+    envelope = _json(answer.body, secrets)
     fields = envelope if isinstance(envelope, dict) else {}
     code = _code(fields.get("code"))
     said = (
@@ -190,17 +192,16 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
     if httpx.codes.is_server_error(answer.status):
         raise ChanjingUnavailable(said, _REMEDIES[_THEIR_FAULT], code=code)
     if httpx.codes.is_redirect(answer.status):
-        where = plain(answer.headers.get("location"), secrets)
+        where = plain(_host(answer.headers.get("location", "")), secrets)
         raise ChanjingRejected(
-            f"{operation}: redirected to {where!r}, which the bot does not follow.",
+            f"{operation}: redirected to {where}, which the bot does not follow.",
             "Check chanjing.base_url.",
             code=code,
         )
     if envelope is _NOT_JSON:
-        # Half of an answer to access_token may hold a token that is not known to be secret yet.
-        quoted = "" if operation == _MINT else f": {plain(answer.body, secrets, 80)!r}"
+        kind = plain(answer.headers.get("content-type", "of unknown type").partition(";")[0], secrets, 40)
         raise ChanjingUnavailable(
-            f"{operation}: HTTP {answer.status}, and the answer is not JSON{quoted}.",
+            f"{operation}: HTTP {answer.status}, and the answer is not JSON ({kind}, {len(answer.body)} bytes).",
             "Check chanjing.base_url, and whether a proxy is in between.",
         )
     if code == _OK and httpx.codes.is_success(answer.status):
@@ -286,11 +287,19 @@ class _Info(BaseModel):
 _NOT_JSON = object()
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes, secrets: tuple[str, ...]) -> Any:
     try:
-        return json.loads(body)
+        text = body.decode("utf-8-sig")
+        document = json.loads(text)
+        return redacted(document, secrets) if holds(text, secrets) else document
     except (ValueError, RecursionError):
         return _NOT_JSON
+
+
+def _host(location: str) -> str:
+    """Return scheme and host of where a redirect leads: the rest may be anything."""
+    match = re.match(r"(https?://)(?:[^/?#]*@)?([^/?#]+)", location)
+    return match[1] + match[2] if match else "another path"
 
 
 def _code(value: object) -> int | None:

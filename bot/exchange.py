@@ -4,16 +4,21 @@ import contextlib
 import socket
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 import httpx
 
+from bot.connection import why
 from bot.harmless import clean
+from bot.proxy import Proxy
+from bot.redaction import redacted
 
 MAX_BODY = 16 * 1024 * 1024  # bytes, after decompression
+# The steps before a request is sent.
+_BEGINNING = (".connect_tcp.started", ".setup_socks5_connection.started", ".start_tls.started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,50 +31,96 @@ class Answer:
 
 
 class Exchange:
-    """Sends requests over one httpx client, one at a time.
+    """Sends requests over one httpx client, one at a time. *proxy* is what the client goes through, to be named.
 
     httpx's timeouts bound each read, not the answer: a server that drips a byte a second could hold the bot for ever.
     So a timer shuts the socket at the deadline, and afterwards nothing of ours is left on the wire.
     """
 
-    def __init__(self, client: httpx.Client, *, timeout: float, keep_alive: bool = True) -> None:
+    def __init__(
+        self, client: httpx.Client, *, timeout: float, keep_alive: bool = True, proxy: Proxy | None = None
+    ) -> None:
         self._client = client
         # We ask for no compression: a 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it.
         self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
+        self._proxy = proxy
         self._socket: socket.socket | None = None
+        self._connecting = False
         self._overdue = threading.Event()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be printed of the way there."""
+        return self._proxy.secrets if self._proxy else ()
 
     def send(self, url: str, *, headers: Mapping[str, str], content: bytes) -> Answer:
         """POST *content* and return the whole answer, redirects included, which are not followed.
 
         Raise an httpx.RequestError in every other case: no connection, no whole answer within the timeout (seconds), a
-        body of more than MAX_BODY or one that cannot be decompressed.
+        body of more than MAX_BODY or one that cannot be decompressed. ConnectError, ConnectTimeout, ProxyError and
+        UnsupportedProtocol say that nothing was sent. The texts quote nothing of the answer.
         """
+        with self._response("POST", url, headers, content) as response:
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, names, _read(response))
+
+    def status(self, url: str) -> int:
+        """GET *url* and return the status of the answer, whose body is not read. Raise as `send` does."""
+        with self._response("GET", url, {}, b"") as response:
+            return response.status_code
+
+    @contextlib.contextmanager
+    def _response(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Iterator[httpx.Response]:
         self._overdue.clear()
+        self._connecting = False
         timer = threading.Timer(self._timeout, self._cut)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:
+            raise httpx.ConnectError("no thread can be started") from None
         try:
             asked = {**headers, **self._headers}
-            extensions = {"trace": self._note_socket}
-            with self._client.stream("POST", url, headers=asked, content=content, extensions=extensions) as response:
-                names = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, names, _read(response))
-        except httpx.TransportError as error:
-            # httpx's own timeout may strike first. Without a connection nothing was sent, which the error says.
-            overdue = self._overdue.is_set() or isinstance(error, httpx.TimeoutException)
-            if overdue and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                raise httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s") from error
-            raise
+            extensions = {"trace": self._follow}
+            with self._client.stream(method, url, headers=asked, content=content, extensions=extensions) as response:
+                self._refuse_answer_of_proxy(response.status_code)
+                yield response
+        except Exception as error:  # noqa: BLE001 - whatever a library raises, it was this request that failed
+            if self._connecting and self._socket is not None:
+                self._socket.close()  # httpcore forgets it where SOCKS fails
+            raise self._in_words(error, url) from None
         finally:
             timer.cancel()
             # Else one that is just going off could cut the next exchange.
             timer.join()
 
-    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+    def _in_words(self, error: Exception, url: str) -> httpx.RequestError:
+        """Return what is raised for *error*. Without a connection nothing was sent, which is worth knowing."""
+        # httpx's own timeout may strike first.
+        if self._overdue.is_set() or isinstance(error, httpx.TimeoutException):
+            if self._connecting or isinstance(error, httpx.ConnectTimeout):
+                way = f" through {self._proxy}" if self._proxy else ""
+                return httpx.ConnectTimeout(f"no connection{way} within {self._timeout:g} s")
+            return httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s")
+        kind = type(error) if isinstance(error, httpx.RequestError) else httpx.RequestError
+        if isinstance(error, httpx.InvalidURL | UnicodeError):
+            kind = httpx.UnsupportedProtocol
+        elif self._connecting and kind is not httpx.ProxyError:
+            kind = httpx.ConnectError
+        return kind(why(error, urlsplit(url).hostname or "", self._proxy))
+
+    def _refuse_answer_of_proxy(self, status: int) -> None:
+        if self._proxy and status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            raise httpx.ProxyError(str(status))
+
+    def _follow(self, event: str, info: Mapping[str, Any]) -> None:
         # httpx documents this hook: https://www.python-httpx.org/advanced/extensions/#trace
         # Through a proxy the names begin otherwise, and TLS takes the socket over from the one that connected.
+        if event.endswith(_BEGINNING):
+            self._connecting = True
+        elif "request" in info:
+            self._connecting = info["request"].method == b"CONNECT"
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._socket = info["return_value"].get_extra_info("socket")
             if self._overdue.is_set():
@@ -108,13 +159,9 @@ def plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
     match said:
         case None:
             text = "null"
-        case bytes():
-            text = said.decode("utf-8", "replace")
         case dict() | list():
             text = f"a {type(said).__name__}"
         case _:
             text = str(said)
-    # Before it is cut, which could leave half a secret; quoted as it stands in a URL.
-    for secret in secrets:
-        text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
-    return clean(text[: 10 * most])[:most]
+    # Before it is cut, which could leave half a secret.
+    return clean(redacted(text, secrets)[: 10 * most])[:most]

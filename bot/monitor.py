@@ -15,13 +15,14 @@ from prometheus_client.registry import Collector
 
 from bot import health
 from bot.clock import Clock
+from bot.exchange import Exchange
 from bot.health import Condition, Reasons
 from bot.metrics import PREFIX
 from bot.state import Store
 from bot.task import Status
 
 _PING_EVERY = 60.0  # seconds
-_PATIENCE = 5.0  # seconds for a request to come in, and for a ping
+PATIENCE = 5.0  # seconds for a request to come in, and for a ping
 
 
 class Vitals:
@@ -143,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
     """http.server bounds the request line and each header at 64 KiB, and 100 headers."""
 
     server: _Server
-    timeout = _PATIENCE
+    timeout = PATIENCE
     server_version = "lipsync-bot"
     sys_version = ""
 
@@ -185,9 +186,9 @@ class Ping:
     The URL is a secret: who has it can keep the switch quiet.
     """
 
-    def __init__(self, url: str, client: httpx.Client, clock: Clock, ailing: Callable[[], Reasons]) -> None:
+    def __init__(self, url: str, exchange: Exchange, clock: Clock, ailing: Callable[[], Reasons]) -> None:
         self._url = httpx.URL(url)
-        self._client = client
+        self._exchange = exchange
         self._clock = clock
         self._ailing = ailing
         self._next = 0.0
@@ -211,9 +212,9 @@ class Ping:
     def close(self) -> None:
         """Wait for a ping that is under way."""
         if self._thread is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(PATIENCE)
 
     def _send(self, url: httpx.URL) -> None:
         # When no ping comes the switch raises the alarm: that is what it is for.
         with contextlib.suppress(httpx.HTTPError):
-            self._client.get(url, timeout=_PATIENCE)
+            self._exchange.status(str(url))

@@ -4,20 +4,24 @@ slack_sdk shapes the calls; its transport is replaced by ours, because it follow
 bound a dripping reply, and retries. What an outcome means is decided in one place, `_classify`.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping
 from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request
 
 import httpx
 from slack_sdk.errors import SlackApiError
+from slack_sdk.version import __version__ as slack_sdk_version
 from slack_sdk.web import SlackResponse, WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
+from bot.errors import ConfigError, DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.exchange import Answer, Exchange, plain
+from bot.redaction import holds, redacted
 from bot.remedies import TOKEN_REFUSALS, slack_remedy
 
 WEBHOOK = "webhook"  # what is called where it is no method, the channel it leads to, and why it shows no history
@@ -48,10 +52,11 @@ class Web(WebClient):
     def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
         super().__init__(token=token, base_url=base_url, retry_handlers=[], logger=_silent())
         self._exchange = exchange
+        self._secrets = (token, *exchange.secrets)
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         answer = _send(self._exchange, url, req)
-        return {"status": answer.status, "headers": dict(answer.headers), "body": _text(answer)}
+        return {"status": answer.status, "headers": dict(answer.headers), "body": _text(answer, self._secrets)}
 
 
 class Webhook(WebhookClient):
@@ -60,10 +65,25 @@ class Webhook(WebhookClient):
     def __init__(self, url: str, exchange: Exchange) -> None:
         super().__init__(url, retry_handlers=[], logger=_silent())
         self._exchange = exchange
+        self._secrets = (url, urlsplit(url).path, *exchange.secrets)
 
     def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
         answer = _send(self._exchange, url, req)
-        return WebhookResponse(url=url, status_code=answer.status, body=_text(answer), headers=dict(answer.headers))
+        body = _text(answer, self._secrets)
+        return WebhookResponse(url=url, status_code=answer.status, body=body, headers=dict(answer.headers))
+
+
+def require(client: type, method: str) -> None:
+    """Raise ConfigError where *client* has no *method* to replace: slack_sdk would use its own transport, unnoticed."""
+    if not callable(getattr(client, method, None)):
+        raise ConfigError(
+            f"slack_sdk {slack_sdk_version}: {client.__name__} has no {method}, which the bot replaces. "
+            "Install the versions in requirements.txt."
+        )
+
+
+require(WebClient, "_perform_urllib_http_request_internal")
+require(WebhookClient, "_perform_http_request_internal")
 
 
 def _silent() -> logging.Logger:
@@ -76,9 +96,15 @@ def _send(exchange: Exchange, url: str, request: Request) -> Answer:
     return exchange.send(url, headers=dict(request.header_items()), content=content)
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: Answer, secrets: tuple[str, ...]) -> str:
     # A gateway's page may be in any encoding; its status counts all the same.
-    return answer.body.decode("utf-8", "replace")
+    text = answer.body.decode("utf-8", "replace")
+    if not holds(text, secrets):
+        return text
+    try:
+        return json.dumps(redacted(json.loads(text), secrets))
+    except (ValueError, RecursionError):
+        return "***"
 
 
 def ask(
@@ -93,8 +119,7 @@ def ask(
     except SlackApiError as error:
         raise _classify(method, error.response, secrets) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-        why = plain(error, secrets).rstrip(".")
-        text = f"{method}: no connection to Slack: {why}. Check the network and slack.base_url."
+        text = f"{method}: no connection to Slack: {error}. Check the network and slack.base_url."
         raise DestinationRefused(text, reason=_NO_CONNECTION, mendable=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it was, the message may have been posted
         reason = type(error).__name__

@@ -3,13 +3,13 @@
 No error quotes the text: people put secrets under the wrong key.
 """
 
-import ipaddress
 import math
 import os
 import re
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from bot.host import is_host
 from bot.secret import visible
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
@@ -19,7 +19,6 @@ _PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<
 _EXAMPLE_CHANNEL = re.compile(r"[CG]0?X+")
 _MENTION = re.compile(r"<!(here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _LEVELS = {"trace": "debug", "warn": "warning", "err": "error", "critical": "error", "fatal": "error"}
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _OTHER_TOKENS = {
     "xoxp-": "is a user token; the bot posts under its own name",
     "xapp-": "is an app-level token, for Socket Mode",
@@ -110,7 +109,10 @@ def base_url(text: str) -> str:
 
 
 def _split(text: str) -> SplitResult:
-    wanted = "must be a whole http:// or https:// address"
+    wanted = (
+        "must be a whole http:// or https:// address. Its host is a name, of parts of at most 63 letters, digits and "
+        "hyphens (other letters as xn--…), or an IP address without a zone; its port at most 65535"
+    )
     try:
         # urlsplit drops tabs and line breaks without a word.
         parts = urlsplit(visible(text))
@@ -118,7 +120,9 @@ def _split(text: str) -> SplitResult:
     except ValueError:
         # Its own words quote the text.
         raise ValueError(wanted) from None
-    if parts.scheme not in {"http", "https"} or not _is_host(host) or port == 0:
+    bracketed = "[" in parts.netloc
+    possible = is_host(host) and bracketed == (":" in host)
+    if parts.scheme not in {"http", "https"} or not possible or port == 0:
         raise ValueError(wanted)
     if "@" in parts.netloc:
         raise ValueError("must be an address without user name and password")
@@ -129,18 +133,9 @@ def listen(text: str) -> tuple[str, int]:
     """Return (host, port)."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if ":" in host else host
-    if not _is_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
+    if not is_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise ValueError("must be host:port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080")
     return host, int(port)
-
-
-def _is_host(text: str) -> bool:
-    if _HOST.fullmatch(text):
-        return True
-    try:
-        return ipaddress.ip_address(text).version == 6  # noqa: PLR2004 - the number is the protocol's name
-    except ValueError:
-        return False
 
 
 def clock_time(text: str) -> str:

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import httpx
 from structlog.typing import FilteringBoundLogger
 
-from bot import health, state
+from bot import connection, health, state
 from bot.blocks import Message, Style
 from bot.board import Board
 from bot.chanjing import ATTEMPTS, Chanjing, Transport, mint
 from bot.clock import Clock
 from bot.config import Config
+from bot.connection import Resolver
 from bot.deliver import Delivery
 from bot.digest import fitting, render_board
 from bot.disk import beside, resolve
@@ -26,20 +29,22 @@ from bot.health import Condition
 from bot.lock import Lock
 from bot.message import render
 from bot.metrics import Metrics
-from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
+from bot.monitor import PATIENCE, Examination, Ping, StateCollector, Vitals, serving
 from bot.outbox import Notice, Role, TaskEnded
 from bot.pages import Pages
 from bot.poll import Poll, Settings
 from bot.progress import Shown
+from bot.proxy import proxy_for
 from bot.secret import read_secret
 from bot.slack import CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.slack_call import WEBHOOK
 from bot.task import Task
 from bot.token import FileToken, GivenToken, MintedToken, TokenSource
 
-_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
-MakeClient = Callable[[float], httpx.Client]  # given a timeout in seconds
+class MakeExchange(Protocol):
+    def __call__(self, url: str, timeout: float, *, keep_alive: bool = True) -> Exchange:
+        """Return what sends requests to *url* and other addresses of its host. *timeout* is in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,11 @@ def bot(
         examination = Examination(vitals, store, clock, interval=config.poll.interval, patience=silence)
         if listen and config.monitor.listen:
             _listen(stack, config.monitor.listen, examination, metrics, log)
-        client = stack.enter_context(http(trust_env=trust_env))
+        exchange = stack.enter_context(http(trust_env=trust_env))
         ping = None
         if config.monitor.ping_url is not None:
-            ping = Ping(config.monitor.ping_url.get_secret_value(), client(10.0), clock, examination.ready)
+            url = config.monitor.ping_url.get_secret_value()
+            ping = Ping(url, exchange(url, PATIENCE), clock, examination.ready)
             stack.callback(ping.close)
 
         def beat() -> None:
@@ -102,7 +108,7 @@ def bot(
                 ping.after_cycle(well=well)
 
         yield Bot(
-            _poll(config, clock, log, client, store, metrics, lock.last_alive, beat=beat, progress=progress),
+            _poll(config, clock, log, exchange, store, metrics, lock.last_alive, beat=beat, progress=progress),
             cycle_ended,
         )
 
@@ -128,7 +134,7 @@ def _poll(
     config: Config,
     clock: Clock,
     log: FilteringBoundLogger,
-    client: MakeClient,
+    exchange: MakeExchange,
     store: state.Store,
     metrics: Metrics,
     last_alive: float | None,
@@ -136,7 +142,7 @@ def _poll(
     beat: Callable[[], None],
     progress: Shown,
 ) -> Poll:
-    destination = slack(config, client)
+    destination = slack(config, exchange)
     delivery = Delivery(
         CountedSlack(destination, metrics),
         store,
@@ -163,7 +169,7 @@ def _poll(
         daily_summary=config.slack.daily_summary,
     )
     return Poll(
-        chanjing(config, client, clock, metrics).page,
+        chanjing(config, exchange, clock, metrics).page,
         delivery,
         store,
         clock,
@@ -178,10 +184,11 @@ def _poll(
 
 
 @contextlib.contextmanager
-def http(*, trust_env: bool = True) -> Iterator[MakeClient]:
-    """Yield what makes HTTP clients, given a timeout in seconds. They share one TLS context: each costs 40 ms.
+def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
+    """Yield what makes an Exchange for one address. All of them share one TLS context: each costs 40 ms.
 
-    What they take from the environment cannot always be used: raise ConfigError, which names the variables.
+    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. Raise ConfigError, now or for an address, where they
+    cannot be used.
     """
     try:
         context = httpx.create_ssl_context(trust_env=trust_env)
@@ -189,42 +196,36 @@ def http(*, trust_env: bool = True) -> Iterator[MakeClient]:
         name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
         text = f"{name}: must name certificates that can be read, in PEM format."
         raise ConfigError(text) from None
+    resolver = Resolver()
     with contextlib.ExitStack() as stack:
 
-        def make(timeout: float) -> httpx.Client:
+        def make(url: str, timeout: float, *, keep_alive: bool = True) -> Exchange:
             try:
-                client = httpx.Client(verify=context, trust_env=trust_env, timeout=timeout, follow_redirects=False)
-            except ImportError:
-                text = f"{_proxies()}: a SOCKS proxy needs one more library: pip install socksio"
+                _ = httpx.URL(url).host
+            except (httpx.InvalidURL, UnicodeError):
+                text = f"the address with the host {urlsplit(url).hostname} cannot be used: is the name spelled right?"
                 raise ConfigError(text) from None
-            except (ValueError, httpx.InvalidURL):
-                # What is wrong with it is not told: a proxy's URL may hold a password.
-                text = f"{_proxies()}: cannot be used. A proxy is written like http://proxy.example.com:8080"
-                raise ConfigError(text) from None
-            return stack.enter_context(client)
+            proxy = proxy_for(url, os.environ if trust_env else {})
+            client = stack.enter_context(connection.client(context, resolver, proxy, timeout))
+            return Exchange(client, timeout=timeout, keep_alive=keep_alive, proxy=proxy)
 
         yield make
 
 
-def _proxies() -> str:
-    """Return the names of the variables that are set about proxies."""
-    return ", ".join(one for name in _PROXIES for one in (name, name.lower()) if os.environ.get(one))
-
-
-def pages(config: Config, client: MakeClient, clock: Clock, log: FilteringBoundLogger) -> Pages:
+def pages(config: Config, exchange: MakeExchange, clock: Clock, log: FilteringBoundLogger) -> Pages:
     """Return what reads the list for a command that watches nothing."""
-    fetch = chanjing(config, client, clock).page
+    fetch = chanjing(config, exchange, clock).page
     return Pages(fetch, clock, log, size=config.chanjing.page_size, fetched=lambda _: None)
 
 
 def chanjing(
-    config: Config, client: MakeClient, clock: Clock, metrics: Metrics | None = None, *, attempts: int = ATTEMPTS
+    config: Config, exchange: MakeExchange, clock: Clock, metrics: Metrics | None = None, *, attempts: int = ATTEMPTS
 ) -> Chanjing:
     """Return the client for Chanjing, with whichever way to a token is configured."""
     settings = config.chanjing
-    exchange = Exchange(client(settings.timeout), timeout=settings.timeout)
+    sender = exchange(settings.base_url, settings.timeout)
     pace = settings.max_requests_per_second
-    transport = Transport(exchange, max_requests_per_second=pace, clock=clock, metrics=metrics, attempts=attempts)
+    transport = Transport(sender, max_requests_per_second=pace, clock=clock, metrics=metrics, attempts=attempts)
     tokens: TokenSource
     if settings.access_token_file is not None:
         file = settings.access_token_file
@@ -241,15 +242,16 @@ def chanjing(
     return Chanjing(settings.base_url, tokens, transport)
 
 
-def slack(config: Config, client: MakeClient) -> Slack:
+def slack(config: Config, exchange: MakeExchange) -> Slack:
     """Return the client for Slack: a bot's, or a webhook's."""
     settings = config.slack
     # Each call on a connection of its own: on one that Slack has just closed, a post would be in doubt.
-    exchange = Exchange(client(settings.timeout), timeout=settings.timeout, keep_alive=False)
+    url = settings.webhook_url.get_secret_value() if settings.webhook_url else settings.base_url
+    sender = exchange(url, settings.timeout, keep_alive=False)
     if settings.webhook_url is not None:
-        return SlackWebhook(settings.webhook_url.get_secret_value(), exchange)
+        return SlackWebhook(url, sender)
     token = settings.bot_token.get_secret_value() if settings.bot_token else ""
-    return SlackBot(token, settings.base_url, exchange)
+    return SlackBot(token, settings.base_url, sender)
 
 
 def _board(

@@ -22,8 +22,8 @@ MESSAGE = render([outbox.Test()], Style("en"))
 
 @pytest.fixture(scope="module")
 def exchange():
-    with wiring.http(trust_env=False) as client:
-        yield Exchange(client(5), timeout=5, keep_alive=False)
+    with wiring.http(trust_env=False) as exchange:
+        yield exchange("http://127.0.0.1", 5, keep_alive=False)
 
 
 @pytest.fixture
@@ -155,8 +155,8 @@ def test_asking_posts_nothing(asked, slack):
 
 def test_a_slack_that_does_not_answer_is_told_with_a_remedy(slack):
     slack.intercept = lambda call: slack.closing.wait(20)
-    with wiring.http(trust_env=False) as client:
-        bot = SlackBot(slack.token, slack.base_url, Exchange(client(1), timeout=0.2))
+    with wiring.http(trust_env=False) as exchange:
+        bot = SlackBot(slack.token, slack.base_url, exchange(slack.base_url, 0.2))
         (found,) = check.slack(bot, {"slack.channel": CHANNEL})
         sent = check.send(bot, CHANNEL, MESSAGE, lambda: "1")
     for finding in (found, sent):

@@ -683,11 +683,11 @@ def test_check_tells_the_id_of_a_channel_that_is_configured_by_its_name(call, wo
 
 
 def test_check_tells_of_a_wrong_proxy_together_with_the_other_mistakes(call, world):
-    ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync", "HTTPS_PROXY": "foo://s3cret"})
+    ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync", "HTTP_PROXY": "foo://s3cret"})
     assert ended.code == 2
     name, proxy = ended.err.splitlines()
     assert "must be a channel's id" in name
-    assert "HTTPS_PROXY: cannot be used" in proxy
+    assert "HTTP_PROXY: cannot be used" in proxy
 
 
 def test_check_of_a_state_that_cannot_be_written_has_an_exit_code_of_its_own(call, world, room):

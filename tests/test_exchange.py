@@ -34,19 +34,10 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def client():
-    with wiring.http(trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-def exchange(client):
+def exchange():
     """Return a function: → an Exchange, as the bot makes one."""
-
-    def exchange(timeout=5.0, **options):
-        return Exchange(client(timeout), timeout=timeout, **options)
-
-    return exchange
+    with wiring.http(trust_env=False) as exchange:
+        yield lambda timeout=5.0, **options: exchange("http://127.0.0.1", timeout, **options)
 
 
 def send(exchange: Exchange, server: LoopbackServer, content: bytes = b"x") -> Received:
@@ -105,10 +96,13 @@ def test_an_answer_that_is_not_whole_at_the_deadline_is_given_up(exchange, serve
     assert len({id(call.connection) for call in server.calls}) == 1
 
 
-def test_a_timeout_of_httpx_itself_which_may_strike_first_is_told_in_the_same_words(client, server):
+def test_a_timeout_of_httpx_itself_which_may_strike_first_is_told_in_the_same_words(server):
     server.intercept = hang
-    with pytest.raises(httpx.ReadTimeout, match="no whole answer within 30 s"):
-        send(Exchange(client(0.1), timeout=30), server)
+    with (
+        httpx.Client(trust_env=False, timeout=0.1) as client,
+        pytest.raises(httpx.ReadTimeout, match="no whole answer within 30 s"),
+    ):
+        send(Exchange(client, timeout=30), server)
 
 
 def test_after_an_answer_was_given_up_the_next_one_is_whole(exchange, server):

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.demo.server import LoopbackServer
+from bot.exchange import Exchange
 from bot.metrics import PREFIX, Metrics
 from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
 from bot.outbox import Destination, Notice, Outbox, TaskEnded
@@ -184,7 +185,7 @@ def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_wit
     clock = SimulatedClock()
     ailments: list[tuple[str, str]] = []
     with httpx.Client(trust_env=False) as client:
-        ping = Ping(f"{switch.server.url}/ping/secret", client, clock, lambda: ailments)
+        ping = Ping(f"{switch.server.url}/ping/secret", Exchange(client, timeout=5), clock, lambda: ailments)
         for _ in range(10):
             ping.after_cycle(well=True)
             ping.close()
@@ -200,8 +201,8 @@ def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_wit
 def test_a_switch_that_hangs_does_not_hold_up_the_loop(switch):
     switch.server.intercept = lambda call: bool(switch.server.closing.wait()) or True
     clock = SimulatedClock()
-    with httpx.Client(trust_env=False, timeout=0.2) as client:
-        ping = Ping(switch.server.url, client, clock, list)
+    with httpx.Client(trust_env=False) as client:
+        ping = Ping(switch.server.url, Exchange(client, timeout=0.2), clock, list)
         ping.after_cycle(well=True)
         clock.wait(3600)
         ping.after_cycle(well=True)  # the first is still under way, or has been given up: neither is waited for

@@ -1,5 +1,6 @@
 """Every secret is pushed through every way in which things go wrong, and looked for in all that comes out."""
 
+import html
 import itertools
 import json
 import os
@@ -7,18 +8,44 @@ import socket
 import subprocess
 import sys
 import time
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from bot import wiring
+from bot.blocks import Message
+from bot.chanjing import Chanjing, Transport
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.errors import LipsyncBotError
+from bot.redaction import holds
+from bot.slack import SlackBot, SlackWebhook
+from bot.token import GivenToken
+from tests.simulated import SimulatedClock
 
-CHANJING, SLACK, PING = "secret-of-chanjing", "xoxb-secret-of-slack", "secret-of-the-switch"
+CHANJING, SLACK, PING = "secret-of/chanjing+1", "xoxb-secret/of+slack&1", "secret-of-the-switch"
 HOOK = "T000/B000/XXXX"
 
 
-def answers(secret):
+def spellings(secret):
+    """Return *secret* as programs write it into pages, JSON and addresses."""
+    return (
+        secret,
+        quote(secret, safe=""),
+        quote(secret, safe="").lower(),
+        quote(quote(secret, safe=""), safe=""),
+        html.escape(secret),
+        "".join(f"&#{ord(letter)};" for letter in secret),
+        "".join(f"&#x{ord(letter):x};" for letter in secret),
+        "".join(f"\\u{ord(letter):04x}" for letter in secret),
+        secret.replace("/", r"\/"),
+        secret.upper(),
+        "\u200b".join(secret),
+    )
+
+
+def answers_with(secret):
     """Yield answers that hold *secret* wherever an answer can."""
     for status in (200, 400, 403, 500, 502):
         yield status, {}, f"<html>{secret}</html>"
@@ -31,11 +58,12 @@ def answers(secret):
     yield 200, {"Retry-After": secret}, secret
     yield 429, {"Retry-After": secret}, secret
     yield 200, {}, '{"code": 0, "data": {"list": [{"id": "' + secret + '", "status": "' + secret + '"}]}}'
+    yield 200, {}, '{"code": 0, "data": {"list": [{"id": "' + secret + '", "status": 10}]}}'
 
 
 def echo(secret):
     """Return an interceptor that goes through all answers, again and again."""
-    rounds = itertools.cycle(answers(secret))
+    rounds = itertools.cycle(answers_with(secret))
 
     def intercept(call):
         status, headers, body = next(rounds)
@@ -43,6 +71,33 @@ def echo(secret):
         return True
 
     return intercept
+
+
+def what_comes_of(act):
+    try:
+        return repr(act())
+    except LipsyncBotError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("number", range(len(spellings(""))))
+def test_no_spelling_of_a_secret_comes_out_of_an_answer(number):
+    with ChanjingServer(CHANJING) as chanjing, SlackServer(SLACK) as slack, wiring.http(trust_env=False) as exchange:
+        sender = exchange(chanjing.url, 10)
+        transport = Transport(sender, max_requests_per_second=1000, clock=SimulatedClock(), attempts=1)
+        listing = Chanjing(chanjing.url, GivenToken(CHANJING), transport)
+        bot = SlackBot(SLACK, slack.base_url, exchange(slack.base_url, 10, keep_alive=False))
+        hook = SlackWebhook(slack.webhook_url, exchange(slack.webhook_url, 10, keep_alive=False))
+        for server, secret, act in (
+            (chanjing, CHANJING, lambda: listing.page(1, 10)),
+            (slack, SLACK, bot.identify),
+            (slack, SLACK, lambda: bot.call("conversations.info", channel=CHANNEL)),
+            (slack, HOOK, lambda: hook.post(CHANNEL, Message("x", ()), ())),
+        ):
+            for answer in answers_with(spellings(secret)[number]):
+                server.intercept = lambda call, answer=answer: call.send(*answer[:2], answer[2].encode()) or True
+                said = what_comes_of(act)
+                assert not holds(said, (secret,)), answer
 
 
 def free_port():
@@ -100,7 +155,8 @@ def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook):
     assert "notice_in_doubt" in log
     for text in [log, *told, *printed, *kept, *posted]:
         for secret in (CHANJING, SLACK, PING, HOOK):
-            assert secret not in text
+            for spelling in spellings(secret):
+                assert spelling not in text
 
 
 def wait_for(happened):

@@ -3,20 +3,22 @@ import json
 import logging
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from slack_sdk import WebClient
 
 from bot import wiring
 from bot.blocks import Message
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
-from bot.exchange import Exchange
+from bot.errors import ConfigError, DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.slack import SlackBot, SlackWebhook
-from bot.slack_call import WEBHOOK, stops_every_call
+from bot.slack_call import WEBHOOK, require, stops_every_call
 
 TOKEN = "xoxb-1-T0p/s3cret+="
 MESSAGE = Message(":white_check_mark: ready", ({"type": "section", "text": {"type": "mrkdwn", "text": "ready"}},))
@@ -33,8 +35,8 @@ def server():
 @pytest.fixture(scope="module")
 def exchange():
     """Return a function: → an Exchange as the bot makes one for Slack."""
-    with wiring.http(trust_env=False) as client:
-        yield lambda timeout=5.0: Exchange(client(timeout), timeout=timeout, keep_alive=False)
+    with wiring.http(trust_env=False) as exchange:
+        yield lambda timeout=5.0: exchange("http://127.0.0.1", timeout, keep_alive=False)
 
 
 @pytest.fixture
@@ -605,3 +607,22 @@ def test_a_server_that_is_not_there_is_told_without_the_webhooks_url(exchange):
     error = error_of(posting(SlackWebhook("http://127.0.0.1:1/services/T1/B1/s3cret", exchange())))
     assert type(error) is DestinationRefused
     assert "s3cret" not in str(error)
+
+
+def test_a_slack_sdk_without_the_method_that_is_replaced_is_refused():
+    with pytest.raises(ConfigError, match=r"slack_sdk .*: WebClient has no _gone, .*requirements\.txt"):
+        require(WebClient, "_gone")
+
+
+def test_the_program_says_so_instead_of_a_traceback():
+    code = (
+        "import sys, slack_sdk.web.base_client as base, bot.cli\n"
+        "del base.BaseClient._perform_urllib_http_request_internal\n"
+        "sys.argv = ['lipsync-bot', 'replay', 'a']\n"
+        "bot.cli.main()"
+    )
+    own = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": CHANNEL, "PATH": ""}
+    ran = subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("lipsync-bot: slack_sdk ")
+    assert len(ran.stderr.splitlines()) == 1

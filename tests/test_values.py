@@ -97,7 +97,16 @@ def test_a_mention_in_another_form_is_shown_the_right_one(raw):
 
 
 @pytest.mark.parametrize(
-    "text", ["https://h.example/services/T1/B1/k?x=1", "http://127.0.0.1:8080/hook", "http://[::1]/"]
+    "text",
+    [
+        "https://h.example/services/T1/B1/k?x=1",
+        "http://127.0.0.1:8080/hook",
+        "http://[::1]/",
+        "http://a_b.c-d.e:65535",
+        "http://xn--fsq.example./",
+        f"http://{'a' * 63}.1a",
+        "http://[::ffff:1.2.3.4]",
+    ],
 )
 def test_a_url_is_kept_as_it_is(text):
     assert values.url(text) == text
@@ -106,7 +115,12 @@ def test_a_url_is_kept_as_it_is(text):
 @pytest.mark.parametrize(
     "text",
     ["ftp://h/x", "h.example/x", "https://", "https:///x", "http://h:99999", "http://h:x", "http://h:0", "http://[::1",
-     "http://a b/", "http://h\\x", "xoxb-1"],
+     "http://a b/", "http://h\\x", "xoxb-1", "http://h:-1", "http://h:+80", "http://h:65536",
+     "http://999.1.1.1", "http://1.2.3", "http://1.2.3.4.5", "http://2130706433", "http://a.0x7f", "http://01.2.3.4",
+     "http://a..b", "http://.a", "http://a..", "http://-a", "http://a-.b", f"http://{'a' * 64}",
+     f"http://{'a.' * 127}a",
+     "http://[fe80::1%eth0]/", "http://[fe80::1%25eth0]/", "http://[v1.x]/", "http://[h]/", "http://::1/",
+     "http://[1.2.3.4]/", "http://[:::]/", "http://h%41/", "http://蝉镜.cc", "http://a*b/"],
 )  # fmt: skip
 def test_what_is_no_web_address_is_refused(text):
     with pytest.raises(ValueError, match="must be a whole http"):
@@ -142,7 +156,8 @@ def test_an_address_to_listen_on_is_host_and_port(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["8080", ":8080", "h:", "h:0", "h:65536", "h:x", "h h:1", "[127.0.0.1]:80", "http://h:1"]
+    "text",
+    ["8080", ":8080", "h:", "h:0", "h:65536", "h:x", "h h:1", "[127.0.0.1]:80", "http://h:1", "a..b:1", "999.1.1.1:1"],
 )
 def test_what_is_no_address_to_listen_on_is_refused(text):
     with pytest.raises(ValueError, match="must be host:port"):

@@ -1,0 +1,26 @@
+"""Pure: what a host can be called. What is refused here could not be looked up, or makes a library fail."""
+
+import ipaddress
+import re
+
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_LONGEST_NAME = 253
+
+
+def is_ip(text: str) -> bool:
+    """Tell whether *text* is an IP address, without brackets and without a zone."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def is_host(text: str) -> bool:
+    """Tell whether *text*, in ASCII and without brackets, is an IP address or can be the name of a host."""
+    if is_ip(text):
+        return True
+    labels = text.removesuffix(".").split(".")
+    # A name that ends in a number is an IP address that somebody mistyped: https://url.spec.whatwg.org/#ends-in-a-number-checker
+    return len(text) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, labels)) and not _NUMBER.fullmatch(labels[-1])
