@@ -128,7 +128,7 @@ def test_only_wrong_parameters_may_be_the_size_of_a_page_larger_than_documented(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("gateway-page", "HTTP 502"), ("not-found", "HTTP 404, and the answer is not JSON (text/plain, 19 bytes)")],
+    [("gateway-page", "HTTP 502"), ("not-found", "HTTP 404, and the answer is not JSON (text/html, 18 bytes)")],
 )
 def test_what_others_say_in_its_place_is_told_with_a_remedy(name, words):
     error = error_of(lambda: chanjing(recorded.replay(name)).page(1, 10))

@@ -150,7 +150,7 @@ def test_without_stdin_replay_says_that_it_cannot_ask(world):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("HTTPS_PROXY", "foo://s3cret", "HTTPS_PROXY: cannot be used. A proxy is written like http://"),
+        ("HTTP_PROXY", "foo://s3cret", "HTTP_PROXY: cannot be used. A proxy is written like http://"),
         ("SSL_CERT_FILE", "/none/s3cret", "SSL_CERT_FILE: must name certificates that can be read"),
         ("MONITOR_LISTEN", "192.0.2.1:8080", "Set an address of this machine, such as 0.0.0.0:8080."),
     ],
