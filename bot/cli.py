@@ -23,7 +23,7 @@ from bot.errors import (
     Stopped,
     UsageError,
 )
-from bot.harmless import visible
+from bot.harmless import in_json, visible
 
 if TYPE_CHECKING:
     from bot.state import State
@@ -302,7 +302,7 @@ def status(
     known = _known_state(path)
     told = report.status(known, last_alive, wiring.routes(settings))
     if as_json:
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=_ascii_only()))
+        typer.echo(in_json(json.dumps(told, indent=2, ensure_ascii=_ascii_only())))
         return
     from rich.console import Console
 

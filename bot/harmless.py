@@ -4,6 +4,7 @@ Every way out uses it: Slack's text, the terminal, the log, and what the command
 colours, a mark of writing direction turns the line around, and invisible characters hide text from whoever reads it.
 """
 
+import json
 import unicodedata
 
 # Letters, marks and signs by their category, and yet blank:
@@ -12,6 +13,7 @@ _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U00016fe4\U0001d159"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _PICTURE_STYLE = frozenset("\ufe0e\ufe0f")  # ❤ as text or as a picture
 _JOINERS = frozenset("\u200c\u200d")  # 👩‍👧 and Persian need them
 
@@ -32,12 +34,18 @@ def clean(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def in_json(document: str) -> str:
+    """Return a JSON *document* that says the same, with what does not show in it escaped."""
+    plain = (char if char == "\n" or _shows(char, " ", " ") else json.dumps(char)[1:-1] for char in document)
+    return "".join(plain)
+
+
 def _shows(char: str, before: str, after: str) -> bool:
     if char in _JOINERS:
         return (before in _PICTURE_STYLE or _joins(before)) and _joins(after)
     if char in _PICTURE_STYLE:
         return unicodedata.category(before)[0] in "SPN"
-    return char not in _BLANK and unicodedata.category(char)[0] != "C"
+    return char not in _BLANK and unicodedata.category(char) not in _HIDDEN
 
 
 def _joins(char: str) -> bool:

@@ -33,7 +33,7 @@ def main(config: Path | None, environ: Mapping[str, str], secrets_dir: Path = RU
     """Print "ok", or why the bot is not well, and return the exit code."""
     try:
         found = judge(left(resolve(_state_path(config, environ, secrets_dir))), time.time())
-        sys.stdout.write("".join(f"{code}: {detail}\n" for code, detail in found) or "ok\n")
+        sys.stdout.write("".join(f"{code}: {visible(detail)}\n" for code, detail in found) or "ok\n")
         sys.stdout.flush()
     except (ConfigError, StateError) as error:
         return _fail(str(error), 2 if isinstance(error, ConfigError) else 4)

@@ -11,6 +11,7 @@ from bot import samples as sample
 from bot import terminal
 from bot.blocks import Message, Style
 from bot.digest import render_board
+from bot.harmless import in_json
 from bot.message import render
 from bot.outbox import TaskEnded
 from bot.state import State
@@ -51,7 +52,7 @@ def of_task(state: State, task_id: str, style: Style) -> Message:
 def as_json(messages: list[Message], *, ascii_only: bool = False) -> str:
     """Return the message as Slack's chat.postMessage takes it; a list of them where there are several."""
     bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
-    return json.dumps(bodies[0] if len(bodies) == 1 else bodies, ensure_ascii=ascii_only, indent=2)
+    return in_json(json.dumps(bodies[0] if len(bodies) == 1 else bodies, ensure_ascii=ascii_only, indent=2))
 
 
 def link(message: Message) -> str:

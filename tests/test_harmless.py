@@ -1,5 +1,6 @@
 """What comes from outside is shown as it is, and nothing in it is hidden from whoever reads it."""
 
+import json
 import sys
 import unicodedata
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.harmless import clean, visible
+from bot.harmless import clean, in_json, visible
 from bot.mrkdwn import code, outside, safe_url
 
 # Default_Ignorable_Code_Point beyond the controls and format characters, and signs that are blank all the same.
@@ -51,6 +52,14 @@ def test_what_people_write_stays_as_it_is(text):
 def test_cleaning_twice_changes_nothing_more(text):
     assert clean(clean(text)) == clean(text)
     assert visible(visible(text)) == visible(text)
+
+
+def test_json_says_the_same_and_hides_nothing():
+    value = {"id": "94\x1b[31m\u202e\u200d\U000e0041\ufe0f", "said": "音频中没有人声 👍", "line": "\u2028"}
+    document = in_json(json.dumps(value, ensure_ascii=False, indent=2))
+    assert json.loads(document) == value
+    assert "音频中没有人声 👍" in document
+    assert not set(document) & set("\x1b\u202e\u200d\U000e0041\ufe0f\u2028")
 
 
 def test_a_table_keeps_its_columns():

@@ -30,8 +30,8 @@ _BEAT = 1.6  # seconds between two events of the story
 _PATIENCE = 15.0  # seconds for what the bot does to be seen
 
 _INTRODUCTION = Phrase(
-    "A Chanjing and a Slack of our own are up on this machine. Three videos are finished already; more are about to be "
-    "made, one by one and then many at once, and the real bot watches.",
+    "A built-in Chanjing and a built-in Slack are running on this machine. Three videos are already finished; more "
+    "will follow, first one by one, then many at once, and the real bot watches them.",
     "本机上运行着一个模拟的蝉镜和一个模拟的 Slack。已有三个视频生成完毕；"
     "接下来会逐个生成几个视频，再同时生成一批，由真正的机器人负责通知。",
 )
@@ -44,7 +44,7 @@ _FIGURES = Phrase(
 _ONCE = Phrase("Each task was announced exactly once.", "每个任务都恰好通知了一次。")
 _NOT_ONCE = Phrase("Times each task was announced: {times}.", "每个任务的通知次数：{times}。")
 _NEXT = Phrase(
-    "For your own account: see the README, or begin with `lipsync-bot check`.",
+    "For your own account, see the README, or start with `lipsync-bot check`.",
     "要用于自己的账号，请看 README，或者先运行 `lipsync-bot check`。",
 )
 
