@@ -401,6 +401,30 @@ def test_a_state_that_cannot_be_read_is_told_and_left_alone(call, room):
     assert [file.name for file in room.iterdir()] == ["state.json"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["x" * 300, "file/state.json", "circle/state.json", "circle", "/dev/zero", "pipe", "closed/state.json", ".", "/"],
+)
+@pytest.mark.parametrize("arguments", ["check", "status", "explain a", "health", "preview a"])
+def test_a_path_where_no_state_can_be_is_told_by_every_command_in_one_line(call, room, arguments, path):
+    (room / "file").touch()
+    (room / "circle").symlink_to("circle")
+    os.mkfifo(room / "pipe")
+    (room / "closed").mkdir(0o000)
+    if path.startswith("closed") and os.geteuid() == 0:
+        pytest.skip("root may enter every directory")
+    before = sorted(room.iterdir())
+    nowhere = "http://127.0.0.1:9"  # nobody listens
+    ended = call(*arguments.split(), **ENOUGH, CHANJING_BASE_URL=nowhere, STATE_PATH=path)
+    told = re.findall(
+        rf"{re.escape(path)}: (?:cannot be used: .*|it is a .*, not a file)\. (.*)", ended.out + ended.err
+    )
+    assert len(told) == 1
+    assert re.search("[Ss]et state.path|shorter name|Give the bot's user", told[0])
+    assert ended.code == (1 if arguments == "check" else 4)
+    assert sorted(room.iterdir()) == before
+
+
 # With the two servers
 
 
@@ -522,6 +546,8 @@ def test_run_once_while_another_copy_runs_is_refused_and_told_which(once, room):
         ("state.json", "Put a good copy of either back"),
         ("missing/state.json", "Create the directory"),
         (".", "directory"),
+        ("x" * 300, "shorter name"),
+        ("/dev/zero", "it is a device, not a file"),
     ],
 )
 def test_run_once_with_a_state_that_cannot_be_used_says_what_to_do(once, world, room, path, words):

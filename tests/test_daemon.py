@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Iterator
 
+import pytest
 import structlog
 
 from bot.clock import SystemClock
 from bot.daemon import Daemon
-from bot.errors import ChanjingUnavailable, StateError
+from bot.errors import ChanjingUnavailable, StateError, StateHeldError
 
 
 class Script:
@@ -72,3 +73,10 @@ def test_a_next_cycle_further_ahead_than_the_interval_is_due_now():
     script = Script(None, None, intervals=(3600.0, 0.01))
     script.run()
     assert script.ended == [True, True]
+
+
+def test_a_copy_that_no_longer_holds_the_state_ends_at_once():
+    script = Script(None, StateHeldError("lost"), None)
+    with pytest.raises(StateHeldError):
+        script.run()
+    assert script.ended == [True]

@@ -10,12 +10,14 @@ from dataclasses import replace
 import pytest
 
 from bot import config, health, healthcheck
+from bot.demo.server import Call
 from bot.health import Condition
 from bot.lock import Lock, left
 from bot.outbox import Destination, Notice, Outbox, TaskEnded
 from bot.state import State
 from bot.task import Task
 from bot.trouble import Ongoing
+from tests.faults.bot_in_thread import scene, wait_for
 from tests.simulated import NOON
 
 NOTICE = Notice("9499ed79", 20, "success", NOON - 60, TaskEnded(Task("9499ed79", 20)))
@@ -207,6 +209,23 @@ def test_it_looks_where_the_bot_keeps_its_state_when_nothing_is_set(tmp_path, mo
 def test_anything_but_a_plain_question_is_left_to_the_command_line(arguments, asked):
     plain, named = healthcheck.asked(arguments.split())
     assert (plain, named and str(named)) == asked
+
+
+def test_the_running_bot_leaves_how_it_is_doing(tmp_path):
+    def refuse(call: Call) -> bool:
+        call.send(200, {}, b'{"ok": false, "error": "invalid_auth"}')
+        return True
+
+    def asked() -> list[str]:
+        return [code for code, _ in health.judge(left(here.path), time.time())]
+
+    with scene(tmp_path) as here, here.running(POLL_INTERVAL="7s", CHANJING_TIMEOUT="2s", SLACK_TIMEOUT="3s"):
+        wait_for(lambda: asked() == [], "it is well")
+        _, content = left(here.path) or (0, {})
+        assert (content["health"]["interval"], content["health"]["max_silence"]) == (7, 55)
+        here.slack.intercept = refuse
+        here.chanjing.add("a" * 32, 20)
+        wait_for(lambda: asked() == ["slack_refused"], "it says that Slack refuses")
 
 
 def test_it_loads_none_of_the_large_libraries(path, tmp_path):

@@ -5,18 +5,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bot import state
 from tests.faults import wire
 from tests.faults.bot_in_thread import Scene, scene, wait_for
 from tests.faults.test_slack_faults import HISTORY, POST, greeted
 from tests.faults.wire import SECRETS
 
 ROOT = Path(__file__).parents[2]
+Lose = Callable[[Path], None]
 
 
 def start(here: Scene, **settings: str) -> subprocess.Popen[str]:
@@ -130,4 +132,32 @@ def test_killed_between_the_post_and_its_reply_it_tells_nothing_twice(tmp_path: 
         with process(here):
             here.wait_until_told(ids)
         assert here.told(ids) == [1, 1, 1]
+        check_output(here)
+
+
+def delete_the_lock(path: Path) -> None:
+    path.with_name("state.json.lock").unlink()
+
+
+def replace_the_directory(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+    path.parent.mkdir()
+
+
+@pytest.mark.parametrize("lose", [delete_the_lock, replace_the_directory])
+def test_a_copy_that_has_lost_its_lock_posts_nothing_more_and_ends_with_3(tmp_path: Path, lose: Lose) -> None:
+    with scene(tmp_path) as here:
+        path = here.directory / "data" / "state.json"
+        path.parent.mkdir()
+        running = start(here, STATE_PATH=str(path))
+        try:
+            wait_for(lambda: (known := state.peek(path)) and known.delivered_count, "greeting")
+            lose(path)
+            ids = here.end("a", "b")
+            assert running.wait(60) == 3
+        finally:
+            running.kill()
+            running.wait()
+        assert here.told(ids) == [0, 0]
+        assert "state.json.lock: removed or replaced while the bot was running" in printed(here)
         check_output(here)
