@@ -427,12 +427,12 @@ def replay(
         if not yes:
             if not sys.stdin.isatty():
                 raise UsageError("there is no terminal on which to ask for confirmation: add --yes.")
-            typer.confirm(f"Announce {task_id} once more?", abort=True)
+            typer.confirm(f"Announce {visible(task_id)} once more?", abort=True)
         style = Style(settings.slack.language, settings.slack.mention_on_failure)
         channel, ts = again.post(
             wiring.slack(settings, client), wiring.routes(settings), chosen, lambda content: render([content], style)
         )
-    typer.echo(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}")
+    typer.echo(visible(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}"))
 
 
 @_command("init", "lipsync-bot config init", "Write a configuration file to fill in.", group=configuration)

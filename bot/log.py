@@ -1,15 +1,17 @@
 """Logs on stderr with structlog: lines for a person on a terminal, JSON elsewhere. Results go to stdout, not here."""
 
 import contextlib
+import io
+import json
 import logging
 import os
 import sys
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor, WrappedLogger
 
-from bot.harmless import visible
+from bot.harmless import in_json, visible
 from bot.stderr import NonBlocking, without_waiting
 
 # Neither here nor in text the pretty tracebacks: they print local variables, tokens included.
@@ -27,9 +29,9 @@ def make(
     # https://no-color.org
     colors = terminal and not os.environ.get("NO_COLOR")
     render: Processor = (
-        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback, pad_event_to=22)
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_traceback, pad_event_to=22)
         if text
-        else structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=False)
+        else structlog.processors.JSONRenderer(serializer=_as_json)
     )
     log: FilteringBoundLogger = structlog.wrap_logger(
         _Lines(stderr),
@@ -51,6 +53,17 @@ def make(
 def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Take from each text what a terminal would act on, or nobody would see."""
     return {key: visible(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _as_json(event: EventDict, **options: Any) -> str:
+    return in_json(json.dumps(event, ensure_ascii=False, **options))
+
+
+def _traceback(out: TextIO, error: ExcInfo) -> None:
+    """Write a traceback, indented: what its exceptions quote of others must not look like a line of the log."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    out.write("\n".join(f"  {visible(line)}" for line in text.getvalue().splitlines()) + "\n")
 
 
 class _Lines:

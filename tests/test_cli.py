@@ -19,7 +19,7 @@ from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.diff import Known
 from bot.lock import Lock
-from bot.outbox import Notice, Outbox, TaskEnded
+from bot.outbox import Destination, Notice, Outbox, Receipt, TaskEnded, notice_id
 from bot.state import State, Store
 from bot.task import Task
 
@@ -399,6 +399,39 @@ def test_a_state_that_cannot_be_read_is_told_and_left_alone(call, room):
     assert ended.code == 4
     assert "Put a good copy of either back" in ended.err
     assert [file.name for file in room.iterdir()] == ["state.json"]
+
+
+HOSTILE = "9499\x1b[31m\x9b\nready: all\u202e\u200f\u2028\U000e0041\x7f"
+
+
+def test_no_command_prints_what_others_hid_in_an_id_or_an_error(call, room):
+    task = Task(HOSTILE, 20, msg=HOSTILE, video_url=f"https://example.com/{HOSTILE}")
+    notice = Notice(HOSTILE, 20, "success", 1.0, TaskEnded(task), attempts=1, last_error=HOSTILE)
+    receipt = Receipt(notice_id(HOSTILE, 30, "failure"), HOSTILE, 30, "failure", HOSTILE, HOSTILE, 1.0)
+    destinations = {HOSTILE: Destination(refused=HOSTILE, error=HOSTILE)}
+    known = State(
+        baseline_at=1.0,
+        tasks={HOSTILE: Known(20, 1, 1.0), f"{HOSTILE}2": Known(0, 1, 1.0)},
+        outbox=Outbox((notice,), destinations),
+        delivered=(receipt,),
+    )
+    Store(room / "state.json", State()).save(known)
+    lock = Lock(room / "state.json")
+    lock.take(1.0)
+    lock.leave(
+        {"health": {"interval": 1, "max_silence": 1, "slack_refused": HOSTILE, "owed_since": 1, "owed_error": HOSTILE}}
+    )
+    lock.release()
+    for command in (
+        ["status"], ["status", "--json"], ["health"], ["explain", "9499"], ["explain", HOSTILE],
+        ["preview", HOSTILE], ["preview", HOSTILE, "--json"], ["preview", HOSTILE, "--link"], ["explain", HOSTILE * 2],
+    ):  # fmt: skip
+        ended = call(*command)
+        printed = ended.out + ended.err
+        assert printed
+        assert {char for char in printed if char != "\n" and not char.isprintable()} == set(), command
+        assert "ready" not in [line.partition(":")[0] for line in printed.splitlines()], command
+    assert json.loads(call("status", "--json").out)["owed"][0]["task_id"] == HOSTILE
 
 
 @pytest.mark.parametrize(

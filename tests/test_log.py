@@ -56,6 +56,19 @@ def test_what_is_below_the_level_is_not_told(told, level, levels):
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
+def test_what_others_hid_in_a_text_is_harmless_wherever_it_stands(told, style):
+    hostile = "9499\x1b[31m\x9b\nforged\u202e\u2028\U000e0041"
+    logger = log.make("info", style)
+    logger.info("notice_in_doubt", ids=(hostile,), error=hostile, odd={hostile: [hostile]})
+    logger.error("cycle_failed", exc_info=RuntimeError(hostile))
+    lines = told()
+    assert {char for char in lines if char != "\n" and not char.isprintable()} == set()
+    assert "forged" not in lines.splitlines()
+    if style == "json":
+        assert json.loads(lines.splitlines()[0])["ids"] == [hostile]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
 def test_a_traceback_is_told_without_local_variables(told, style):
     def fail(token: str) -> None:
         raise RuntimeError(f"a fault of ours in {len(token)}")
