@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,8 @@ def main() -> None:
             home.mkdir()
             _remember(home / "state.json", chanjing, count, started)
             bots.append((count, _loop(home, chanjing, slack), _process(home, chanjing, slack)))
-    paper.write("footprint", _words(least, sample, bots))
+        health = _health(Path(directory, str(max(_KNOWN)), "config.yaml"))
+    paper.write("footprint", f"{_words(least, sample, bots)}\n\n{health}")
 
 
 def _remember(path: Path, chanjing: ChanjingServer, count: int, now: float) -> None:
@@ -115,6 +117,23 @@ def _process(home: Path, chanjing: ChanjingServer, slack: SlackServer) -> dict[s
             _until(lambda: len(slack.messages), posted + number)
         message = (_cpu(pid) - before - idle * (len(seen) - polls)) / _MESSAGES
         return {"start": start, "poll": idle, "message": message, "memory": clients.resident(pid)}
+
+
+def _health(config: Path) -> str:
+    """Return a table of what the command `health` costs beside a large state: the median of nine."""
+    command = [sys.executable, "-m", "bot", "health", "--config", str(config)]
+    cpu, memory = [], []
+    for _ in range(9):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=_environment()) as process:
+            usage = os.wait4(process.pid, 0)[2]
+        cpu.append(usage.ru_utime + usage.ru_stime)
+        memory.append(usage.ru_maxrss / 1024)
+    figures = [f"{statistics.median(cpu):.2f} s", f"{statistics.median(memory):.1f} MiB"]
+    head = ["", "CPU", "resident at most"]
+    return paper.table(
+        head,
+        [[f"`lipsync-bot health`, {max(_KNOWN):,} ids in the state", *figures], ["target", "≤ 0.15 s", "≤ 30 MiB"]],
+    )
 
 
 @contextmanager
