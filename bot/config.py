@@ -18,7 +18,8 @@ from bot import clock, values
 from bot.credentials import credential_problems
 from bot.errors import ConfigError
 from bot.secret import read_secret
-from bot.sources import DEFAULT_PATH, RUN_SECRETS, Found, Raw, environment_name, gather, place
+from bot.sources import DEFAULT_PATH, gather
+from bot.texts import RUN_SECRETS, Found, Raw, environment_name, place
 
 _EXAMPLE = "config.example.yaml"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bot.sources import Found, environment_name, place
+from bot.texts import Found, environment_name, place
 
 # For each of the two credentials the ways to it: the keys that belong together.
 _PAIR = ("chanjing.app_id", "chanjing.secret_key", "chanjing.secret_key_file")

@@ -11,7 +11,7 @@ from bot.errors import ConfigError, StateError
 from bot.harmless import visible
 from bot.health import judge
 from bot.lock import left
-from bot.sources import RUN_SECRETS, Raw, gather, place
+from bot.texts import RUN_SECRETS, Raw, from_environment, from_secret_files, place
 from bot.values import path
 
 _KEY, _DEFAULT = "state.path", "state.json"
@@ -49,11 +49,16 @@ def _fail(text: str, code: int) -> int:
 
 
 def _state_path(config: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Path:
-    found = gather((_KEY,), config, environ, secrets_dir)
-    # Other sections are not looked at: their keys are not known here.
-    if problems := [problem.text for problem in found.problems if not problem.section]:
-        raise ConfigError("\n".join(problems))
-    raw = found.values.get(_KEY, Raw(_DEFAULT, "default"))
+    values = from_environment((_KEY,), environ) or from_secret_files((_KEY,), secrets_dir)
+    if not values:
+        from bot.sources import gather  # YAML takes as long to load as all the rest
+
+        found = gather((_KEY,), config, environ, secrets_dir)
+        # Other sections are not looked at: their keys are not known here.
+        if problems := [problem.text for problem in found.problems if not problem.section]:
+            raise ConfigError("\n".join(problems))
+        values = found.values
+    raw = values.get(_KEY, Raw(_DEFAULT, "default"))
     problem = raw.problem
     try:
         if isinstance(raw.value, str) and not problem:

@@ -1,7 +1,7 @@
 import pytest
 
 from bot.credentials import credential_problems
-from bot.sources import Found, Problem, Raw
+from bot.texts import Found, Problem, Raw
 
 SLACK = ("slack.bot_token", "slack.channel")
 CHANJING = ("chanjing.access_token",)

@@ -228,7 +228,8 @@ def test_the_running_bot_leaves_how_it_is_doing(tmp_path):
         wait_for(lambda: asked() == ["slack_refused"], "it says that Slack refuses")
 
 
-def test_it_loads_none_of_the_large_libraries(path, tmp_path):
+@pytest.mark.parametrize(("environ", "unless_needed"), [({}, set()), ({"STATE_PATH": "state.json"}, {"yaml"})])
+def test_it_loads_none_of_the_large_libraries(path, tmp_path, environ, unless_needed):
     (tmp_path / "config.yaml").write_text(f"state:\n  path: '{path}'\n", "utf-8")
     ask = (
         "import sys\nfrom bot import __main__\ntry:\n __main__.main()\nfinally:\n print(*sys.modules, file=sys.stderr)"
@@ -236,7 +237,7 @@ def test_it_loads_none_of_the_large_libraries(path, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", ask, "health"],
         cwd=tmp_path,
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1"},
+        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1", **environ},
         capture_output=True,
         text=True,
         check=False,
@@ -244,6 +245,7 @@ def test_it_loads_none_of_the_large_libraries(path, tmp_path):
     assert done.returncode == 1
     loaded = set(done.stderr.split())
     assert "bot.healthcheck" in loaded
+    assert not loaded & unless_needed
     assert not loaded & {
         "pydantic",
         "rich",

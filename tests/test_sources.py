@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from bot.errors import ConfigError
 from bot.secret import decoded
-from bot.sources import Found, Raw, _compose, environment_name, gather, place
+from bot.sources import _compose, gather
+from bot.texts import Found, Raw, environment_name, place
 
 KEYS = ("chanjing.access_token", "chanjing.page_size", "slack.channel", "slack.bot_token", "slack.mention_on_failure")
 
