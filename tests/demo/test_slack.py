@@ -55,7 +55,7 @@ def tls():
 
 @pytest.fixture
 def client(server, tls):
-    client = WebClient("xoxb-1", base_url=server.base_url, retry_handlers=[], timeout=5, ssl=tls)
+    client = WebClient("xoxb-1", base_url=server.base_url, retry_handlers=[], timeout=30, ssl=tls)
     client.proxy = None
     return client
 

@@ -34,7 +34,7 @@ SETTINGS = {
     "CHANJING_ACCESS_TOKEN": CHANJING_TOKEN,
     "LOG_LEVEL": "debug",
 }
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"waited in vain for: {what}")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 _NUMBERS = itertools.count()

