@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
 from bot.errors import ChanjingError, OutcomeUnknown, PayloadRefused, RateLimited, SlackError, StateError
 from bot.lock import Lock
 from bot.outbox import notice_id
-from bot.slack import Slack, SlackBot
+from bot.slack import OUTSIDE, Slack, SlackBot
 from bot.state import peek
 
 _SCOPES = {
@@ -24,7 +24,9 @@ _SCOPES = {
     "channels:read": "without it `check` cannot show the name of a public channel or whether the bot is in it",
     "groups:read": "without it `check` cannot show the name of a private channel or whether the bot is in it",
 }
+_WEAKER = "a message may be repeated after a lost reply"
 _INVITE = "In the channel, write: /invite @lipsync-bot"
+_PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before each look for a test message: the history may lag
 _PAGES = 10  # of conversations.list, each of a thousand channels: more is not worth the wait
 
 
@@ -79,15 +81,20 @@ def accounts(
     *,
     token_given: bool,
     board: bool,
+    unread: Collection[str] = (),
 ) -> Iterator[Finding]:
     """Ask Chanjing, and Slack about *channels* (key of the configuration → id) or what a webhook lacks for a *board*.
 
-    *token_given*: Chanjing's token stands in the configuration itself.
+    *token_given*: Chanjing's token stands in the configuration itself. *unread* are the channels whose history the bot
+    could not read when it last tried.
     """
     yield chanjing(client, page_size)
     if token_given:
         yield given_token()
-    yield from slack(slack_client, channels) if isinstance(slack_client, SlackBot) else webhook(board=board)
+    if isinstance(slack_client, SlackBot):
+        yield from slack(slack_client, channels, board=board, unread=unread)
+    else:
+        yield from webhook(board=board)
 
 
 def chanjing(client: Chanjing, page_size: int) -> Finding:
@@ -116,8 +123,10 @@ def given_token() -> Finding:
     return Finding("chanjing.access_token", "warning", text, needed_network=False)
 
 
-def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
-    """Ask about the token, its scopes and each of *channels* (key of the configuration → id)."""
+def slack(
+    bot: SlackBot, channels: Mapping[str, str], *, board: bool = False, unread: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Ask about the token, its scopes and each of *channels* (key of the configuration → id); see `accounts`."""
     try:
         answer, scopes = bot.identify()
     except SlackError as error:
@@ -133,10 +142,15 @@ def slack(bot: SlackBot, channels: Mapping[str, str]) -> Iterator[Finding]:
     for channel in dict.fromkeys(channels.values()):
         keys = [key for key, one in channels.items() if one == channel]
         # The others are slack.channel's unless they were set.
-        yield _channel(bot, "slack.channel" if "slack.channel" in keys else ", ".join(keys), channel)
+        key = "slack.channel" if "slack.channel" in keys else ", ".join(keys)
+        found = _channel(bot, key, channel, board=board and key == "slack.channel")
+        if channel in unread and found.severity == "good":
+            text = f"{found.text}. But the running bot could not when it last tried: until it can, {_WEAKER}."
+            found = replace(found, severity="warning", text=text)
+        yield found
 
 
-def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
+def _channel(bot: SlackBot, keys: str, channel: str, *, board: bool) -> Finding:
     info: Mapping[str, Any] = {}
     try:
         told = bot.call("conversations.info", channel=channel).get("channel")
@@ -147,16 +161,17 @@ def _channel(bot: SlackBot, keys: str, channel: str) -> Finding:
     name = f"#{info['name']} ({channel})" if info.get("name") else channel
     if info.get("is_archived"):
         return Finding(keys, "bad", f"{name} is archived. Unarchive it, or set another channel.")
-    if info and not info.get("is_member"):
+    if info.get("is_member") is False:
         return Finding(keys, "bad", f"the bot is not in {name}. {_INVITE}")
     try:
-        bot.look(channel, oldest="9999999999.000000")
+        bot.page(channel, oldest="9999999999.000000", cursor="")
     except SlackError as error:
         if error.reason == "not_in_channel":
             return Finding(keys, "bad", f"the bot is not in {name}. {_INVITE}")
-        text = f"{name}: its history cannot be read, so a message may be repeated after a lost reply. {_told(error)}"
-        return Finding(keys, "warning", text)
-    return Finding(keys, "good", f"{name}: the bot is in it, and each message will be posted exactly once")
+        cost = f"{_WEAKER}, and the board may be posted twice" if board else _WEAKER
+        return Finding(keys, "warning", f"{name}: its history cannot be read, so {cost}. {_told(error)}")
+    inside = "the bot is in it and can" if info.get("is_member") else "the bot can"
+    return Finding(keys, "good", f"{name}: {inside} read its history")
 
 
 def _told(error: SlackError) -> str:
@@ -176,7 +191,7 @@ def _told(error: SlackError) -> str:
 
 def webhook(*, board: bool) -> Iterator[Finding]:
     """Tell what a webhook cannot do; *board*: one is wanted."""
-    text = "a webhook: a message may be repeated after a lost reply. Only a post shows whether it works: add --send"
+    text = f"a webhook: {_WEAKER}. Only a post shows whether it works: add --send"
     yield Finding("slack", "warning", text, needed_network=False)
     if board:
         text = "a webhook cannot update a message, so there is no board. For one, set slack.bot_token instead."
@@ -207,10 +222,38 @@ def _listed(bot: SlackBot, kind: str) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def send(slack_client: Slack, channel: str, message: Message, fresh: Callable[[], str]) -> Finding:
-    """Post a test message."""
+def send(
+    slack_client: Slack,
+    channel: str,
+    message: Message,
+    fresh: Callable[[], str],
+    wait: Callable[[float], None],
+) -> Finding:
+    """Post a test message, and look for it in the channel's history as the bot does after a lost reply."""
+    id_ = notice_id(f"test:{fresh()}", 0, "alerts")
     try:
-        ts = slack_client.post(channel, message, (notice_id(f"test:{fresh()}", 0, "alerts"),))
+        posted = slack_client.post(channel, message, (id_,), OUTSIDE)
     except SlackError as error:
         return Finding("send", "bad", _told(error))
-    return Finding("send", "good", f"a test message was posted to {channel}{f', ts {ts}' if ts else ''}")
+    text = f"a test message was posted to {channel}{f', ts {posted.ts}' if posted.ts else ''}"
+    if not isinstance(slack_client, SlackBot):
+        return Finding("send", "good", text)
+    if posted.moved_to:
+        text = f"{text}; Slack now has this channel as {posted.moved_to}: put that id into the configuration"
+    try:
+        found = _found(slack_client, channel, posted.ts, id_, wait)
+    except SlackError as error:
+        return Finding("send", "warning", f"{text}. It could not be looked for, so {_WEAKER}. {_told(error)}")
+    if not found:
+        text = f"{text}. The channel's history does not show it with its metadata, so {_WEAKER}."
+        return Finding("send", "warning", text)
+    severity: Literal["good", "warning"] = "warning" if posted.moved_to else "good"
+    return Finding("send", severity, f"{text}; it was found there: each message will be posted exactly once")
+
+
+def _found(bot: SlackBot, channel: str, ts: str, id_: str, wait: Callable[[float], None]) -> bool:
+    for pause in _PAUSES:
+        wait(pause)
+        if bot.shows(channel, ts, id_):
+            return True
+    return False

@@ -265,8 +265,9 @@ def check(
     tell(questions.state_directory(settings.state.path))
     with wiring.http() as client:
         # One attempt: somebody waits for the answer.
-        chanjing = wiring.chanjing(settings, client, SystemClock(threading.Event()), attempts=1)
-        slack, route = wiring.slack(settings, client), wiring.routes(settings)
+        clock = SystemClock(threading.Event())
+        chanjing = wiring.chanjing(settings, client, clock, attempts=1)
+        slack, route = wiring.slack(settings, client, clock), wiring.routes(settings)
         keys = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
         for finding in questions.accounts(
             chanjing,
@@ -275,12 +276,13 @@ def check(
             {keys[role]: channel for role, channel in route.items()},
             token_given=settings.chanjing.access_token is not None,
             board=settings.slack.board,
+            unread=_unread_channels(settings.state.path),
         ):
             tell(finding)
         if send and not any(finding.subject == "slack" for finding in bad):  # else each post would fail as that did
             message = render([Test()], Style(settings.slack.language))
             for channel in dict.fromkeys(route.values()):
-                tell(questions.send(slack, channel, message, lambda: str(time.time_ns())))
+                tell(questions.send(slack, channel, message, lambda: str(time.time_ns()), clock.wait))
     if bad:
         raise typer.Exit(UNDONE if any(finding.needed_network for finding in bad) else STATE)
 
@@ -430,7 +432,10 @@ def replay(
             typer.confirm(f"Announce {visible(task_id)} once more?", abort=True)
         style = Style(settings.slack.language, settings.slack.mention_on_failure)
         channel, ts = again.post(
-            wiring.slack(settings, client), wiring.routes(settings), chosen, lambda content: render([content], style)
+            wiring.slack(settings, client, clock),
+            wiring.routes(settings),
+            chosen,
+            lambda content: render([content], style),
         )
     typer.echo(visible(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}"))
 
@@ -485,6 +490,18 @@ def _still_owed(state: "State") -> str:
 def _ascii_only() -> bool:
     """Tell whether the encoding of stdout may lack characters that we print: then JSON escapes them."""
     return not sys.stdout.encoding.lower().startswith("utf")
+
+
+def _unread_channels(path: Path) -> list[str]:
+    """Return the channels whose history the bot could not read when it last tried."""
+    from bot import state
+    from bot.disk import resolve
+
+    try:
+        known = state.peek(resolve(path))
+    except StateError:
+        return []  # reported already
+    return [channel for channel, one in known.outbox.destinations.items() if one.blind] if known else []
 
 
 def _known_state(path: Path) -> "State":

@@ -238,6 +238,16 @@ def channels_by_name(
     return config, {key: str(found[key].value) for key in _CHANNELS if key in refused}
 
 
+def read_again(section: Slack, name: str) -> str:
+    """Return the secret *name* as its file holds it now. ConfigError, without the path, where it cannot be used."""
+    text = read_secret(getattr(section, f"{name}_file")).get_secret_value()
+    try:
+        secret = getattr(Slack.model_validate({name: text}), name)
+    except ValidationError as problem:
+        raise ConfigError(_sentence(problem.errors(include_url=False, include_input=False)[0])) from None
+    return str(secret.get_secret_value())
+
+
 def _with_secret_files(found: Mapping[str, Raw]) -> dict[str, Raw]:
     """Return *found* with the content of each secret file under the key of its secret."""
     opened = dict(found)

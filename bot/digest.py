@@ -71,6 +71,12 @@ def render_board(rows: Sequence[Task], now: float, style: Style) -> Message:
     return Message(_first_lines([title, *lines]), blocks if fits(blocks) else ())
 
 
+def render_closed_board(style: Style) -> Message:
+    """Return the last word of a board that cannot be deleted."""
+    title = f":no_entry_sign: *{wording.BOARD_CLOSED.say(style.language)}*"
+    return Message(title, tuple(packed([title])))
+
+
 def _paragraphs(contents: Sequence[TaskEnded], style: Style, room: _Room) -> list[list[str]]:
     """Return the lines of a digest: what counts, where the bot was away from when to when, and a line for each task."""
     language, n = style.language, len(contents)

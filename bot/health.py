@@ -53,13 +53,15 @@ def condition(
     notices = state.outbox.notices
     refusing = [f"{channel}: {one.error}" for channel, one in state.outbox.destinations.items() if one.refused]
     since = [failing_since, *(_since(state, code) for code in _POLLS_FAIL)]
+    # What keeps a channel from being posted to, such as a history that takes long to read, is no notice's error.
+    errors = (*(notice.last_error for notice in notices), *(one.error for one in state.outbox.destinations.values()))
     return Condition(
         interval,
         max_silence,
         failing_since=min((one for one in since if one is not None), default=None),
         owed_since=min((notice.since for notice in notices), default=None),
         overdue=sum(now - notice.since > OVERDUE for notice in notices),
-        owed_error=_cut(next((notice.last_error for notice in notices if notice.last_error), "")),
+        owed_error=_cut(next(filter(None, errors), "")),
         slack_refused=_cut("; ".join(refusing)),
         chanjing_refused=_since(state, "chanjing_refused") is not None,
     )

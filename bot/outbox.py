@@ -1,6 +1,7 @@
 """Pure: a Notice and its life: owed → dispatched → delivered, or in doubt, postponed, due; grouping into digests."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
@@ -81,8 +82,13 @@ TEXT_RUNG = 3  # the last
 DIGEST_SIZE = 20  # tasks in one message at most
 LOOKS = (1 / 9, 1 / 3, 1.0)  # when to look for a message in doubt, in parts of slack.settle after the dispatch
 EVENT_TYPE = "lipsync_notice"
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]{5,}")
 _RECEIPTS = 500  # how many are kept, for `explain`
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0  # seconds
+_LONGEST_DISTANCE = 1_800.0  # seconds between two posts of a message that nobody can look for
+_PATIENCE = 600.0  # seconds for which a history is asked for in vain before the bot goes on without
+_TRIES = 5  # at least: a clock that was set ahead says nothing
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +140,67 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A page of a channel's history: our notices' ids with their ts, its newest and oldest ts, and the way to the next.
+
+    "" says that there is none.
+    """
+
+    found: Mapping[str, str]
+    newest: str = ""
+    oldest: str = ""
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far the reading of a channel's history has come: some apps may ask for one page a minute.
+
+    `place` is the channel's id that is being asked for. It goes back to the ts `oldest` ("": a day before `newest`, the
+    newest ts when it began), or, where all up to the ts `above` was read before, to that. `cursor` leads to the next
+    page ("": the first). `refused` is Slack's word where the id in the configuration cannot be read, and another one is
+    tried.
+    """
+
+    place: str
+    oldest: str = ""
+    cursor: str = ""
+    newest: str = ""
+    above: str = ""
+    found: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
+
+    @property
+    def since(self) -> str:
+        """The ts that Slack is to be asked from ("": none)."""
+        return self.above or self.oldest
+
+    def reaches(self, oldest: str) -> bool:
+        """Tell whether it goes back as far as one to *oldest* would."""
+        return not oldest or bool(self.oldest and float(self.oldest) <= float(oldest))
+
+    def with_page(self, page: HistoryPage) -> "Reading":
+        """Return how far it has come after *page*; `cursor` "": to the end."""
+        newest = self.newest or page.newest
+        far = not self.since and page.oldest and float(page.oldest) < float(newest) - _DAY
+        cursor = "" if far else page.cursor
+        return replace(self, cursor=cursor, newest=newest, found={**self.found, **page.found}, refused="")
+
+    def of(self, place: str) -> "Reading":
+        """Return it at the first page of *place*."""
+        return replace(self, place=place, cursor="")
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """What is remembered of one channel.
 
     `until` is when it may be tried again after a failure, in Unix seconds; `refusals` counts failures in a row, and
     `refused` is Slack's word where the last was a refusal that somebody has to mend. `unreadable` is why its history
     cannot be read ("": it can); then a message in doubt is posted again. `checked` says that it is known which: after
-    each doubt it is asked anew, as somebody may have let us in.
+    each doubt it is asked anew, as somebody may have let us in. `reading` is a reading that was cut short, and
+    `unread_since` is since when the history has been asked for in vain (Unix seconds; 0: it answers). `moved_to` is
+    another id that Slack has for the channel ("": none is known).
     """
 
     last_ts: str = ""
@@ -151,11 +211,24 @@ class Destination:
     error: str = ""
     unreadable: str = ""
     checked: bool = False
+    reading: Reading | None = None
+    unread_since: float = 0.0
+    moved_to: str = ""
 
     @property
     def blind(self) -> bool:
         """True when it is known that nothing can be looked for there."""
         return self.checked and bool(self.unreadable)
+
+    @property
+    def repeats_at(self) -> float:
+        """When the message in doubt is posted again as nobody can look for it, in Unix seconds; 0: not so.
+
+        Each time it may have arrived, so the distances grow threefold, up to half an hour.
+        """
+        if self.mark is None or not self.mark.in_doubt or not self.blind:
+            return 0.0
+        return self.mark.at + min(3.0 ** min(self.mark.rounds, 16), _LONGEST_DISTANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +276,12 @@ def notice_id(subject: str, status: int, role: Role) -> str:
     return hashlib.sha256(f"{subject}\n{status}\n{role}".encode()).hexdigest()[:16]
 
 
-def metadata(ids: Iterable[str]) -> dict[str, Any]:
-    """Return the metadata of the message that delivers the notices with these *ids*."""
-    return {"event_type": EVENT_TYPE, "event_payload": {"ids": list(ids)}}
+def metadata(ids: Iterable[str], event_type: str = EVENT_TYPE) -> dict[str, Any]:
+    """Return the metadata of the message that delivers the notices with these *ids*.
+
+    In one string: Slack drops metadata that it finds invalid without a word, and its types know no array of strings.
+    """
+    return {"event_type": event_type, "event_payload": {"ids": " ".join(ids)}}
 
 
 def owe(outbox: Outbox, notices: Iterable[Notice], delivered: Iterable[Receipt]) -> Outbox:
@@ -269,9 +345,10 @@ def dispatched(outbox: Outbox, channel: str, chosen: Iterable[Notice], now: floa
     ids, before = tuple(notice.id for notice in chosen), outbox.to(channel)
     mark = Mark(ids, now, after=before.last_ts)
     if before.mark:
-        absent = before.mark.absent
-        mark = replace(mark, again=not absent, rounds=before.mark.rounds + absent)
-    return outbox.with_destination(channel, mark=mark)
+        mark = replace(mark, again=not before.mark.absent, rounds=before.mark.rounds + 1)
+    # A look for this message must not go on where an earlier one, which could not meet it, was cut short.
+    reading = before.reading.of(channel) if before.reading else None
+    return outbox.with_destination(channel, mark=mark, reading=reading)
 
 
 def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float) -> tuple[Outbox, tuple[Receipt, ...]]:
@@ -284,13 +361,13 @@ def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float
         Receipt(id_, n.subject, n.status, n.role, channel, ts, now)
         if (n := owed.get(id_))
         else Receipt(id_, "", 0, "success", channel, ts, now)
-        for id_, ts in sorted(found.items(), key=lambda item: _ts(item[1]))
+        for id_, ts in sorted(found.items(), key=lambda item: ts_order(item[1]))
     )
     before = outbox.to(channel)
     mark = before.mark if before.mark and not set(before.mark.ids) & set(found) else None
     outbox = outbox.with_destination(
         channel,
-        last_ts=max([before.last_ts, *found.values()], key=_ts),
+        last_ts=max([before.last_ts, *found.values()], key=ts_order),
         mark=mark,
         until=0.0,
         refusals=0,
@@ -300,7 +377,7 @@ def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float
     return replace(outbox, notices=tuple(n for n in outbox.notices if n.id not in found)), receipts
 
 
-def _ts(ts: str) -> tuple[int, str]:
+def ts_order(ts: str) -> tuple[int, str]:
     """Order Slack's ts as numbers without losing a digit: they are decimals of a fixed number of places."""
     return len(ts), ts
 
@@ -382,6 +459,53 @@ def looked_in_vain(outbox: Outbox, channel: str) -> Outbox:
     """Return the outbox after a look that did not find the message in doubt. After the last it is `absent`."""
     mark = outbox.to(channel).mark
     return outbox.with_destination(channel, mark=replace(mark, looks=mark.looks + 1)) if mark else outbox
+
+
+def read(outbox: Outbox, channel: str, reading: Reading) -> Outbox:
+    """Return the outbox after the history of *channel* was read to its end, as far as *reading* goes back."""
+    last_ts = outbox.to(channel).last_ts or reading.newest or reading.above
+    return outbox.with_destination(
+        channel, last_ts=last_ts, unreadable="", checked=True, reading=None, unread_since=0.0, refusals=0, error=""
+    )
+
+
+def cut_short(outbox: Outbox, channel: str, reading: Reading, *, now: float, answered: bool, in_vain: bool) -> Outbox:
+    """Return the outbox after a reading stopped where *reading* says; *answered*: something new was read before.
+
+    *in_vain*: it got no answer that says anything.
+    """
+    before = outbox.to(channel)
+    since = 0.0 if answered or before.unread_since > now else before.unread_since
+    return outbox.with_destination(
+        channel,
+        reading=reading,
+        unread_since=since or (now if in_vain else 0.0),
+        refusals=0 if answered else before.refusals,
+    )
+
+
+def unreadable(outbox: Outbox, channel: str, reading: Reading, reason: str) -> Outbox:
+    """Return the outbox after it was found that the history of *channel* cannot be read, by *reason*.
+
+    How far back it is to be read is remembered, for when it can be.
+    """
+    left = replace(reading.of(channel), refused="")
+    return outbox.with_destination(channel, unreadable=reason, checked=True, reading=left, until=0.0)
+
+
+def asked_long_enough(destination: Destination, now: float) -> bool:
+    """Tell whether the history has been asked for in vain for so long that the bot goes on without it.
+
+    Never while a message is in doubt, unless it was known before that nothing can be looked for.
+    """
+    if destination.mark is not None or destination.unreadable:
+        return bool(destination.unreadable)
+    return destination.refusals >= _TRIES and 0 < destination.unread_since <= now - _PATIENCE
+
+
+def another_id(channel: str, told: object) -> str:
+    """Return the id that Slack has *told* for *channel* where it is another one, "" where it is not, or no id."""
+    return told if isinstance(told, str) and told != channel and _CHANNEL.fullmatch(told) else ""
 
 
 def unmarked(outbox: Outbox, channel: str) -> Outbox:

@@ -7,7 +7,7 @@ from bot.blocks import Message
 from bot.listing import FullRead, Listing
 from bot.outbox import Content, Role, TaskEnded, notice_id
 from bot.pages import Pages
-from bot.slack import Slack
+from bot.slack import OUTSIDE, Slack
 from bot.task import Status, Task
 
 
@@ -29,4 +29,4 @@ def post(slack: Slack, route: dict[Role, str], task: Task, render: Callable[[Con
     role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
     # Not the notice's own id: that one says that the bot has told it.
     fresh = notice_id(f"{task.id}\nreplay {secrets.token_hex(8)}", task.status, role)
-    return route[role], slack.post(route[role], render(TaskEnded(task)), (fresh,))
+    return route[role], slack.post(route[role], render(TaskEnded(task)), (fresh,), OUTSIDE).ts

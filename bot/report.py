@@ -56,7 +56,7 @@ def _owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, 
         "role": notice.role,
         "since": _iso(notice.since),
         "attempts": notice.attempts,
-        "next_attempt": _iso(max(notice.held_until, destination.until) or None),
+        "next_attempt": _iso(max(notice.held_until, destination.until, destination.repeats_at) or None),
         "in_doubt": bool(marked and marked.mark and marked.mark.in_doubt),
         "last_error": notice.last_error or None,
     }

@@ -5,14 +5,17 @@ No error here names the path: whoever writes the token itself where its file bel
 
 import codecs
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.clock import Clock
 from bot.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+_EVERY = 60.0  # seconds between two readings of a file whose secret is refused
 _LARGEST_SECRET = 64 * 1024
 # A pipe or a terminal here is meant, as in `--config <(…)`.
 _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/", "/dev/null")
@@ -78,3 +81,22 @@ def read_secret(path: Path) -> "SecretStr":
         return SecretStr(visible(decoded(read_small_file(path, _LARGEST_SECRET))))
     except ValueError as problem:
         raise ConfigError(str(problem)) from None
+
+
+class FileSecret:
+    """A secret in a file that somebody renews: read again when it is refused, at most once a minute."""
+
+    def __init__(self, secret: str, read: Callable[[], str], clock: Clock) -> None:
+        self.secret = secret
+        self._read = read
+        self._clock = clock
+        self._tried = float("-inf")
+
+    def changed(self) -> bool:
+        """Tell whether the file now holds another secret. Raise ConfigError where it cannot be read."""
+        if self._clock.monotonic() - self._tried < _EVERY:
+            return False
+        before, self.secret = self.secret, self._read()
+        # Not where it could not be read: perhaps it is being written just now.
+        self._tried = self._clock.monotonic()
+        return self.secret != before

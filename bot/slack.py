@@ -1,21 +1,25 @@
 """Slack: post, update, look for → receipt or a classified error."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
-from urllib.parse import urlsplit
+
+from slack_sdk.web import SlackResponse
 
 from bot.blocks import Message
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.exchange import Exchange
 from bot.metrics import Metrics
-from bot.outbox import EVENT_TYPE, metadata
-from bot.slack_call import WEBHOOK, Web, Webhook, ask
+from bot.outbox import EVENT_TYPE, HistoryPage, another_id, metadata, ts_order
+from bot.secret import FileSecret
+from bot.slack_call import WEBHOOK, Web, Webhook, ask, stops_every_call
 
 _BOARD = "lipsync_board"
+OUTSIDE = "lipsync_outside"  # a message that the delivery protocol knows nothing of
 _HISTORY_PAGE = 200
+_TS = re.compile(r"[0-9]+\.[0-9]+")
 _OUTCOMES: Mapping[type[SlackError], str] = {
     RateLimited: "rate_limited",
     PayloadRefused: "payload_refused",
@@ -24,105 +28,128 @@ _OUTCOMES: Mapping[type[SlackError], str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What Slack says of a post: its ts ("": a webhook gives none), and the channel's id where it is another one."""
+
+    ts: str = ""
+    moved_to: str = ""
+
+
 class Slack(Protocol):
     """Where messages go."""
 
-    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
-        """Post *message*, stamped with the notice *ids*; return its ts ("": posted, and Slack gives none).
+    def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
+        """Post *message* with the notice *ids* in its metadata, as *event_type* (OUTSIDE: no notice of the outbox).
 
         Raise SlackError: OutcomeUnknown where it may have been posted, the others where it was not.
         """
 
-    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
-        """Return the notice ids of all messages in *channel* newer than the ts *oldest*, each with its ts.
+    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
+        """Return a page of what was posted in *channel* since the ts *oldest* ("": ever), newest first.
 
-        Raise SlackError: DestinationRefused where the history cannot be read.
+        *cursor* is of the page before ("": the first). Raise SlackError: DestinationRefused where the history cannot
+        be read, with the reason invalid_cursor where the cursor has expired.
         """
-
-    def newest(self, channel: str) -> str:
-        """Return the ts of the newest message in *channel* ("": there is none). Raise SlackError as `look` does."""
-
-
-@dataclass(slots=True)
-class _Reading:
-    """How far a look into a history since the ts `oldest` has come; `cursor` leads to the next page (None: the first).
-
-    A busy channel can hold more pages than a rate limit lets through at once.
-    """
-
-    oldest: str
-    cursor: str | None = None
-    found: dict[str, str] = field(default_factory=dict)
 
 
 class SlackBot:
     """Slack with a bot token."""
 
-    def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
-        self._client = Web(token, base_url, exchange)
-        self._ask = partial(ask, secrets=(token,))
-        self._readings: dict[str, _Reading] = {}  # channel → a look that was cut short
+    def __init__(self, token: str, base_url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
+        self._client = Web(token, base_url, exchange, file)
+        self._identity: tuple[str | None, Mapping[str, str]] | None = None  # of which token it is, and what
 
-    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
-        # A look for this message must not go on where an earlier one, which could not meet it, was cut short.
-        self._readings.pop(channel, None)
-        return self._post(channel, message, metadata(ids))
+    def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
+        return self._post(channel, message, metadata(ids, event_type) if ids else None)
+
+    def shows(self, channel: str, ts: str, id_: str) -> bool:
+        """Tell whether the history shows a message posted as OUTSIDE, metadata included. Raise SlackError."""
+        before = f"{float(ts) - 1:.6f}" if _TS.fullmatch(ts) else ""
+        messages, _ = self._history_page(channel, before, "")
+        return any(id_ == found for message in messages for found, _ in self._ours(message, OUTSIDE))
 
     def post_board(self, channel: str, message: Message, owner: str) -> str:
         """Post *message* as the board of *owner* in *channel* and return its ts. Raise SlackError."""
-        return self._post(channel, message, {"event_type": _BOARD, "event_payload": {"owner": owner}})
+        return self._post(channel, message, _board(owner)).ts
 
     def find_board(self, channel: str, oldest: str, owner: str) -> str | None:
         """Return the ts of *owner*'s newest board in *channel* since the ts *oldest*. Raise SlackError."""
-        listed = (message for messages, _ in self._history(channel, oldest) for message in messages)
-        boards = (message for message in listed if _is_board(_stamp(message), owner))
+        listed = (message for messages in self._history(channel, oldest) for message in messages)
+        boards = (message for message in listed if _is_board(message, owner) and self._is_ours(message))
         return next((str(message["ts"]) for message in boards if "ts" in message), None)
 
-    def update(self, channel: str, ts: str, message: Message) -> None:
-        """Put *message* in the place of the one with that *ts*. Raise SlackError."""
-        blocks = list(message.blocks)
+    def update_board(self, channel: str, ts: str, message: Message, owner: str) -> None:
+        """Put *message* in the place of the board of *owner* with that *ts*. Raise SlackError."""
         self._ask(
             "chat.update",
-            lambda: self._client.chat_update(channel=channel, ts=ts, text=message.text, blocks=blocks),
+            lambda: self._client.chat_update(
+                channel=channel, ts=ts, text=message.text, blocks=list(message.blocks), metadata=_board(owner)
+            ),
         )
 
-    def _post(self, channel: str, message: Message, stamp: dict[str, Any]) -> str:
+    def delete(self, channel: str, ts: str) -> None:
+        """Delete the message with that *ts*. Raise SlackError."""
+        self._ask("chat.delete", lambda: self._client.chat_delete(channel=channel, ts=ts))
+
+    def _post(self, channel: str, message: Message, described: dict[str, Any] | None) -> Posted:
         answer, _ = self._ask(
             "chat.postMessage",
             lambda: self._client.chat_postMessage(
                 channel=channel,
                 text=message.text,
                 blocks=list(message.blocks) or None,
-                metadata=stamp,
+                metadata=described,
                 unfurl_links=False,
                 unfurl_media=False,
             ),
         )
         ts = answer.get("ts")
-        if not isinstance(ts, str) or not ts or answer.get("channel") != channel:
-            raise OutcomeUnknown("chat.postMessage: Slack said ok, but not where or when it posted.", reason="no_ts")
-        return ts
+        if not isinstance(ts, str) or not ts:
+            raise OutcomeUnknown("chat.postMessage: Slack said ok, but not when it posted.", reason="no_ts")
+        return Posted(ts, another_id(channel, answer.get("channel")))
 
-    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
-        """Return what `Slack.look` says. One that was cut short, as by a rate limit, goes on where it stood."""
-        reading = self._readings.get(channel)
-        if reading is None or float(reading.oldest) > float(oldest):
-            reading = self._readings[channel] = _Reading(oldest)
-        try:
-            for messages, following in self._history(channel, reading.oldest, reading.cursor):
-                reading.found |= {id_: ts for message in messages for id_, ts in _stamps(message)}
-                reading.cursor = following
-        except DestinationRefused as error:
-            del self._readings[channel]
-            if error.reason == "invalid_cursor":  # it has expired meanwhile: once more from the beginning
-                raise OutcomeUnknown(str(error), reason=error.reason) from None
-            raise
-        del self._readings[channel]
-        return reading.found
+    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
+        messages, following = self._history_page(channel, oldest, cursor)
+        found = {id_: ts for message in messages for id_, ts in self._ours(message, EVENT_TYPE)}
+        stamps = sorted(filter(None, map(_ts, messages)), key=ts_order) or [""]
+        return HistoryPage(found, stamps[-1], stamps[0], following)
 
-    def newest(self, channel: str) -> str:
-        messages, _ = self._history_page(channel, "0", None, limit=1)
-        return str(messages[0].get("ts", "")) if messages and isinstance(messages[0], dict) else ""
+    def _ours(self, message: Any, event_type: str) -> Iterator[tuple[str, str]]:
+        """Yield (id, ts) for each id in the metadata of *message*, where our own app has posted it."""
+        described, ts = _metadata(message), _ts(message)
+        payload = described.get("event_payload")
+        ids = payload.get("ids") if isinstance(payload, dict) else None
+        # A list is what an earlier version of the bot sent.
+        ids = ids.split() if isinstance(ids, str) else ids
+        if described.get("event_type") == event_type and isinstance(ids, list) and ts and self._is_ours(message):
+            yield from ((id_, ts) for id_ in ids if isinstance(id_, str))
+
+    def _is_ours(self, message: Mapping[str, Any]) -> bool:
+        """Tell whether our own app has posted *message*: any other can write the same metadata.
+
+        Where it is not known who we are, or the message does not say whose it is, it counts as ours.
+        """
+        ours = self._who()
+        for keys in ((("bot_id", "bot_id"), ("app_id", "app_id")), (("user", "user_id"),)):
+            same = [message[his] == ours[our] for his, our in keys if message.get(his) and ours.get(our)]
+            if same:
+                return any(same)
+        return True
+
+    def _who(self) -> Mapping[str, str]:
+        """Return our `bot_id`, `app_id` and `user_id` as far as they are known; asked for once for each token."""
+        token = self._client.token
+        if self._identity is None or self._identity[0] != token:
+            try:
+                self._identity = token, self.identify()[0]
+            except DestinationRefused as error:
+                if stops_every_call(error.reason):
+                    return {}
+                self._identity = token, {}  # a server like Slack need not have auth.test
+            except SlackError:
+                return {}
+        return self._identity[1]
 
     def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
         """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
@@ -133,62 +160,61 @@ class SlackBot:
         answer, headers = self._ask("auth.test", self._client.auth_test)
         return answer, {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
-    def _history(self, channel: str, oldest: str, cursor: str | None = None) -> Iterator[tuple[list[Any], str | None]]:
-        """Yield the pages of the history from *cursor* on, newest first, each with the cursor of the next."""
-        seen: set[str] = set()
-        while True:
-            messages, answer = self._history_page(channel, oldest, cursor, limit=_HISTORY_PAGE)
-            more = answer.get("response_metadata")
-            cursor = more.get("next_cursor") if isinstance(more, dict) else None
-            if cursor in seen or (not cursor and answer.get("has_more")):
-                raise OutcomeUnknown(
-                    "conversations.history: Slack has more messages, but gives no cursor for them.", reason="no_cursor"
-                )
-            yield messages, cursor
+    def _history(self, channel: str, oldest: str) -> Iterator[list[Any]]:
+        """Yield the pages of the history, newest first."""
+        cursor, seen = "", set[str]()
+        while cursor not in seen:
+            seen.add(cursor)
+            messages, cursor = self._history_page(channel, oldest, cursor)
+            yield messages
             if not cursor:
                 return
-            seen.add(cursor)
 
-    def _history_page(
-        self, channel: str, oldest: str, cursor: str | None, *, limit: int
-    ) -> tuple[list[Any], Mapping[str, Any]]:
-        """Return the messages of one page, newest first, and the whole answer."""
-        call = partial(
-            self._client.conversations_history,
-            channel=channel,
-            oldest=oldest,
-            include_all_metadata=True,
-            limit=limit,
-            cursor=cursor,
+    def _history_page(self, channel: str, oldest: str, cursor: str) -> tuple[list[Any], str]:
+        """Return the messages of one page, newest first, and the cursor of the next."""
+        answer, _ = self._ask(
+            "conversations.history",
+            lambda: self._client.conversations_history(
+                channel=channel,
+                oldest=oldest if oldest and float(oldest) else None,
+                include_all_metadata=True,
+                limit=_HISTORY_PAGE,
+                cursor=cursor or None,
+            ),
         )
-        answer, _ = self._ask("conversations.history", call)
-        messages = answer.get("messages")
+        messages, more = answer.get("messages"), answer.get("response_metadata")
         if not isinstance(messages, list):
             raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
-        return messages, answer
+        following = str(more.get("next_cursor") or "") if isinstance(more, dict) else ""
+        if not following and answer.get("has_more"):
+            raise OutcomeUnknown(
+                "conversations.history: Slack has more messages, but gives no cursor for them.", reason="no_cursor"
+            )
+        return messages, following
+
+    def _ask(self, method: str, call: Callable[[], SlackResponse]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        return ask(method, call, self._client)
 
 
 class SlackWebhook:
     """Slack with an incoming webhook: no ts and no history, so at least once."""
 
-    def __init__(self, url: str, exchange: Exchange) -> None:
-        self._client = Webhook(url, exchange)
-        self._ask = partial(ask, secrets=(url, urlsplit(url).path))
+    def __init__(self, url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
+        self._client = Webhook(url, exchange, file)
 
-    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+    def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         del channel  # the webhook leads to one
-        body = {"text": message.text, "metadata": metadata(ids), "unfurl_links": False, "unfurl_media": False}
+        body = {"text": message.text, "unfurl_links": False, "unfurl_media": False}
+        if ids:
+            body["metadata"] = metadata(ids, event_type)
         if message.blocks:
             body["blocks"] = list(message.blocks)
-        self._ask(WEBHOOK, lambda: self._client.send_dict(body))
-        return ""
+        ask(WEBHOOK, lambda: self._client.send_dict(body), self._client)
+        return Posted()
 
-    def look(self, channel: str, oldest: str) -> NoReturn:
-        del channel, oldest
+    def page(self, channel: str, oldest: str, cursor: str) -> NoReturn:
+        del channel, oldest, cursor
         raise DestinationRefused("An incoming webhook cannot read the channel's history.", reason=WEBHOOK)
-
-    def newest(self, channel: str) -> NoReturn:
-        self.look(channel, oldest="0")
 
 
 class CountedSlack:
@@ -198,17 +224,13 @@ class CountedSlack:
         self._slack = slack
         self._calls = metrics.slack_calls
 
-    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+    def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         with self._counted("post"):
-            return self._slack.post(channel, message, ids)
+            return self._slack.post(channel, message, ids, event_type)
 
-    def look(self, channel: str, oldest: str) -> Mapping[str, str]:
+    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
         with self._counted("look"):
-            return self._slack.look(channel, oldest)
-
-    def newest(self, channel: str) -> str:
-        with self._counted("look"):
-            return self._slack.newest(channel)
+            return self._slack.page(channel, oldest, cursor)
 
     @contextlib.contextmanager
     def _counted(self, method: str) -> Iterator[None]:
@@ -222,23 +244,22 @@ class CountedSlack:
             self._calls.labels(method, outcome).inc()
 
 
-def _is_board(stamp: Mapping[str, Any], owner: str) -> bool:
-    payload = stamp.get("event_payload")
-    return stamp.get("event_type") == _BOARD and isinstance(payload, dict) and payload.get("owner") == owner
+def _board(owner: str) -> dict[str, Any]:
+    return {"event_type": _BOARD, "event_payload": {"owner": owner}}
 
 
-def _stamp(message: Any) -> Mapping[str, Any]:
+def _is_board(message: Any, owner: str) -> bool:
+    described = _metadata(message)
+    payload = described.get("event_payload")
+    return described.get("event_type") == _BOARD and isinstance(payload, dict) and payload.get("owner") == owner
+
+
+def _metadata(message: Any) -> Mapping[str, Any]:
     """Return the metadata of an entry of a channel's history."""
-    stamp = message.get("metadata") if isinstance(message, dict) else None
-    return stamp if isinstance(stamp, dict) else {}
+    described = message.get("metadata") if isinstance(message, dict) else None
+    return described if isinstance(described, dict) else {}
 
 
-def _stamps(message: Any) -> Iterator[tuple[str, str]]:
-    """Yield (notice id, ts) for each notice that *message*, an entry of a channel's history, delivers."""
-    stamp = _stamp(message)
-    if stamp.get("event_type") != EVENT_TYPE:
-        return
-    payload, ts = stamp.get("event_payload"), message.get("ts")
-    ids = payload.get("ids") if isinstance(payload, dict) else None
-    if isinstance(ids, list) and isinstance(ts, str):
-        yield from ((id_, ts) for id_ in ids if isinstance(id_, str))
+def _ts(message: Any) -> str:
+    ts = message.get("ts") if isinstance(message, dict) else None
+    return ts if isinstance(ts, str) and _TS.fullmatch(ts) else ""

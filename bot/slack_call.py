@@ -23,11 +23,12 @@ from bot.errors import ConfigError, DestinationRefused, OutcomeUnknown, PayloadR
 from bot.exchange import Answer, Exchange, plain
 from bot.redaction import holds, redacted
 from bot.remedies import TOKEN_REFUSALS, slack_remedy
+from bot.secret import FileSecret
 
 WEBHOOK = "webhook"  # what is called where it is no method, the channel it leads to, and why it shows no history
 
 _RATE_LIMITS = {"ratelimited", "rate_limited", "message_limit_exceeded"}
-_DOUBTFUL = {"fatal_error", "internal_error", "service_unavailable", "request_timeout"}
+_DOUBTFUL = {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "rollup_error"}
 _PAYLOAD = {
     "invalid_blocks",
     "invalid_blocks_format",
@@ -36,10 +37,30 @@ _PAYLOAD = {
     "no_text",
     "metadata_too_large",
     "invalid_metadata_format",
+    "invalid_metadata_schema",
+    "metadata_must_be_sent_from_app",
+}
+# What a webhook answers in plain text; another word may be that of a proxy, such as `forbidden`.
+_WEBHOOK_WORDS = _PAYLOAD | {
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_payload",
+    "invalid_token",
+    "missing_text_or_fallback_or_attachments",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "posting_to_general_channel_denied",
+    "team_disabled",
+    "too_many_attachments",
+    "user_not_found",
 }
 _WEBHOOK_MANUAL = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors"
 _POSTS = {"chat.postMessage", "chat.update", WEBHOOK}
 _UNCERTAIN = ": it is not known whether the message was posted"
+_FOREIGN = ". This answer is not Slack's: check slack.base_url, and whether a proxy is in between."
 _NO_CONNECTION = "no_connection"
 _RETRY_AFTER = 30.0  # seconds, where Slack does not say
 _LONGEST_RETRY_AFTER = 300.0
@@ -47,29 +68,49 @@ _CODE = re.compile(r"[a-z0-9_]+")
 
 
 class Web(WebClient):
-    """slack_sdk's client on our transport."""
+    """slack_sdk's client on our transport. `file` is where the token stands, if in one."""
 
-    def __init__(self, token: str, base_url: str, exchange: Exchange) -> None:
+    def __init__(self, token: str, base_url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
         super().__init__(token=token, base_url=base_url, retry_handlers=[], logger=_silent())
         self._exchange = exchange
-        self._secrets = (token, *exchange.secrets)
+        self.file = file
+        self.key = "slack.bot_token"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no error may hold."""
+        return self.token or "", *self._exchange.secrets
+
+    def renew(self, token: str) -> None:
+        """Go on with another token."""
+        self.token = token
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         answer = _send(self._exchange, url, req)
-        return {"status": answer.status, "headers": dict(answer.headers), "body": _text(answer, self._secrets)}
+        return {"status": answer.status, "headers": dict(answer.headers), "body": _text(answer, self.secrets)}
 
 
 class Webhook(WebhookClient):
-    """slack_sdk's webhook client on our transport."""
+    """slack_sdk's webhook client on our transport. `file` is where the URL stands, if in one."""
 
-    def __init__(self, url: str, exchange: Exchange) -> None:
+    def __init__(self, url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
         super().__init__(url, retry_handlers=[], logger=_silent())
         self._exchange = exchange
-        self._secrets = (url, urlsplit(url).path, *exchange.secrets)
+        self.file = file
+        self.key = "slack.webhook_url"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no error may hold."""
+        return self.url, urlsplit(self.url).path, *self._exchange.secrets
+
+    def renew(self, url: str) -> None:
+        """Go on with another URL."""
+        self.url = url
 
     def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
         answer = _send(self._exchange, url, req)
-        body = _text(answer, self._secrets)
+        body = _text(answer, self.secrets)
         return WebhookResponse(url=url, status_code=answer.status, body=body, headers=dict(answer.headers))
 
 
@@ -108,16 +149,39 @@ def _text(answer: Answer, secrets: tuple[str, ...]) -> str:
 
 
 def ask(
-    method: str, call: Callable[[], SlackResponse | WebhookResponse], *, secrets: tuple[str, ...]
+    method: str, call: Callable[[], SlackResponse | WebhookResponse], client: Web | Webhook
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the JSON object that Slack answered with ok (a webhook: an empty one), and headers.
 
-    Raise SlackError; its text never holds one of *secrets*.
+    Where Slack refuses, and the file that the secret stands in holds another one by now, *call* is made with that.
+    Raise SlackError; its text never holds a secret.
     """
+    try:
+        return _ask(method, call, client.secrets)
+    except DestinationRefused as error:
+        if client.file is None or not error.mendable:
+            raise
+        text = str(error).replace(f"`{client.key}`", f"`{client.key}_file`")
+        try:
+            changed = client.file.changed()
+        except ConfigError as problem:
+            text = f"{text} {client.key}_file cannot be read again: {problem}."
+            changed = False
+        if not changed:
+            raise DestinationRefused(text, reason=error.reason) from None
+    client.renew(client.file.secret)
+    return _ask(method, call, client.secrets)
+
+
+def _ask(
+    method: str, call: Callable[[], SlackResponse | WebhookResponse], secrets: tuple[str, ...]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     try:
         response = call()
     except SlackApiError as error:
-        raise _classify(method, error.response, secrets) from None
+        if not httpx.codes.is_success(error.response.status_code) or _document(error.response).get("ok") is not True:
+            raise _classify(method, error.response, secrets) from None
+        response = error.response  # slack_sdk takes 200 alone for a success
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
         text = f"{method}: no connection to Slack: {error}. Check the network and slack.base_url."
         raise DestinationRefused(text, reason=_NO_CONNECTION, mendable=False) from None
@@ -126,7 +190,9 @@ def ask(
         raise OutcomeUnknown(f"{method}: {reason}: {plain(error, secrets)}", reason=reason) from None
     if isinstance(response, SlackResponse):
         return (response.data if isinstance(response.data, dict) else {}), response.headers
-    if response.status_code != httpx.codes.OK or response.body.strip() != "ok":
+    # A webhook of a server like Slack may say ok in other words, or in none.
+    refused = _word(response) is not None or _document(response).get("ok") is False
+    if refused or not httpx.codes.is_success(response.status_code):
         raise _classify(method, response, secrets)
     return {}, response.headers
 
@@ -134,31 +200,52 @@ def ask(
 def _classify(method: str, response: SlackResponse | WebhookResponse, secrets: tuple[str, ...]) -> SlackError:
     """Return what an answer other than success means, by the caller's next step.
 
-    Only what Slack says in its own words is certain: a gateway's page may stand before a message that was posted.
+    Only Slack's own words are certain, and what a proxy says before it passes anything on: any other page of a gateway
+    may stand before a message that was posted.
     """
-    status = response.status_code
-    if isinstance(response, SlackResponse):
-        data = response.data if isinstance(response.data, dict) else {}
-        certain = status == httpx.codes.OK and data.get("ok") is False
-        word = str(data.get("error", ""))
-    else:
-        data, certain, word = {}, False, response.body.strip()
-    reason = word if _CODE.fullmatch(word) else f"http_{status}"
+    status, word = response.status_code, _word(response)
+    reason = word or f"http_{status}"
     said = f"{method}: {reason}"
     if status == httpx.codes.TOO_MANY_REQUESTS or reason in _RATE_LIMITS:
         return RateLimited(said, reason=reason, retry_after=_retry_after(response.headers))
-    refused = httpx.codes.is_client_error(status) and status != httpx.codes.REQUEST_TIMEOUT
-    if reason in _DOUBTFUL or not (refused or (certain and _CODE.fullmatch(word))):
-        return OutcomeUnknown(f"{said}{_UNCERTAIN if method in _POSTS else ''}", reason=reason)
+    if status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+        text = f"{said}. A proxy is in between, and asks for a password: check HTTPS_PROXY."
+        return DestinationRefused(text, reason=reason)
+    answered = httpx.codes.is_success(status) or httpx.codes.is_client_error(status)
+    if word is None or reason in _DOUBTFUL or not answered or status == httpx.codes.REQUEST_TIMEOUT:
+        foreign = word is None and not httpx.codes.is_server_error(status)
+        text = f"{said}{_UNCERTAIN if method in _POSTS else ''}{_FOREIGN if foreign else ''}"
+        return OutcomeUnknown(text, reason=reason)
+    # What a webhook of a server like Slack says beyond its word may be anything.
+    data = _document(response) if isinstance(response, SlackResponse) else {}
     if reason in _PAYLOAD:
         return PayloadRefused(f"{said}: {plain(_details(data), secrets)}", reason=reason)
     needed = f" (needed: {plain(data['needed'], secrets)})" if isinstance(data.get("needed"), str) else ""
     return DestinationRefused(f"{said}{needed}. {_remedy(method, reason)}", reason=reason)
 
 
+def _document(response: SlackResponse | WebhookResponse) -> Mapping[str, Any]:
+    """Return the JSON object that was answered, an empty one where it was something else."""
+    if isinstance(response, SlackResponse):
+        return response.data if isinstance(response.data, dict) else {}
+    try:
+        found = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _word(response: SlackResponse | WebhookResponse) -> str | None:
+    """Return Slack's own word for why it refuses, None where there is none."""
+    data = _document(response)
+    if data.get("ok") is False:
+        word = data.get("error")
+        return word if isinstance(word, str) and _CODE.fullmatch(word) else None
+    said = response.body.strip() if isinstance(response, WebhookResponse) else ""
+    return said if said in _WEBHOOK_WORDS | _RATE_LIMITS | _DOUBTFUL else None
+
+
 def _remedy(method: str, reason: str) -> str:
-    if reason.startswith("http_"):
-        return "This answer is not Slack's: check slack.base_url, and whether a proxy is in between."
     if remedy := slack_remedy(reason):
         return unescape(remedy.say("en"))
     manual = _WEBHOOK_MANUAL if method == WEBHOOK else f"https://docs.slack.dev/reference/methods/{method}#errors"

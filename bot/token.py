@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from bot import disk
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ConfigError
-from bot.secret import visible
+from bot.secret import FileSecret, visible
 
 _EVERY = 60.0  # seconds between two attempts to get another token
 _MARGIN = 60.0  # seconds before its end at which a token counts as expired
@@ -53,26 +53,19 @@ class FileToken:
     """The token stands in a file that another program renews: it is read again when the token is refused."""
 
     def __init__(self, read: Callable[[], str], clock: Clock) -> None:
-        self._read = read
-        self._clock = clock
-        self._token = read()
-        self._tried = float("-inf")
+        self._file = FileSecret(read(), read, clock)
 
     def current(self) -> str:
-        return self._token
+        return self._file.secret
 
     def after_refusal(self, refused: str) -> str | None:
-        if self._clock.monotonic() - self._tried < _EVERY:
-            return None
         try:
-            self._token = self._read()
+            changed = self._file.changed()
         except ConfigError as error:
-            # Perhaps it is being written just now: it is read again at the next refusal.
             raise ChanjingRefused(
                 f"token: Chanjing refuses it, and chanjing.access_token_file cannot be read again: {error}."
             ) from None
-        self._tried = self._clock.monotonic()
-        return self._token if self._token != refused else None
+        return self._file.secret if changed and self._file.secret != refused else None
 
 
 class MintedToken:

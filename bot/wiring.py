@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
@@ -18,10 +19,10 @@ from bot.blocks import Message, Style
 from bot.board import Board
 from bot.chanjing import ATTEMPTS, Chanjing, Transport, mint
 from bot.clock import Clock
-from bot.config import Config
+from bot.config import Config, read_again
 from bot.connection import Resolver
 from bot.deliver import Delivery
-from bot.digest import fitting, render_board
+from bot.digest import fitting, render_board, render_closed_board
 from bot.disk import beside, resolve
 from bot.errors import ConfigError, StateError
 from bot.exchange import Exchange
@@ -35,7 +36,7 @@ from bot.pages import Pages
 from bot.poll import Poll, Settings
 from bot.progress import Shown
 from bot.proxy import proxy_for
-from bot.secret import read_secret
+from bot.secret import FileSecret, read_secret
 from bot.slack import CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.slack_call import WEBHOOK
 from bot.task import Task
@@ -142,7 +143,7 @@ def _poll(
     beat: Callable[[], None],
     progress: Shown,
 ) -> Poll:
-    destination = slack(config, exchange)
+    destination = slack(config, exchange, clock)
     delivery = Delivery(
         CountedSlack(destination, metrics),
         store,
@@ -242,25 +243,35 @@ def chanjing(
     return Chanjing(settings.base_url, tokens, transport)
 
 
-def slack(config: Config, exchange: MakeExchange) -> Slack:
-    """Return the client for Slack: a bot's, or a webhook's."""
+def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) -> Slack:
+    """Return the client for Slack: a bot's, or a webhook's. With a *clock* it reads a secret's file again."""
     settings = config.slack
     # Each call on a connection of its own: on one that Slack has just closed, a post would be in doubt.
     url = settings.webhook_url.get_secret_value() if settings.webhook_url else settings.base_url
     sender = exchange(url, settings.timeout, keep_alive=False)
     if settings.webhook_url is not None:
-        return SlackWebhook(url, sender)
+        return SlackWebhook(url, sender, _in_file(config, "webhook_url", clock))
     token = settings.bot_token.get_secret_value() if settings.bot_token else ""
-    return SlackBot(token, settings.base_url, sender)
+    return SlackBot(token, settings.base_url, sender, _in_file(config, "bot_token", clock))
+
+
+def _in_file(config: Config, name: str, clock: Clock | None) -> FileSecret | None:
+    """Return the secret *name* of the section slack where it stands in a file, else None."""
+    if clock is None or getattr(config.slack, f"{name}_file") is None:
+        return None
+    secret = getattr(config.slack, name).get_secret_value()
+    return FileSecret(secret, partial(read_again, config.slack, name), clock)
 
 
 def _board(
     config: Config, destination: Slack, store: state.Store, clock: Clock, log: FilteringBoundLogger
 ) -> Callable[[Sequence[Task]], None] | None:
-    if not config.slack.board:
-        return None
+    wanted = config.slack.board
     if not isinstance(destination, SlackBot):
-        log.warning("board_impossible", detail="slack.board needs a bot token: a webhook cannot update a message")
+        if wanted:
+            log.warning("board_impossible", detail="slack.board needs a bot token: a webhook cannot update a message")
+        return None
+    if not wanted and not store.state.boards:
         return None
     style = Style(config.slack.language)
     return Board(
@@ -268,8 +279,9 @@ def _board(
         store,
         clock,
         log,
-        channel=routes(config)["success"],
+        channel=routes(config)["success"] if wanted else "",
         render=lambda rows, now: render_board(rows, now, style),
+        last_word=render_closed_board(style),
     ).show
 
 

@@ -73,6 +73,7 @@ AWAY = Phrase(
 
 # What is being made now
 BOARD = Phrase("{n} lip-sync videos rendering", "{n} 个数字人对口型视频正在生成", "1 lip-sync video rendering")
+BOARD_CLOSED = Phrase("This board is no longer updated", "这个看板已停止更新")
 BOARD_EMPTY = Phrase("Nothing is rendering", "当前没有正在生成的视频")
 QUEUED = Phrase("queued", "排队中")
 ELAPSED = Phrase("{time} elapsed", "已用 {time}")

@@ -1,3 +1,5 @@
+import itertools
+import json
 import os
 import re
 import subprocess
@@ -18,6 +20,7 @@ from bot.token import GivenToken, MintedToken
 from tests.simulated import SimulatedClock
 
 MESSAGE = render([outbox.Test()], Style("en"))
+PAUSES: list[float] = []  # that nobody waits for
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +45,9 @@ def slack():
 def asked(slack, exchange):
     """Return a function: → (severity, subject, text) of each finding about Slack."""
 
-    def asked(channels=None, token=None):
+    def asked(channels=None, token=None, **more):
         bot = SlackBot(token or slack.token, slack.base_url, exchange)
-        findings = check.slack(bot, channels or {"slack.channel": CHANNEL})
+        findings = check.slack(bot, channels or {"slack.channel": CHANNEL}, **more)
         return [(finding.severity, finding.subject, finding.text) for finding in findings]
 
     return asked
@@ -137,14 +140,10 @@ def test_a_page_size_that_chanjing_refuses_is_a_warning_as_the_bot_copes(chanjin
 # Slack
 
 
-def test_a_bot_with_everything_delivers_each_message_once(asked):
+def test_what_was_tried_is_said_and_no_more(asked):
     assert asked() == [
         ("good", "slack", "the token is accepted, as lipsync-bot in Demo"),
-        (
-            "good",
-            "slack.channel",
-            f"#lip-sync ({CHANNEL}): the bot is in it, and each message will be posted exactly once",
-        ),
+        ("good", "slack.channel", f"#lip-sync ({CHANNEL}): the bot is in it and can read its history"),
     ]
 
 
@@ -158,7 +157,7 @@ def test_a_slack_that_does_not_answer_is_told_with_a_remedy(slack):
     with wiring.http(trust_env=False) as exchange:
         bot = SlackBot(slack.token, slack.base_url, exchange(slack.base_url, 0.2))
         (found,) = check.slack(bot, {"slack.channel": CHANNEL})
-        sent = check.send(bot, CHANNEL, MESSAGE, lambda: "1")
+        sent = check.send(bot, CHANNEL, MESSAGE, lambda: "1", PAUSES.append)
     for finding in (found, sent):
         assert finding.severity == "bad"
         assert finding.text.endswith("no whole answer within 0.2 s. Check the network, the proxy and slack.base_url.")
@@ -190,7 +189,10 @@ DOES = re.compile(
 def test_whatever_slack_says_is_told_in_whole_sentences_with_what_to_do(slack, exchange, method, status, body):
     slack.intercept = answering(method, status, body)
     bot = SlackBot(slack.token, slack.base_url, exchange)
-    findings = [*check.slack(bot, {"slack.channel": CHANNEL}), check.send(bot, CHANNEL, MESSAGE, lambda: "1")]
+    findings = [
+        *check.slack(bot, {"slack.channel": CHANNEL}),
+        check.send(bot, CHANNEL, MESSAGE, lambda: "1", PAUSES.append),
+    ]
     for finding in findings:
         assert not re.search(r"\.\.|None|lipsync-bot check", finding.text)
         assert finding.severity == "good" or DOES.search(finding.text), finding.text
@@ -264,6 +266,18 @@ def test_a_history_that_cannot_be_read_is_a_warning(asked, slack):
     assert "its history cannot be read, so a message may be repeated" in text
 
 
+def test_without_the_history_a_board_is_weaker_too(asked, slack):
+    slack.scopes -= {"channels:history"}
+    assert "and the board may be posted twice" in asked(board=True)[-1][2]
+    assert "board" not in asked()[-1][2]
+
+
+def test_a_history_that_the_running_bot_could_not_read_is_a_warning_though_it_can_be_read_now(asked):
+    how, _, text = asked(unread=[CHANNEL])[-1]
+    assert how == "warning"
+    assert "until it can, a message may be repeated after a lost reply" in text
+
+
 def test_a_channel_that_may_not_be_described_is_judged_by_its_history(asked, slack):
     slack.scopes -= {"channels:read", "groups:read"}
     assert asked()[-1][0] == "good"
@@ -279,6 +293,20 @@ def test_a_channel_that_is_described_oddly_is_judged_by_its_history(asked, slack
 
     slack.intercept = intercept
     assert asked()[-1][0] == "good"
+
+
+@pytest.mark.parametrize(
+    ("member", "how"), [(b"", "good"), (b', "is_member": null', "good"), (b', "is_member": false', "bad")]
+)
+def test_only_a_bot_that_is_said_not_to_be_in_a_channel_is_not_in_it(asked, slack, member, how):
+    def intercept(call):
+        if not call.path.endswith("conversations.info"):
+            return False
+        call.send(200, {}, b'{"ok": true, "channel": {"id": "C0", "name": "lip-sync"%s}}' % member)
+        return True
+
+    slack.intercept = intercept
+    assert asked()[-1][0] == how
 
 
 @pytest.mark.parametrize(
@@ -333,19 +361,102 @@ def test_the_id_of_a_channel_is_found_by_its_name_as_far_as_the_bot_can_see(slac
 # A test message
 
 
-def test_a_test_message_is_posted_with_an_id_of_its_own_each_time(slack, exchange):
-    bot = SlackBot(slack.token, slack.base_url, exchange)
-    names = iter("12")
-    for _ in range(2):
-        finding = check.send(bot, CHANNEL, MESSAGE, lambda: next(names))
-        assert finding.severity == "good"
-        assert finding.text == f"a test message was posted to {CHANNEL}, ts {slack.messages[-1].ts}"
-    stamps = [message.metadata["event_payload"]["ids"] for message in slack.messages]
-    assert stamps[0] != stamps[1]
+class Sender:
+    """Posts test messages. `waits` are the spans waited for, each cut to *longest* seconds."""
+
+    def __init__(self, bot: SlackBot) -> None:
+        self.bot = bot
+        self.waits: list[float] = []
+        self.longest = 0.0
+        self.numbers = itertools.count()
+
+    def __call__(self) -> check.Finding:
+        return check.send(self.bot, CHANNEL, MESSAGE, lambda: str(next(self.numbers)), self.wait)
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        time.sleep(min(seconds, self.longest))
+
+
+@pytest.fixture
+def send(slack, exchange):
+    return Sender(SlackBot(slack.token, slack.base_url, exchange))
+
+
+def test_a_test_message_that_is_found_with_its_metadata_shows_that_each_is_posted_once(slack, send):
+    finding = send()
+    assert finding.severity == "good"
+    assert finding.text == (
+        f"a test message was posted to {CHANNEL}, ts {slack.messages[-1].ts}; "
+        "it was found there: each message will be posted exactly once"
+    )
+
+
+def test_each_test_message_has_an_id_of_its_own_and_is_no_notice(slack, send):
+    send()
+    send()
+    described = [message.metadata for message in slack.messages]
+    assert described[0] != described[1]
+    assert {one["event_type"] for one in described} == {"lipsync_outside"}
+
+
+def test_a_history_that_lags_is_looked_at_again(slack, send):
+    slack.history_lag = send.longest = 0.2
+    assert send().severity == "good"
+    assert len(send.waits) > 1
+
+
+def without_metadata(call):
+    if not call.path.endswith("conversations.history"):
+        return False
+    answer = call.process()
+    history = json.loads(answer.body)
+    for message in history["messages"]:
+        message.pop("metadata", None)
+    call.send(200, {}, json.dumps(history).encode())
+    return True
+
+
+def of_another_app(call):
+    if not call.path.endswith("conversations.history"):
+        return False
+    call.send(200, {}, call.process().body.replace(b'"bot_id": "B000"', b'"bot_id": "B666"'))
+    return True
+
+
+@pytest.mark.parametrize("fault", [without_metadata, of_another_app])
+def test_a_test_message_that_is_not_found_as_ours_is_a_warning(slack, send, fault):
+    slack.intercept = fault
+    finding = send()
+    assert finding.severity == "warning"
+    assert "so a message may be repeated after a lost reply" in finding.text
+    assert "exactly once" not in finding.text
+    assert 5 <= sum(send.waits) <= 15
+
+
+def test_a_test_message_that_may_not_be_looked_for_is_a_warning(slack, send):
+    slack.scopes -= {"channels:history"}
+    finding = send()
+    assert finding.severity == "warning"
+    assert "It could not be looked for" in finding.text
+    assert "missing_scope" in finding.text
+
+
+def test_a_channel_that_slack_knows_by_another_id_is_named(slack, send):
+    def renamed(call):
+        if not call.path.endswith("chat.postMessage"):
+            return False
+        call.send(200, {}, call.process().body.replace(CHANNEL.encode(), b"C0ANOTHER01"))
+        return True
+
+    slack.intercept = renamed
+    finding = send()
+    assert finding.severity == "warning"
+    assert "Slack now has this channel as C0ANOTHER01" in finding.text
 
 
 def test_a_test_message_may_go_through_a_webhook(slack, exchange):
-    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1")
+    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1", PAUSES.append)
     assert (finding.severity, finding.text) == ("good", "a test message was posted to webhook")
 
 
@@ -357,18 +468,18 @@ def test_a_test_message_may_go_through_a_webhook(slack, exchange):
         (404, "channel_not_found", "If you use a webhook, create a new one"),
         (410, "channel_is_archived", "Unarchive it"),
         (403, "action_prohibited", "Ask an administrator"),
-        (403, "quite_new", "incoming-webhooks#handling_errors"),
+        (403, "quite_new", "This answer is not Slack's: check slack.base_url, and whether a proxy is in between."),
     ],
 )
 def test_a_webhook_that_is_refused_is_bad_with_a_remedy(slack, exchange, status, word, words):
     slack.webhook_error = status, word
-    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1")
+    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1", PAUSES.append)
     assert finding.severity == "bad"
     assert words in finding.text
 
 
 def test_a_test_message_that_is_refused_is_bad_with_a_remedy(slack, exchange):
     slack.channels[CHANNEL].is_member = False
-    finding = check.send(SlackBot(slack.token, slack.base_url, exchange), CHANNEL, MESSAGE, lambda: "1")
+    finding = check.send(SlackBot(slack.token, slack.base_url, exchange), CHANNEL, MESSAGE, lambda: "1", PAUSES.append)
     assert finding.severity == "bad"
     assert "/invite @lipsync-bot" in finding.text

@@ -14,8 +14,9 @@ from bot.deliver import Delivery
 from bot.digest import fitting, render_board
 from bot.message import render
 from bot.mrkdwn import link
-from bot.outbox import Notice, Outbox, TaskEnded
+from bot.outbox import EVENT_TYPE, HistoryPage, Notice, Outbox, TaskEnded
 from bot.samples import NOW
+from bot.slack import Posted
 from bot.state import State
 from bot.task import Task
 from tests.limits import check, strings
@@ -130,15 +131,12 @@ class Channel:
     def __init__(self) -> None:
         self.messages: list[Message] = []
 
-    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+    def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         self.messages.append(message)
-        return f"{1_738_640_400 + len(self.messages)}.000000"
+        return Posted(f"{1_738_640_400 + len(self.messages)}.000000")
 
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
-        return {}
-
-    def newest(self, channel: str) -> str:
-        return ""
+    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
+        return HistoryPage({})
 
 
 def test_twenty_signed_links_that_are_due_at_once_all_arrive():

@@ -43,6 +43,23 @@ def _metadata(metadata: Any) -> Iterator[str]:
             yield "invalid_metadata_format: not an event_type and an event_payload"
 
 
+def keeps_metadata(metadata: Any) -> bool:
+    """Tell whether Slack keeps *metadata*: it drops what its types do not know without a word.
+
+    These are strings, numbers, booleans, objects of them, and arrays of such objects:
+    https://docs.slack.dev/messaging/message-metadata
+    """
+    return all(map(_is_kept, metadata["event_payload"].values())) if metadata else True
+
+
+def _is_kept(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_kept, value.values()))
+    if isinstance(value, list):
+        return all(isinstance(part, dict) and _is_kept(part) for part in value)
+    return isinstance(value, str | int | float)
+
+
 def _blocks(blocks: Any, at: str) -> Iterator[str]:
     yield from _items(_BLOCK, MAX_BLOCKS)(blocks, at)
     seen: set[tuple[str, str]] = set()

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bot.demo.block_kit import MAX_TEXT, problems, said, walk
+from bot.demo.block_kit import MAX_TEXT, keeps_metadata, problems, said, walk
 from bot.demo.server import Answer, Call, LoopbackServer, RateLimit, json_answer, text_answer
 
 CHANNEL = "C0LIPSYNC01"
@@ -126,6 +126,7 @@ class SlackServer(LoopbackServer):
         # Each method, and the scopes any one of which lets an app call it (none: every app may).
         methods: dict[str, tuple[Callable[[Mapping[str, Any]], dict[str, Any]], tuple[str, ...]]] = {
             "auth.test": (self._auth_test, ()),
+            "chat.delete": (self._delete, ("chat:write",)),
             "chat.getPermalink": (self._permalink, ()),
             "chat.postMessage": (self._post_message, ("chat:write",)),
             "chat.update": (self._update, ("chat:write",)),
@@ -209,6 +210,12 @@ class SlackServer(LoopbackServer):
             self._messages[new.ts] = new
         self._tell(new)
         return {"channel": channel, "ts": new.ts, "text": new.text, "message": _shown(new)}
+
+    def _delete(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        channel = self._writable(arguments)
+        message = self._find(channel, arguments.get("ts"))
+        self.delete(message.ts)
+        return {"channel": channel, "ts": message.ts}
 
     def _permalink(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         channel, _ = self._channel(arguments)
@@ -324,7 +331,8 @@ class SlackServer(LoopbackServer):
             errors = [problem.partition(": ")[2] for problem in found]
             messages = [f"[ERROR] {detail}" for detail in errors]
             raise _Refused(error, errors=errors, response_metadata={"messages": messages})
-        return {**content, "text": content["text"][:MAX_TEXT]}
+        kept = content["metadata"] if keeps_metadata(content["metadata"]) else None
+        return {**content, "text": content["text"][:MAX_TEXT], "metadata": kept}
 
     def _find(self, channel: str, ts: object) -> Message:
         message = self._messages.get(str(ts))

@@ -14,7 +14,7 @@ from slack_sdk.webhook import WebhookClient
 from bot.demo.block_kit import problems
 from bot.demo.slack import CHANNEL, Channel, Message, SlackServer
 
-NOTICE = {"event_type": "lipsync_notice", "event_payload": {"ids": ["0123456789abcdef"]}}
+NOTICE = {"event_type": "lipsync_notice", "event_payload": {"ids": "0123456789abcdef"}}
 OTHER, PRIVATE, ARCHIVED, HIDDEN = "C0OTHER0001", "G0PRIVATE01", "C0ARCHIVED1", "G0HIDDEN001"
 
 
@@ -243,6 +243,36 @@ def test_an_update_changes_the_message_in_place(server, client):
     updated = server.messages[0]
     assert (updated.ts, updated.text, updated.blocks, updated.metadata) == (ts, "ho", [section()], NOTICE)
     assert updated.edited > ts
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("text", True),
+        (5, True),
+        (True, True),
+        ({"a": {"b": "c"}}, True),
+        ([{"a": "b"}], True),
+        ([], True),
+        (["text"], False),
+        ([["text"]], False),
+        ([{"a": ["text"]}], False),
+        (None, False),
+    ],
+    ids=str,
+)
+def test_metadata_of_types_that_slack_does_not_know_is_dropped_without_a_word(server, client, value, kept):
+    client.chat_postMessage(
+        channel=CHANNEL, text="hi", metadata={"event_type": "x", "event_payload": {"good": "text", "value": value}}
+    )
+    assert (server.messages[0].metadata is not None) is kept
+
+
+def test_a_message_can_be_deleted_by_its_app(server, client):
+    ts = client.chat_postMessage(channel=CHANNEL, text="hi")["ts"]
+    client.chat_delete(channel=CHANNEL, ts=ts)
+    assert server.messages == []
+    assert refusal(client.chat_delete, channel=CHANNEL, ts=ts)["error"] == "message_not_found"
 
 
 def test_an_update_refuses_the_text_that_a_post_would_take(client):

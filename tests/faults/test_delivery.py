@@ -1,10 +1,13 @@
 """The promises against single faults, on a simulated clock."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bot.outbox import LOOKS
+from bot.health import condition, reasons
+from bot.outbox import LOOKS, notice_id
+from bot.report import guarantee
 from tests.faults.world import SETTLE, World
 
 
@@ -133,8 +136,273 @@ def test_a_history_that_never_answers_does_not_keep_the_first_message_from_being
     world.start()
     world.run(60)
     end_one(world)
-    world.run(60)
+    world.run(540)
+    assert world.owed == ["a"]
+    world.run(600)
     world.check()
+
+
+def restored_from_before_eight_messages(world: World) -> None:
+    end_one(world)
+    world.settle()
+    earlier = world.disk.come_back("kill")
+    for number in range(8):
+        end_one(world, f"b{number}")
+        world.settle()
+    put_back(world, earlier)
+
+
+@pytest.mark.parametrize("minutes", [0.05, 2, 8])
+def test_a_history_that_does_not_answer_for_minutes_repeats_nothing_of_an_old_state(
+    world: World, minutes: float
+) -> None:
+    restored_from_before_eight_messages(world)
+    world.slack.failing_looks = 10_000
+    world.start()
+    world.run(minutes * 60)
+    world.slack.failing_looks = 0
+    world.settle()
+    world.check()
+    assert guarantee(world.state) == "once"
+
+
+def test_a_clock_that_is_set_ahead_does_not_shorten_the_ten_minutes(world: World) -> None:
+    restored_from_before_eight_messages(world)
+    world.slack.failing_looks = 3
+    world.start()
+    world.run(2)
+    world.clock.skew = 3_600.0
+    world.settle()
+    world.check()
+
+
+def test_a_restart_does_not_begin_the_ten_minutes_anew(world: World) -> None:
+    world.slack.failing_looks = 10_000
+    end_one(world)
+    for _ in range(12):
+        world.start()
+        world.run(100)
+    world.check()
+
+
+def test_a_history_that_was_given_up_is_weaker_until_it_answers_though_nothing_is_owed(world: World) -> None:
+    world.slack.failing_looks = 10_000
+    world.start()
+    end_one(world)
+    world.run(1_200)
+    world.check()
+    assert guarantee(world.state) == "at least once"
+    world.slack.failing_looks = 0
+    world.run(400)
+    assert guarantee(world.state) == "once"
+
+
+def test_a_history_that_is_readable_at_last_is_read_back_to_where_it_was_given_up(world: World) -> None:
+    restored_from_before_eight_messages(world)
+    world.slack.failing_looks = 10_000
+    world.start()
+    world.run(500)
+    world.slack.dead["C1"] = "is_archived"
+    world.run(1_000)
+    assert guarantee(world.state) == "at least once"
+    world.slack.failing_looks = 0
+    world.slack.dead.clear()
+    world.settle()
+    world.check()
+
+
+def test_a_doubt_where_the_history_was_given_up_waits_for_no_look(world: World) -> None:
+    world.slack.failing_looks = 10_000
+    world.start()
+    end_one(world)
+    world.run(1_200)
+    end_one(world, "b")
+    world.slack.faults.append("lost_before")
+    world.run(120)
+    world.check()
+
+
+# One page of history a minute, with 15 messages
+
+
+def slow(world: World) -> None:
+    world.slack.page_every, world.slack.page_size = 60.0, 15
+
+
+def crowd(world: World, count: int) -> None:
+    """Let others post *count* messages in the channel, one a second."""
+    world.slack.others = [("C1", f"{world.clock.real + number:.6f}") for number in range(count)]
+    world.clock.pass_by(count)
+
+
+def test_with_a_page_a_minute_each_message_is_posted_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    slow(world)
+    crowd(world, 100)
+    world.start()
+    world.run(900)
+    for name in "abc":
+        world.slack.faults.append("lost_after")
+        end_one(world, name)
+        world.run(600)
+    world.check()
+
+
+def test_the_page_with_the_newest_message_is_not_asked_for_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    slow(world)
+    crowd(world, 100)
+    world.start()
+    world.run(900)
+    assert [post.channel for post in world.slack.posts] == ["C1"]  # the greeting
+    assert len(world.slack.looks) <= 2 * 7  # 100 messages, and each page was refused once at most
+
+
+def test_a_message_in_doubt_is_found_on_the_first_page_though_the_others_take_many_minutes(world: World) -> None:
+    end_one(world)
+    world.settle()
+    crowd(world, 300)
+    slow(world)
+    end_one(world, "b")
+    world.slack.faults.append("lost_after")
+    world.run(200)
+    world.check()
+
+
+def test_single_polls_come_to_the_end_of_the_history_though_each_reads_one_page(world: World) -> None:
+    end_one(world)
+    world.settle()
+    crowd(world, 60)
+    slow(world)
+    world.chanjing.put("b", 20)
+    for _ in range(9):
+        world.clock.pass_by(61)
+        world.start()
+        world.poll.once()
+    world.check()
+
+
+def test_cursors_that_expire_make_the_reading_begin_anew_and_nothing_is_repeated(world: World) -> None:
+    restored_from_before_eight_messages(world)
+    world.slack.page_size, world.slack.cursors_live = 3, 30.0
+    world.slack.page_every = 60.0
+    world.start()
+    world.run(180)
+    world.slack.page_every = 1.0
+    world.settle()
+    world.check()
+
+
+def test_what_was_posted_after_a_reading_began_is_read_too_when_a_backup_holds_half_of_it(world: World) -> None:
+    end_one(world)
+    world.settle()
+    crowd(world, 60)
+    slow(world)
+    end_one(world, "b")
+    world.start()
+    world.run(70)
+    assert world.state.outbox.to("C1").reading
+    earlier = world.disk.come_back("kill")
+    world.slack.page_every = 0.0
+    for name in "cde":
+        end_one(world, name)
+        world.settle()
+    put_back(world, earlier)
+    world.start()
+    world.settle()
+    world.check()
+
+
+def test_a_history_that_ten_minutes_do_not_suffice_to_read_is_told_as_overdue(world: World) -> None:
+    end_one(world)
+    world.settle()
+    crowd(world, 600)
+    slow(world)
+    world.start()
+    end_one(world, "b")
+    world.run(700)
+    now = world.clock.now()
+    found = dict(reasons(condition(world.state, interval=30.0, max_silence=60.0, now=now), silent_for=0.0, now=now))
+    assert "conversations.history" in found["notices_overdue"]
+    world.settle(3_600)
+    world.check()
+
+
+# A channel that Slack knows by another id
+
+
+@pytest.mark.parametrize("unreadable", [[], ["C1"], ["C2000000"]], ids=["both are read", "the new", "the old"])
+def test_a_message_in_doubt_is_found_in_a_channel_that_got_another_id(world: World, unreadable: list[str]) -> None:
+    end_one(world)
+    world.settle()
+    world.slack.names["C1"] = "C2000000"
+    end_one(world, "b")
+    world.settle()
+    if unreadable == ["C2000000"]:  # the old id leads to the same channel
+        world.slack.names.clear()
+    world.slack.unreadable = dict.fromkeys(unreadable, "channel_not_found")
+    end_one(world, "c")
+    world.slack.faults.append("lost_after")
+    world.settle()
+    world.start()
+    end_one(world, "d")
+    world.run_until_death("post")
+    world.start()
+    world.settle()
+    world.check()
+    assert world.state.outbox.to("C1").moved_to == "C2000000"
+    assert guarantee(world.state) == "once"
+
+
+def test_a_channel_that_can_be_read_by_neither_id_holds_nothing_up(world: World) -> None:
+    world.slack.names["C1"] = "C2000000"
+    end_one(world)
+    world.settle()
+    world.slack.unreadable = dict.fromkeys(["C1", "C2000000"], "channel_not_found")
+    end_one(world, "b")
+    world.slack.faults.append("lost_before")
+    world.settle()
+    world.check()
+    assert guarantee(world.state) == "at least once"
+
+
+# Where nothing can be looked for
+
+
+@pytest.mark.parametrize("reason", ["webhook", "missing_scope"])
+def test_a_message_that_is_always_in_doubt_is_posted_again_at_growing_distances(world: World, reason: str) -> None:
+    world.slack.unreadable["C1"] = reason
+    world.slack.faults.extend(["lost_after"] * 100)
+    end_one(world)
+    world.run(3_600)
+    first_hour = [post.at for post in world.slack.posts]
+    assert 5 <= len(first_hour) <= 10
+    world.run(86_400)
+    posts = [post for post in world.slack.posts if post.ids == (notice_id("a", 20, "success"),)]
+    apart = [later.at - sooner.at for sooner, later in pairwise(posts)]
+    assert all(later > sooner - 10 for sooner, later in pairwise(apart))
+    assert 1_700 < max(apart) < 2_000
+
+
+def test_restarts_neither_hasten_nor_put_off_what_nobody_can_look_for(world: World) -> None:
+    world.slack.unreadable["C1"] = "webhook"
+    world.slack.faults.extend(["lost_before"] * 7)
+    end_one(world)
+    for _ in range(60):
+        world.run(60)
+        world.start()
+        assert len(world.slack.attempts) <= 9
+    world.check()
+
+
+@pytest.mark.parametrize(("refused", "delivered"), [(3, True), (4, True), (99, True)])
+def test_a_message_whose_metadata_slack_refuses_is_posted_without_rather_than_never(
+    world: World, refused: int, *, delivered: bool
+) -> None:
+    world.slack.faults.extend(["no_metadata"] * refused)
+    end_one(world)
+    world.run(1_200)
+    assert (world.owed == []) is delivered
 
 
 @pytest.mark.parametrize("every", [120, 240])

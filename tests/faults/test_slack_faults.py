@@ -55,7 +55,8 @@ FIRST_POST: dict[str, tuple[Fault, int]] = {
     "internal_error before processing": (says_error("internal_error"), 2),
     "request_timeout after processing": (says_error("request_timeout", processed=True), 1),
     "an error never heard of": (says_error("something_new"), 2),
-    "403 from a proxy": (wire.says(wire.HTML, 403), 2),
+    **{f"{n} from a proxy, not processed": (wire.says(wire.HTML, n), 2) for n in (403, 404, 407)},
+    **{f"{n} from a proxy, processed": (wire.says(wire.HTML, n, processed=True), 1) for n in (400, 403, 404, 413)},
     "408": (wire.says("", 408, processed=True), 1),
     "gzip bomb": (wire.gzip_bomb, 2),
     "endless body": (wire.endless_body, 2),
@@ -85,7 +86,12 @@ WEBHOOKS: dict[str, tuple[Fault, int]] = {
     "500": (wire.says("", 500), 1),
     "404 no_service": (wire.says("no_service", 404), 1),
     "429": (wire.says("", 429, Retry_After="1"), 1),
-    "somebody else's page with 200": (wire.says(wire.HTML), 1),
+    "403 from a proxy, not processed": (wire.says(wire.HTML, 403), 1),
+    "403 from a proxy, processed": (wire.says(wire.HTML, 403, processed=True), 2),
+    "somebody else's page with 200": (wire.says(wire.HTML, processed=True), 1),
+    "JSON with 200": (wire.says_json({"ok": True}, processed=True), 1),
+    "204": (wire.says("", 204, processed=True), 1),
+    "200 with a word of refusal": (wire.says("invalid_payload"), 1),
     "ok": (wire.first(0, wire.closed), 1),
 }
 

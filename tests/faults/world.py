@@ -26,8 +26,9 @@ from bot.errors import (
     StateError,
 )
 from bot.metrics import Metrics
-from bot.outbox import Notice, Role, TaskEnded, notice_id
+from bot.outbox import EVENT_TYPE, HistoryPage, Notice, Role, TaskEnded, notice_id
 from bot.poll import Poll, Settings
+from bot.slack import Posted
 from bot.state import State, Store
 from bot.task import Page, Task
 from tests.simulated import SimulatedClock
@@ -35,7 +36,7 @@ from tests.simulated import SimulatedClock
 Survival = Literal["kill", "power_cut", "torn"]
 """What a death leaves on the disk: all that was done; only what was synced; or every name, but only synced content."""
 
-Fault = Literal["lost_before", "lost_after", "limited", "refused", "unsayable"]
+Fault = Literal["lost_before", "lost_after", "limited", "refused", "unsayable", "no_metadata"]
 
 SETTLE = 45.0
 
@@ -161,7 +162,7 @@ class SimulatedChanjing:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class Kept:
     channel: str
     ts: str
     at: float
@@ -170,24 +171,37 @@ class Posted:
 
 
 class SimulatedSlack:
-    """Implements bot.slack.Slack. `faults` meet the posts in turn; `lag` is how late a message shows in the history."""
+    """Implements bot.slack.Slack. `faults` meet the posts in turn; `lag` is how late a message shows in the history.
+
+    A page of the history holds `page_size` messages, and one may be asked for every `page_every` seconds. A cursor
+    expires after `cursors_live` seconds. `others` are messages that somebody else has posted, as (channel, ts).
+    `names` are other ids of channels: what is posted to one of these is kept under its id.
+    """
 
     def __init__(self, clock: SimulatedClock, effects: Effects) -> None:
         self._clock = clock
         self._effects = effects
         self._last = 0.0
-        self.posts: list[Posted] = []
+        self.posts: list[Kept] = []
         self.attempts: list[tuple[str, tuple[str, ...]]] = []
         self.looks: list[tuple[str, str]] = []
         self.faults: deque[Fault | None] = deque()
         self.failing_looks = 0
+        self.page_size = 200
+        self.page_every = 0.0
+        self.cursors_live = float("inf")
+        self.others: list[tuple[str, str]] = []
+        self.names: dict[str, str] = {}
+        self._next_page = 0.0
+        self._paged = 0.0
         self.limited_until = 0.0
         self.dead: dict[str, str] = {}  # channel → reason
         self.unreadable: dict[str, str] = {}
         self.hanging = False
         self.lag = 0.0
 
-    def post(self, channel: str, message: Message, ids: tuple[str, ...]) -> str:
+    def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
+        del event_type
         self.attempts.append((channel, ids))
         with self._effects.around("post"):
             self._clock.wait(0.0)
@@ -200,39 +214,45 @@ class SimulatedSlack:
                     raise RateLimited("ratelimited", reason="ratelimited", retry_after=3.0)
                 case "refused":
                     raise DestinationRefused("is_archived", reason="is_archived")
+                case "no_metadata" if ids:
+                    raise PayloadRefused("metadata_too_large", reason="metadata_too_large")
                 case "unsayable":
                     raise PayloadRefused("invalid_blocks", reason="invalid_blocks")
             self._last = max(self._clock.real, self._last + 0.000001)
             ts = f"{self._last:.6f}"
-            self.posts.append(Posted(channel, ts, self._clock.real, ids, message.text))
+            kept = self.names.get(channel, channel)
+            self.posts.append(Kept(kept, ts, self._clock.real, ids, message.text))
             if fault == "lost_after":
                 raise OutcomeUnknown("the reply was lost", reason="lost")
-            return ts
+            return Posted(ts, kept if kept != channel else "")
 
-    def newest(self, channel: str) -> str:
-        with self._effects.around("newest"):
-            self._refuse(channel)
-            if reason := self.unreadable.get(channel):
-                raise DestinationRefused(reason, reason=reason)
-            seen = self._clock.real - self.lag
-            return max((post.ts for post in self.posts if post.channel == channel and post.at <= seen), default="")
-
-    def look(self, channel: str, oldest: str) -> dict[str, str]:
+    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
         self.looks.append((channel, oldest))
         with self._effects.around("look"):
             self._refuse(channel)
+            if self._clock.real < self._next_page:
+                wait = self._next_page - self._clock.real
+                raise RateLimited("conversations.history: ratelimited", reason="ratelimited", retry_after=wait)
+            self._next_page = self._clock.real + self.page_every
             if self.failing_looks:
                 self.failing_looks -= 1
                 raise OutcomeUnknown("history: half an answer", reason="half")
             if reason := self.unreadable.get(channel):
                 raise DestinationRefused(reason, reason=reason)
+            if cursor and self._clock.real > self._paged + self.cursors_live:
+                raise DestinationRefused("invalid_cursor", reason="invalid_cursor")
+            self._paged = self._clock.real
             seen = self._clock.real - self.lag
-            return {
-                id_: post.ts
-                for post in self.posts
-                if post.channel == channel and float(post.ts) > float(oldest) and post.at <= seen
-                for id_ in post.ids
-            }
+            shown = {post.ts: post.ids for post in self.posts if post.channel == channel and post.at <= seen}
+            shown |= {ts: () for other, ts in self.others if other == channel}
+            listed = sorted(ts for ts in shown if float(ts) > float(oldest or 0) and (not cursor or ts < cursor))
+            here = listed[-self.page_size :]
+            return HistoryPage(
+                {id_: ts for ts in here for id_ in shown[ts]},
+                newest=here[-1] if here else "",
+                oldest=here[0] if here else "",
+                cursor=here[0] if len(here) < len(listed) else "",
+            )
 
     def _refuse(self, channel: str) -> None:
         if self.hanging:
