@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
 from bot.exchange import Answer, Exchange, plain
-from bot.metrics import Metrics
+from bot.metrics import OTHER, Metrics
 from bot.redaction import holds, redacted
 from bot.secret import visible
 from bot.task import Page, Task
@@ -153,10 +153,16 @@ class Transport:
         try:
             data = open_envelope(answer, operation, secrets=(*secrets, *self._exchange.secrets))
         except ChanjingError as error:
-            self._requests.labels(operation, "none" if error.code is None else str(error.code)).inc()
+            self._requests.labels(operation, _label(error.code)).inc()
             raise
         self._requests.labels(operation, str(_OK)).inc()
         return data
+
+
+def _label(code: int | None) -> str:
+    if code is None:
+        return "none"
+    return str(code) if code in _REMEDIES else OTHER
 
 
 class SlidingWindow:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from bot import __version__
 
 PREFIX = "lipsync_bot"
+OTHER = "other"  # for what others made up: each value of a label is a series, kept for ever
 _DELAYS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 86_400)  # seconds
 
 

@@ -2,27 +2,28 @@
 
 import contextlib
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from structlog.typing import FilteringBoundLogger
 
 from bot import health
 from bot.clock import Clock
 from bot.exchange import Exchange
 from bot.health import Condition, Reasons
-from bot.metrics import PREFIX
+from bot.metrics import OTHER, PREFIX
+from bot.server import Response, listening
 from bot.state import Store
 from bot.task import Status
 
 _PING_EVERY = 60.0  # seconds
-PATIENCE = 5.0  # seconds for a request to come in, and for a ping
+PATIENCE = 5.0  # seconds for a ping
 
 
 class Vitals:
@@ -99,7 +100,7 @@ class StateCollector(Collector):
         state, now = self._store.state, self._clock.now()
         counts: dict[str, int] = {}
         for known in state.tasks.values():
-            name = Status(known.status).name.lower() if known.status in set(Status) else str(known.status)
+            name = Status(known.status).name.lower() if known.status in set(Status) else OTHER
             counts[name] = counts.get(name, 0) + 1
         tasks = GaugeMetricFamily(f"{PREFIX}_tasks", "Tasks that are remembered.", labels=["status"])
         for status, count in sorted(counts.items()):
@@ -112,72 +113,34 @@ class StateCollector(Collector):
         yield GaugeMetricFamily(f"{PREFIX}_state_size_bytes", "Size of the state file.", self._store.size)
 
 
-@contextlib.contextmanager
-def serving(address: tuple[str, int], examination: Examination, registry: CollectorRegistry) -> Iterator[int]:
-    """Answer on *address* while the block lasts, and yield the port. Raise OSError where it cannot be listened to."""
-    server = _Server(address, examination, registry)
-    thread = threading.Thread(target=server.serve_forever, name="monitor", daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serving(
+    address: tuple[str, int],
+    examination: Examination,
+    registry: CollectorRegistry,
+    log: FilteringBoundLogger | None = None,
+) -> AbstractContextManager[int]:
+    """Answer on *address* while the block lasts, and yield the port. Raises as server.listening does."""
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, address: tuple[str, int], examination: Examination, registry: CollectorRegistry) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, _Handler)
-        self.examination = examination
-        self.registry = registry
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: whoever asks and goes away is no trouble of ours."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """http.server bounds the request line and each header at 64 KiB, and 100 headers."""
-
-    server: _Server
-    timeout = PATIENCE
-    server_version = "lipsync-bot"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        """Answer one of the three paths."""
-        match self.path.partition("?")[0]:
+    def respond(method: str, path: str) -> Response:
+        if method not in {"GET", "HEAD"}:
+            return Response(b"GET or HEAD\n", status=HTTPStatus.NOT_IMPLEMENTED)
+        match path:
             case "/healthz":
-                self._tell(self.server.examination.alive())
+                return _told(examination.alive())
             case "/readyz":
-                self._tell(self.server.examination.ready())
+                return _told(examination.ready())
             case "/metrics":
-                self._answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self.server.registry))
-            case _:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/healthz, /readyz or /metrics\n")
+                return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
+        return Response(b"/healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)
 
-    do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+    return listening(address, respond, log)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has there
-        """Log nothing: probes come every few seconds."""
 
-    def _tell(self, found: Reasons) -> None:
-        reasons = [{"code": code, "detail": detail} for code, detail in found]
-        body = json.dumps({"status": "failing" if reasons else "ok", "reasons": reasons}, ensure_ascii=False)
-        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-        self._answer(status, "application/json", body.encode())
-
-    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+def _told(found: Reasons) -> Response:
+    reasons = [{"code": code, "detail": detail} for code, detail in found]
+    body = json.dumps({"status": "failing" if reasons else "ok", "reasons": reasons}, ensure_ascii=False)
+    status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+    return Response(body.encode(), "application/json", status)
 
 
 class Ping:

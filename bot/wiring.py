@@ -122,7 +122,7 @@ def _listen(
     log: FilteringBoundLogger,
 ) -> None:
     try:
-        port = stack.enter_context(serving(address, examination, metrics.registry))
+        port = stack.enter_context(serving(address, examination, metrics.registry, log))
     except OSError as error:
         foreign = error.errno == errno.EADDRNOTAVAIL
         cure = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."

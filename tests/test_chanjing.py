@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import json
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from bot.chanjing import Chanjing, SlidingWindow, Transport, may_be_page_size, mint, parse_page
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable, Stopped
 from bot.exchange import Exchange
+from bot.metrics import Metrics
 from bot.outbox import Trouble
 from bot.samples import SAMPLES
 from bot.task import Page, Task
@@ -50,6 +52,23 @@ def error_of(ask: Callable[[], object]) -> ChanjingError:
 
 def envelope(**fields: Any) -> dict[str, Any]:
     return {"trace_id": TRACE, "code": 0, "msg": "success", "data": {"list": [], "page_info": {}}, **fields}
+
+
+def test_codes_that_chanjing_makes_up_share_one_series():
+    codes, metrics = itertools.cycle([*range(60_000, 60_300), 10400, None]), Metrics()
+    how = httpx.MockTransport(lambda request: said(envelope(code=next(codes))))
+    exchange = Exchange(httpx.Client(transport=how), timeout=5)
+    asking = Transport(exchange, max_requests_per_second=5, clock=SimulatedClock(), metrics=metrics)
+    for _ in range(302):
+        with contextlib.suppress(ChanjingError):
+            asking.call("list", URL, {}, {}, secrets=())
+    counted = {
+        sample.labels["code"]: sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "lipsync_bot_chanjing_requests_total"
+    }
+    assert counted == {"other": 300, "10400": 1, "none": 1}
 
 
 # What is documented

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.demo.server import LoopbackServer
+from bot.diff import Known
 from bot.exchange import Exchange
 from bot.metrics import PREFIX, Metrics
 from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
@@ -129,7 +130,7 @@ def test_it_answers_get_and_head_of_three_paths_and_nothing_else(patient, method
 def test_a_request_line_without_end_is_refused(patient):
     with socket.create_connection(("127.0.0.1", int(patient.url.rpartition(":")[2]))) as connection:
         connection.sendall(b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n")
-        assert b" 414 " in connection.recv(100)
+        assert b" 431 " in connection.recv(100)
 
 
 def test_what_the_state_holds_is_told_when_it_is_asked_for(patient):
@@ -138,6 +139,12 @@ def test_what_the_state_holds_is_told_when_it_is_asked_for(patient):
     assert patient.metric("notice_oldest_age_seconds") == 42
     patient.has(outbox=Outbox())
     assert patient.metric("notices_owed") == 0
+
+
+def test_statuses_that_chanjing_makes_up_share_one_series(patient):
+    patient.has(tasks={f"t{number}": Known(number, 1, 1.0) for number in (20, 30, *range(1_000, 1_300))})
+    assert patient.metric("tasks", status="other") == 300
+    assert patient.get("/metrics").text.count(f"{PREFIX}_tasks{{") == 3
 
 
 def test_the_names_follow_prometheus_conventions(patient):

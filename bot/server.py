@@ -1,0 +1,192 @@
+"""HTTP for those who watch the bot, on waitress. Whatever happens here stays here: the loop never feels it.
+
+Threads, connections, the size of a request and the time that it may take are bounded, so nobody can use up what the
+rest of the process needs.
+"""
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from structlog.typing import FilteringBoundLogger
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_THREADS = 2
+_CONNECTIONS = 32  # a process often has no more than 1,024 descriptors, and the loop needs some
+_HEADERS = 16 * 1024  # bytes
+_A_MOMENT = 0.1  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What goes back to the client; for HEAD, without the body."""
+
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+    status: HTTPStatus = HTTPStatus.OK
+
+
+Respond = Callable[[str, str], Response]  # (method, path)
+
+
+@contextlib.contextmanager
+def listening(
+    address: tuple[str, int], respond: Respond, log: FilteringBoundLogger | None = None, *, longest: float = 10.0
+) -> Iterator[int]:
+    """Answer on *address* while the block lasts, and yield the port. A connection lasts *longest* seconds at most.
+
+    Raise OSError where it cannot be listened to, RuntimeError where no thread can be started.
+    """
+    # A library's warnings about strangers are not for a log that people read.
+    logging.getLogger("waitress").addHandler(logging.NullHandler())
+    logging.getLogger("waitress").propagate = False
+    server = _Server(_application(respond, log), _listener(address), longest)
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.end()
+
+
+def _listener(address: tuple[str, int]) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _application(respond: Respond, log: FilteringBoundLogger | None) -> "WSGIApplication":
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        try:
+            response = respond(method, environ["PATH_INFO"])
+        except Exception:
+            if log is not None:
+                log.exception("answer_failed", path=environ["PATH_INFO"][:100])
+            response = Response(
+                b"an error in the bot itself; its log says more\n", status=HTTPStatus.INTERNAL_SERVER_ERROR
+            )
+        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
+        start_response(f"{response.status.value} {response.status.phrase}", headers)
+        return [] if method == "HEAD" else [response.body]
+
+    return application
+
+
+class _Channel(HTTPChannel):
+    """A connection. `opened` is when, in monotonic seconds."""
+
+    opened = float("inf")
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.opened = time.monotonic()
+
+
+class _Server(TcpWSGIServer):
+    """waitress, which by itself lets a request drip in for ever, and lets nobody in while others hold connections."""
+
+    channel_class = _Channel
+    active_channels: dict[int, _Channel]  # type: ignore[assignment]
+    trigger: Any
+
+    def __init__(self, application: "WSGIApplication", listener: socket.socket, longest: float) -> None:
+        self._longest = longest
+        self._connections: dict[int, Any] = {}
+        self._ending = False
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
+        adjustments = Adjustments(
+            sockets=[listener],
+            max_request_header_size=_HEADERS,
+            max_request_body_size=1,  # none of it is read
+            ident="lipsync-bot",
+            log_socket_errors=False,
+            clear_untrusted_proxy_headers=False,  # none of them is read
+        )
+        super().__init__(
+            application,
+            map=self._connections,
+            _sock=listener,
+            dispatcher=ThreadedTaskDispatcher(),
+            adj=adjustments,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+        self.port: int = listener.getsockname()[1]
+
+    def start(self) -> None:
+        """Begin to answer. Raise RuntimeError where no thread can be started."""
+        try:
+            self.task_dispatcher.set_thread_count(_THREADS)
+            self._thread.start()
+        except RuntimeError:
+            self._close(patience=0)
+            raise
+
+    def end(self) -> None:
+        """Answer no more."""
+        self._ending = True
+        self.pull_trigger()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._ending:
+            try:
+                wasyncore.loop(1, use_poll=True, map=self._connections, count=1)
+            except Exception:  # noqa: BLE001 - whatever a stranger's connection brought about
+                time.sleep(_A_MOMENT)
+        self._close(patience=5)
+
+    def _close(self, *, patience: int) -> None:
+        # The threads first: they write to what wakes the loop, whose number may be another file's once it is closed.
+        self.task_dispatcher.shutdown(timeout=patience)
+        for channel in list(self.active_channels.values()):
+            channel.handle_close()
+        self.close()
+
+    def readable(self) -> bool:
+        """Close what has been open for too long. waitress asks at least once a second whether to listen: always."""
+        now = time.monotonic()
+        for channel in list(self.active_channels.values()):
+            if now - channel.opened > self._longest:
+                channel.handle_close()
+        return True
+
+    def accept(self) -> Any:
+        """Let a new client in, for the one that has been there longest where there are too many."""
+        if len(self.active_channels) >= _CONNECTIONS:
+            self._make_room()
+        try:
+            return super().accept()
+        except OSError:  # no descriptor is left: without a pause the loop would turn as fast as it can
+            if not self._make_room():
+                time.sleep(_A_MOMENT)
+            return None
+
+    def _make_room(self) -> bool:
+        channels = list(self.active_channels.values())
+        oldest = [one for one in channels if not one.requests][:1] or channels[:1]
+        for channel in oldest:
+            channel.handle_close()
+        return bool(oldest)
+
+    def handle_error(self) -> None:
+        """Go on listening. waitress would not."""
