@@ -5,18 +5,21 @@ somebody wrote; defaults are texts too and go the same way. Durations are second
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot import clock, values
-from bot.credentials import credential_problems
+from bot.credentials import credential_problems, untrusted_base_urls
 from bot.errors import ConfigError
+from bot.host import is_loopback
 from bot.secret import read_secret
 from bot.sources import DEFAULT_PATH, gather
 from bot.texts import RUN_SECRETS, Found, Raw, environment_name, place
@@ -159,7 +162,7 @@ def load(
     *path* None means `config.yaml` in the current directory where there is one. ConfigError lists every problem, one
     line each; no line holds a value.
     """
-    found = gather(_NAMES, path, environ, secrets_dir)
+    found = _gather(path, environ, secrets_dir)
     lines = [problem.text for problem in found.problems]
     lines += credential_problems(found)
     config, refused = _validated(_with_secret_files(found.values))
@@ -167,6 +170,8 @@ def load(
     if lines:
         raise ConfigError("\n".join(lines))
     _warn_of_other_states(config, found, warn)
+    _warn_of_plain_http(config, warn)
+    _warn_of_readers(found, warn)
     if config.slack.daily_summary is not None and (problem := clock.zone_problem(environ)):
         warn("TZ", f"{problem} slack.daily_summary depends on it.")
     return _without_token_of_file(config)
@@ -182,6 +187,38 @@ def _warn_of_other_states(config: Config, found: Found, warn: Warn) -> None:
         if os.path.realpath(str(raw.value)) != os.path.realpath(config.state.path):
             used = f"{config.state.path} ({found.values['state.path'].where}) is used"
             warn("state.path", f"{used}, not {raw.value} ({raw.where}). Remove one of the two.")
+
+
+def _warn_of_plain_http(config: Config, warn: Warn) -> None:
+    urls: dict[str, str | SecretStr | None] = {
+        "chanjing.base_url": config.chanjing.base_url,
+        "slack.base_url": config.slack.base_url if config.slack.bot_token else None,
+        "slack.webhook_url": config.slack.webhook_url,
+        "monitor.ping_url": config.monitor.ping_url,
+    }
+    for key, url in urls.items():
+        parts = urlsplit(url.get_secret_value() if isinstance(url, SecretStr) else url or "")
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            warn(key, "with http:// others can read the secrets on the way. Use https:// if the server offers it.")
+
+
+def _warn_of_readers(found: Found, warn: Warn) -> None:
+    """Warn of a YAML file with secrets, in use or not, that other users can read."""
+    everywhere = {key: [raw] for key, raw in found.values.items()} | found.overridden
+    for key in (key.name for key in KEYS if key.secret):
+        for raw in everywhere.get(key, ()):
+            if raw.file and _everybody_reads(raw.file):
+                text = f"every user of this machine can read it, and {key} is in it. Make the bot's user its owner, "
+                warn(str(raw.file), f"{text}with mode 400.")
+                return
+
+
+def _everybody_reads(file: Path) -> bool:
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
 
 
 def example() -> str:
@@ -215,7 +252,7 @@ def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Pa
 
     ConfigError where the YAML cannot be read or its `state` section cannot be used.
     """
-    found = gather(_NAMES, path, environ, secrets_dir)
+    found = _gather(path, environ, secrets_dir)
     lines = [problem.text for problem in found.problems if problem.section in {"", "state"}]
     config, refused = _validated(found.values)
     lines += [line for key, line in refused.items() if key.startswith("state.")]
@@ -233,7 +270,7 @@ def channels_by_name(
     path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
 ) -> tuple[Config, dict[str, str]]:
     """Return the configuration as far as it can be used, and what stands where a channel's id should: key → text."""
-    found = gather(_NAMES, path, environ, secrets_dir).values
+    found = _gather(path, environ, secrets_dir).values
     config, refused = _validated(_with_secret_files(found))
     return config, {key: str(found[key].value) for key in _CHANNELS if key in refused}
 
@@ -246,6 +283,15 @@ def read_again(section: Slack, name: str) -> str:
     except ValidationError as problem:
         raise ConfigError(_sentence(problem.errors(include_url=False, include_input=False)[0])) from None
     return str(secret.get_secret_value())
+
+
+def _gather(path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
+    found = gather(_NAMES, path, environ, secrets_dir)
+    if path is None:
+        defaults = {key.name: key.default for key in KEYS}
+        for name, problem in untrusted_base_urls(found, defaults):
+            found.values[name] = replace(found.values[name], problem=problem)
+    return found
 
 
 def _with_secret_files(found: Mapping[str, Raw]) -> dict[str, Raw]:

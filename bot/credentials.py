@@ -1,6 +1,6 @@
 """Pure: what must be set together, and what must not: the ways to a credential, and channels with them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bot.texts import Found, environment_name, place
 
@@ -25,6 +25,27 @@ def credential_problems(found: Found) -> Iterator[str]:
     yield from lines
     if found.note and any(_NOT_SET in line for line in lines):
         yield f"{found.note}: write one with `lipsync-bot config init` and fill it in, or set these variables"
+
+
+def untrusted_base_urls(found: Found, defaults: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (key, problem) for each base URL from a YAML file that would be sent a credential from elsewhere.
+
+    Meant for a file that nobody named: whoever can put one into the current directory could collect tokens with it.
+    """
+    for key, ways in (("chanjing.base_url", _WAYS[0]), ("slack.base_url", _WAYS[1][: -len(_WEBHOOK)])):
+        url = found.values.get(key)
+        if url is None or url.file is None or _same(url.value, defaults[key]):
+            continue
+        credentials = [name for way in ways for name in way if name in found.values]
+        elsewhere = [name for name in credentials if found.values[name].file is None or name.endswith("_file")]
+        if elsewhere:
+            sent = place(elsewhere[0], found.values[elsewhere[0]])
+            text = f"{url.file} was found, not named, so it cannot choose where {sent} is sent. If you trust it, add "
+            yield key, f"{text}--config {url.file}; or set {environment_name(key)}"
+
+
+def _same(url: object, default: str) -> bool:
+    return str(url).rstrip("/").lower() == default.rstrip("/")
 
 
 def _way_problems(found: Found) -> Iterator[str]:

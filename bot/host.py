@@ -17,6 +17,11 @@ def is_ip(text: str) -> bool:
     return "%" not in text
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to *host* stays on this machine."""
+    return ipaddress.ip_address(host).is_loopback if is_ip(host) else f".{host}".endswith(".localhost")
+
+
 def is_host(text: str) -> bool:
     """Tell whether *text*, in ASCII and without brackets, is an IP address or can be the name of a host."""
     if is_ip(text):

@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -114,7 +115,7 @@ class _Reading:
             if key not in self.keys:
                 self.problem(section, line, f"{_shown(name)} is not a key of {section}{self.nearest(name, section)}")
             elif raw := _raw(value, f"{self.file} line {line}"):
-                self.found.values[key] = raw
+                self.found.values[key] = replace(raw, file=Path(self.file))
 
     def entries(self, node: yaml.MappingNode, section: str) -> Iterator[tuple[str, int, yaml.Node]]:
         """Yield name, line and value of each key of *node* and, where it has none of that name, of what it merges."""

@@ -18,11 +18,15 @@ _LARGEST_VALUE = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What stood under one key, and where, in words. `problem` says why it cannot be used, where it cannot."""
+    """What stood under one key, and where, in words. `problem` says why it cannot be used, where it cannot.
+
+    `file` is the YAML file, where it stood there.
+    """
 
     value: str | list[str]
     where: str
     problem: str = ""
+    file: Path | None = field(default=None, compare=False)  # `where` says it too
 
 
 @dataclass(frozen=True, slots=True)

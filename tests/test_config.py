@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from bot.config import KEYS, load, load_local
+from bot.config import KEYS, load, load_local, load_usable
 from bot.errors import ConfigError
+from bot.texts import environment_name
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
 ENOUGH = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": "C0AB12CD3"}
@@ -460,3 +461,136 @@ def test_a_wrong_time_zone_matters_for_a_daily_summary_only(warnings):
     [(subject, text)] = warnings({"TZ": "Asia/Shangai"}, summary)
     assert subject == "TZ"
     assert "slack.daily_summary depends on it" in text
+
+
+# A file that nobody named
+
+
+ELSEWHERE = "https://chanjing.evil.example"
+
+
+@pytest.mark.parametrize(
+    ("environ", "yaml", "key", "credential"),
+    [
+        (ENOUGH, f"chanjing: {{base_url: {ELSEWHERE}}}", "chanjing.base_url", "chanjing.access_token"),
+        (ENOUGH, "slack: {base_url: https://slack.evil.example/api}", "slack.base_url", "slack.bot_token"),
+        (
+            {"CHANJING_APP_ID": "id", "CHANJING_SECRET_KEY": "key", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/x"},
+            f"chanjing: {{base_url: {ELSEWHERE}}}",
+            "chanjing.base_url",
+            "chanjing.app_id",
+        ),
+        (
+            {"SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": "C0AB12CD3"},
+            f"chanjing: {{base_url: {ELSEWHERE}, access_token_file: tokens}}",
+            "chanjing.base_url",
+            "chanjing.access_token_file",
+        ),
+    ],
+)
+def test_a_file_that_nobody_named_does_not_choose_where_a_credential_from_elsewhere_goes(
+    problems, room, environ, yaml, key, credential
+):
+    (room / "tokens").write_text("tok")
+    (line,) = problems(environ, yaml)
+    assert line.startswith(f"{key} (")
+    assert f"cannot choose where {credential} (" in line
+    assert "add --config config.yaml; or set " in line
+
+
+def test_a_secret_file_of_the_machine_is_not_sent_where_such_a_file_says(problems, room):
+    (room / "secrets" / "slack_bot_token").write_text("xoxb-1-a")
+    environ = {name: value for name, value in ENOUGH.items() if name != "SLACK_BOT_TOKEN"}
+    (line,) = problems(environ, "slack: {base_url: https://slack.evil.example}")
+    assert "cannot choose where slack.bot_token (" in line
+
+
+def test_a_command_that_uses_what_it_can_uses_no_such_address(loaded):
+    config = loaded(ENOUGH, "slack: {base_url: https://slack.evil.example}", how=load_usable)
+    assert config.slack.base_url == "https://slack.com/api/"
+
+
+@pytest.mark.parametrize(
+    ("environ", "yaml"),
+    [
+        ({**ENOUGH, "CHANJING_BASE_URL": ELSEWHERE}, "chanjing: {base_url: https://b.example}"),
+        ({**ENOUGH, "CHANJING_BASE_URL": ELSEWHERE}, None),
+        (ENOUGH, "chanjing: {base_url: https://Open-API.chanjing.cc/}\nslack: {base_url: https://slack.com/api}"),
+        ({}, f"chanjing: {{base_url: {ELSEWHERE}, access_token: a}}\nslack: {{bot_token: xoxb-1, channel: C0AB12CD3}}"),
+        (
+            {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/x"},
+            "slack: {base_url: https://b.example}",
+        ),
+    ],
+    ids=["from the environment", "without a file", "the default", "a file with both", "a webhook has no base URL"],
+)
+def test_where_the_address_is_as_trusted_as_the_credential_nothing_is_said(loaded, environ, yaml):
+    loaded(environ, yaml)
+
+
+def test_a_file_that_was_named_is_trusted(room):
+    (room / "config.yaml").write_text(f"chanjing: {{base_url: {ELSEWHERE}}}")
+    assert load(Path("config.yaml"), ENOUGH, secrets_dir=room / "secrets").chanjing.base_url == ELSEWHERE
+
+
+# What is said aloud
+
+
+@pytest.fixture
+def warned(room):
+    """Return a function: environment, YAML → the subjects of the warnings, and what they say."""
+
+    def warned(environ, yaml="", mode=0o600):
+        (room / "config.yaml").write_text(yaml)
+        (room / "config.yaml").chmod(mode)
+        said: dict[str, str] = {}
+        load(None, environ, secrets_dir=room / "secrets", warn=said.__setitem__)
+        return said
+
+    return warned
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("chanjing.base_url", "http://chanjing.example"),
+        ("slack.base_url", "http://192.168.0.1"),
+        ("monitor.ping_url", "http://hc.example/s3cret"),
+        ("monitor.ping_url", "http://localhost.example/s3cret"),
+        ("monitor.ping_url", "HTTP://hc.example/s3cret"),
+    ],
+)
+def test_an_unencrypted_address_is_said_aloud(warned, key, url):
+    said = warned({**ENOUGH, environment_name(key): url})
+    assert list(said) == [key]
+    assert "Use https://" in said[key]
+    assert "s3cret" not in said[key]
+
+
+def test_an_unencrypted_webhook_is_said_aloud(warned):
+    environ = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_WEBHOOK_URL": "http://hooks.example/s3cret"}
+    assert list(warned(environ)) == ["slack.webhook_url"]
+
+
+@pytest.mark.parametrize("url", ["https://c.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"])
+def test_what_stays_on_the_machine_or_is_encrypted_is_not(warned, url):
+    assert warned({**ENOUGH, "CHANJING_BASE_URL": url}) == {}
+
+
+SECRETS = "chanjing: {access_token: tok}\nslack: {bot_token: xoxb-1-a, channel: C0AB12CD3}"
+
+
+def test_a_file_with_secrets_that_everybody_can_read_is_said_aloud(warned):
+    said = warned({}, SECRETS, 0o644)
+    assert list(said) == ["config.yaml"]
+    assert "every user of this machine can read it, and chanjing.access_token is in it" in said["config.yaml"]
+    assert "tok" not in said["config.yaml"].replace("token", "")
+
+
+def test_a_secret_that_is_overridden_can_be_read_all_the_same(warned):
+    assert list(warned(ENOUGH, "slack: {bot_token: xoxb-1-a}", 0o604)) == ["config.yaml"]
+
+
+def test_without_secrets_in_it_or_readers_of_it_nothing_is_said(warned):
+    assert warned({}, SECRETS, 0o640) == {}
+    assert warned(ENOUGH, "poll: {interval: 5s}", 0o644) == {}
