@@ -3,11 +3,13 @@
 Facts and codes: https://doc.chanjing.cc/ , page 获取对口型视频列表.
 """
 
+import email.utils
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
-from bot.exchange import Answer, Exchange, plain
+from bot.exchange import Answer, Exchange, TooLargeError, plain
 from bot.metrics import OTHER, Metrics
 from bot.redaction import holds, redacted
 from bot.secret import visible
@@ -25,6 +27,8 @@ from bot.token import Minted, MintedToken, TokenSource
 
 ATTEMPTS = 4  # at one request
 DOCUMENTED_PAGE_SIZE = 10  # what the list takes for sure; the largest it takes is not documented
+MAX_BODY = 2 * 1024 * 1024  # bytes of an answer: a page of a hundred tasks with long links has a tenth of that
+_MAX_ITEMS = 1000  # on a page, as many as chanjing.page_size may ask for
 
 _LIST = "/open/v1/video_lip_sync/list"
 _TOKEN = "/open/v1/access_token"  # noqa: S105 - a path
@@ -34,6 +38,7 @@ _MAX_INT = 2**53
 
 BAD_PARAMETERS = 40000
 _OK, _BAD_TOKEN, _TOO_FAST, _THEIR_FAULT = 0, 10400, 40001, 50000
+_ALSO_BAD_TOKEN = 10401  # not documented; Chanjing's own SDK takes it for the same
 _REMEDIES = {
     _OK: "Check chanjing.base_url.",  # also where there is no code: that is not Chanjing speaking
     _BAD_TOKEN: "Renew the token (chanjing.access_token, its file, or chanjing.app_id and its secret key). "
@@ -42,6 +47,7 @@ _REMEDIES = {
     _TOO_FAST: "Lower chanjing.max_requests_per_second, or stop other programs that use this account.",
     _THEIR_FAULT: "The fault is on Chanjing's side; the bot keeps trying.",
 }
+_TOO_MUCH = "Lower chanjing.page_size, and check chanjing.base_url."
 _REMEDIES_OF_MINT = dict.fromkeys((_BAD_TOKEN, BAD_PARAMETERS), "Check chanjing.app_id and chanjing.secret_key.")
 
 
@@ -53,13 +59,28 @@ def may_be_page_size(error: ChanjingError, asked: int) -> bool:
     return error.code == BAD_PARAMETERS and asked > DOCUMENTED_PAGE_SIZE
 
 
-class Chanjing:
-    """The lip-sync list of one account."""
+class Answered(NamedTuple):
+    """What an answer held: the envelope's `data`, and the time in its `Date` header (Unix seconds; None: not told)."""
 
-    def __init__(self, base_url: str, tokens: TokenSource, transport: "Transport") -> None:
-        self._list_url = base_url.rstrip("/") + _LIST
+    data: Any
+    at: float | None
+
+
+class Chanjing:
+    """The lip-sync list of one account. *fingerprint* makes what may be saved of that which tells accounts apart."""
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: TokenSource,
+        transport: "Transport",
+        *,
+        fingerprint: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
         self._tokens = tokens
         self._transport = transport
+        self._fingerprint = fingerprint
 
     @property
     def uses_kept_token(self) -> bool:
@@ -70,18 +91,20 @@ class Chanjing:
         """Return page *number* (from 1) of at most *size* tasks. Raise ChanjingError."""
         token = self._tokens.current()
         try:
-            data = self._list(token, number, size)
+            answered = self._list(token, number, size)
         except ChanjingRefused:
             another = self._tokens.after_refusal(token)
             if another is None:
                 raise
             # Once: Chanjing also says 10400 for a disabled app, which no token cures.
-            data = self._list(another, number, size)
-        return parse_page(data, number, size)
+            token, answered = another, self._list(another, number, size)
+        account = self._fingerprint(f"{self._base_url}\n{self._tokens.account_of(token)}")
+        return replace(parse_page(answered.data, number, size), account=account, answered_at=answered.at)
 
-    def _list(self, token: str, number: int, size: int) -> Any:
+    def _list(self, token: str, number: int, size: int) -> Answered:
         body = {"page": number, "page_size": size}
-        return self._transport.call("list", self._list_url, body, {"access_token": token}, secrets=(token,))
+        url = self._base_url + _LIST
+        return self._transport.call("list", url, body, {"access_token": token}, secrets=(token,))
 
 
 def mint(base_url: str, app_id: str, secret_key: str, transport: "Transport") -> Minted:
@@ -89,7 +112,7 @@ def mint(base_url: str, app_id: str, secret_key: str, transport: "Transport") ->
     url = base_url.rstrip("/") + _TOKEN
     data = transport.call(
         _MINT, url, {"app_id": app_id, "secret_key": secret_key}, {}, secrets=(secret_key,), again=False
-    )
+    ).data
     try:
         return Minted(visible(data["access_token"]), float(data.get("expire_in") or 0))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
@@ -128,8 +151,8 @@ class Transport:
         *,
         secrets: tuple[str, ...],
         again: bool = True,
-    ) -> Any:
-        """Return the envelope's `data`. Raise ChanjingError; its text never holds one of *secrets*.
+    ) -> Answered:
+        """Return what the answer held. Raise ChanjingError; its text never holds one of *secrets*.
 
         *again*: try again after a passing fault.
         """
@@ -140,15 +163,20 @@ class Transport:
 
     def _once(
         self, operation: str, url: str, content: bytes, headers: Mapping[str, str], secrets: tuple[str, ...]
-    ) -> Any:
+    ) -> Answered:
         self._pace.wait()
         try:
-            answer = self._exchange.send(url, headers={"Content-Type": "application/json", **headers}, content=content)
+            headers = {"Content-Type": "application/json", **headers}
+            answer = self._exchange.send(url, headers=headers, content=content, max_body=MAX_BODY)
         except httpx.RequestError as error:
             self._requests.labels(operation, "none").inc()
+            host = urlsplit(url).hostname
+            if isinstance(error, TooLargeError):
+                raise ChanjingRejected(
+                    f"{operation}: the answer from {host} is not read: {error}.", _TOO_MUCH
+                ) from None
             raise ChanjingUnavailable(
-                f"{operation}: no answer from {urlsplit(url).hostname}: {error}.",
-                "Check chanjing.base_url and the network.",
+                f"{operation}: no answer from {host}: {error}.", "Check chanjing.base_url and the network."
             ) from None
         try:
             data = open_envelope(answer, operation, secrets=(*secrets, *self._exchange.secrets))
@@ -156,7 +184,7 @@ class Transport:
             self._requests.labels(operation, _label(error.code)).inc()
             raise
         self._requests.labels(operation, str(_OK)).inc()
-        return data
+        return Answered(data, _time(answer.headers.get("date", "")))
 
 
 def _label(code: int | None) -> str:
@@ -222,13 +250,19 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
 
 
 def parse_page(data: Any, number: int, size: int) -> Page:
-    """Return the page that *data* holds. What cannot be read is left out and named in `oddities`."""
+    """Return the page that *data* holds. What cannot be read is left out and named in `oddities`.
+
+    Raise ChanjingRejected where it holds more items than a page can.
+    """
     fields = data if isinstance(data, dict) else {}
     items = fields.get("list")
     oddities = []
     if not isinstance(items, list):
         oddities.append(f"page {number}: the list is {'null' if items is None else type(items).__name__}")
         items = []
+    if len(items) > _MAX_ITEMS:
+        said = f"list: page {number} holds {len(items)} items; more than {_MAX_ITEMS} are not read."
+        raise ChanjingRejected(said, _TOO_MUCH)
     tasks = []
     for item in items:
         try:
@@ -262,12 +296,19 @@ def _or_none(value: object, parse: Any) -> int | None:
     return number if number is not None and 0 <= number <= _MAX_INT and not isinstance(value, bool) else None
 
 
-def _or_zero(value: object, parse: Any) -> int:
-    return _or_none(value, parse) or 0
+def _rounded(value: object) -> int:
+    """Return *value* as the nearest whole number; 0 where it is no number, negative, or out of all bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return 0
+    try:
+        number = round(float(value))
+    except (OverflowError, ValueError):
+        return 0
+    return number if 0 <= number <= _MAX_INT else 0
 
 
 _Text = Annotated[str, BeforeValidator(_text)]
-_Number = Annotated[int, WrapValidator(_or_zero)]
+_Number = Annotated[int, BeforeValidator(_rounded)]
 
 
 class _Item(BaseModel):
@@ -288,6 +329,15 @@ class _Item(BaseModel):
 class _Info(BaseModel):
     size: _Number = 0
     total_count: Annotated[int | None, WrapValidator(_or_none)] = None
+
+
+def _time(date: str) -> float | None:
+    """Return the time in a Date header as Unix seconds."""
+    try:
+        parsed = email.utils.parsedate_tz(date)
+        return float(email.utils.mktime_tz((*parsed[:9], parsed[9] or 0))) if parsed else None
+    except (OverflowError, ValueError):
+        return None
 
 
 _NOT_JSON = object()
@@ -311,5 +361,7 @@ def _host(location: str) -> str:
 def _code(value: object) -> int | None:
     """Return the code as a number. None where it is missing, null, or not a number: `false` is not 0."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return _BAD_TOKEN if value == _ALSO_BAD_TOKEN else value

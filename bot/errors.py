@@ -9,7 +9,7 @@
     │   └── StateHeldError       another copy of the bot holds it; exit code 3
     ├── ChanjingError            this poll failed, the next one is the retry
     │   ├── ChanjingUnavailable      transport, 5xx, no JSON, 40001, 50000: tried again before it was raised
-    │   ├── ChanjingRefused          10400: the token is not accepted
+    │   ├── ChanjingRefused          10400, 10401: the token is not accepted
     │   └── ChanjingRejected         any other code: not tried again
     └── SlackError               what became of one call to Slack
         ├── RateLimited              not posted: the destination waits
@@ -66,7 +66,7 @@ class ChanjingUnavailable(ChanjingError):
 
 
 class ChanjingRefused(ChanjingError):
-    """Chanjing does not accept the token (10400)."""
+    """Chanjing does not accept the token (10400 or 10401)."""
 
 
 class ChanjingRejected(ChanjingError):

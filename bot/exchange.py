@@ -21,6 +21,10 @@ MAX_BODY = 16 * 1024 * 1024  # bytes, after decompression
 _BEGINNING = (".connect_tcp.started", ".setup_socks5_connection.started", ".start_tls.started")
 
 
+class TooLargeError(httpx.DecodingError):
+    """The body is larger than what is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer. Names in `headers` are lower case."""
@@ -54,16 +58,17 @@ class Exchange:
         """What must not be printed of the way there."""
         return self._proxy.secrets if self._proxy else ()
 
-    def send(self, url: str, *, headers: Mapping[str, str], content: bytes) -> Answer:
+    def send(self, url: str, *, headers: Mapping[str, str], content: bytes, max_body: int = MAX_BODY) -> Answer:
         """POST *content* and return the whole answer, redirects included, which are not followed.
 
         Raise an httpx.RequestError in every other case: no connection, no whole answer within the timeout (seconds), a
-        body of more than MAX_BODY or one that cannot be decompressed. ConnectError, ConnectTimeout, ProxyError and
-        UnsupportedProtocol say that nothing was sent. The texts quote nothing of the answer.
+        body of more than *max_body* bytes (TooLargeError) or one that cannot be decompressed. ConnectError,
+        ConnectTimeout, ProxyError and UnsupportedProtocol say that nothing was sent. The texts quote nothing of the
+        answer.
         """
         with self._response("POST", url, headers, content) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, names, _read(response))
+            return Answer(response.status_code, names, _read(response, max_body))
 
     def status(self, url: str) -> int:
         """GET *url* and return the status of the answer, whose body is not read. Raise as `send` does."""
@@ -134,7 +139,7 @@ class Exchange:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-def _read(response: httpx.Response) -> bytes:
+def _read(response: httpx.Response, most: int) -> bytes:
     """Return the body of *response*, decompressed within the limit although we asked for it as it is."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in {"identity", ""}:
@@ -146,11 +151,11 @@ def _read(response: httpx.Response) -> bytes:
     body = bytearray()
     for piece in response.iter_raw():
         try:
-            body += decompressor.decompress(piece, MAX_BODY + 1 - len(body)) if decompressor else piece
+            body += decompressor.decompress(piece, most + 1 - len(body)) if decompressor else piece
         except zlib.error as error:
             raise httpx.DecodingError("the answer says that it is compressed, and is not") from error
-        if len(body) > MAX_BODY:
-            raise httpx.DecodingError(f"the answer is larger than {MAX_BODY // 1024**2} MiB")
+        if len(body) > most:
+            raise TooLargeError(f"the answer is larger than {most // 1024**2} MiB")
     return bytes(body)
 
 

@@ -55,6 +55,8 @@ class Page:
 
     `listed` counts its items, those that could not be read included. `size` is the page size that the server says it
     used, or else the one asked for. `total_count` is None where it was not told. `oddities` are worth a log line.
+    `account` tells the account that was asked from others ("": not known), and `answered_at` is when the server says it
+    answered, in Unix seconds.
     """
 
     number: int
@@ -63,3 +65,5 @@ class Page:
     size: int
     total_count: int | None = None
     oddities: tuple[str, ...] = ()
+    account: str = ""
+    answered_at: float | None = None

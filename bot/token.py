@@ -5,9 +5,11 @@ where the user chose that, kept in a file over restarts, and never more than onc
 """
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -34,6 +36,22 @@ class TokenSource(Protocol):
     def after_refusal(self, refused: str) -> str | None:
         """Return another token than *refused*, or None where there is none now."""
 
+    def account_of(self, token: str) -> str:
+        """Return what tells the account of *token* from others: the app_id where there is one, else the token."""
+
+
+def fingerprinting(salt: str) -> Callable[[str], str]:
+    """Return a function that makes of a text what may be saved: who reads it learns nothing, short of trying each text.
+
+    It is slow on purpose, 40 ms a text, and remembers the last one.
+    """
+
+    @lru_cache(maxsize=1)
+    def made(text: str) -> str:
+        return hashlib.pbkdf2_hmac("sha256", text.encode(), salt.encode(), 100_000, dklen=16).hex()
+
+    return made
+
 
 class GivenToken:
     """The token stands in the configuration: nothing can be done when it is refused."""
@@ -47,6 +65,9 @@ class GivenToken:
     def after_refusal(self, refused: str) -> str | None:
         del refused
         return None
+
+    def account_of(self, token: str) -> str:
+        return token
 
 
 class FileToken:
@@ -66,6 +87,9 @@ class FileToken:
                 f"token: Chanjing refuses it, and chanjing.access_token_file cannot be read again: {error}."
             ) from None
         return self._file.secret if changed and self._file.secret != refused else None
+
+    def account_of(self, token: str) -> str:
+        return token
 
 
 class MintedToken:
@@ -102,6 +126,10 @@ class MintedToken:
         if self._kept is not None and self._kept.token == refused:
             self._renew()
         return self._kept.token if self._kept is not None and self._kept.token != refused else None
+
+    def account_of(self, token: str) -> str:
+        del token
+        return self._app_id
 
     def _expired(self, kept: Minted) -> bool:
         return 0 < kept.expires_at < self._clock.now() + _MARGIN

@@ -16,7 +16,7 @@ from bot.metrics import Metrics
 from bot.outbox import Trouble
 from bot.samples import SAMPLES
 from bot.task import Page, Task
-from bot.token import GivenToken, Minted
+from bot.token import GivenToken, Minted, fingerprinting
 from tests import recorded
 from tests.simulated import SimulatedClock
 
@@ -129,6 +129,71 @@ def test_each_code_is_an_error_that_says_all_there_is_to_know(name, kind, code, 
     assert error.code == code
     for word in ("list: HTTP 200", f"code {code}", f"trace_id {TRACE}", *words):
         assert word in str(error)
+
+
+@pytest.mark.parametrize("code", [10400, 10401, "10401"])
+@pytest.mark.parametrize("http", [200, 401])
+def test_either_code_of_a_refused_token_is_the_same_error(code, http):
+    answer = always(envelope(code=code, msg="token"), http)
+    for ask in (
+        lambda: chanjing(answer).page(1, 10),
+        lambda: mint(URL, recorded.APP_ID, recorded.SECRET_KEY, transport(answer)),
+    ):
+        error = error_of(ask)
+        assert type(error) is ChanjingRefused
+        assert error.code == 10400
+        assert f"code {code}" in str(error)
+    assert str(error).endswith("Check chanjing.app_id and chanjing.secret_key.")
+
+
+@pytest.mark.parametrize("items", [1000, 1001])
+def test_a_page_of_more_than_a_thousand_items_is_refused(items):
+    answer = always(envelope(data={"list": [{"id": str(n), "status": 20} for n in range(items)]}))
+    if items == 1000:
+        assert chanjing(answer).page(1, 10).listed == items
+        return
+    error = error_of(lambda: chanjing(answer).page(1, 10))
+    assert type(error) is ChanjingRejected
+    assert "1001 items" in str(error)
+    assert "chanjing.page_size" in str(error)
+
+
+@pytest.mark.parametrize("junk", ["[],", "{},", '"",', "1,"])
+def test_an_answer_of_more_than_two_mib_is_refused_and_not_asked_for_again(junk):
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return recorded.response(200, b'{"code": 0, "data": {"list": [' + junk.encode() * 2**20)
+
+    error = error_of(lambda: chanjing(httpx.MockTransport(answer)).page(1, 10))
+    assert type(error) is ChanjingRejected
+    assert "larger than 2 MiB" in str(error)
+    assert "chanjing.page_size" in str(error)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("date", "at"),
+    [
+        ("Tue, 04 Feb 2025 12:00:00 GMT", 1738670400.0),
+        ("Tue, 04 Feb 2025 20:00:00 +0800", 1738670400.0),
+        *((odd, None) for odd in ("", "soon", "Tue, 99 Feb 99999 12:00:00 GMT", "1738670400")),
+    ],
+)
+def test_a_page_says_when_it_was_answered_where_the_server_does(date, at):
+    assert chanjing(always(envelope(), headers={"Date": date})).page(1, 10).answered_at == at
+
+
+def test_a_page_says_whose_it_is():
+    def account(token: str, url: str = URL, salt: str = "salt") -> str:
+        client = Chanjing(url, GivenToken(token), transport(always(envelope())), fingerprint=fingerprinting(salt))
+        return client.page(1, 10).account
+
+    assert account("token") == account("token", f"{URL}/") != ""
+    others = {account("token"), account("another"), account("token", "https://other.test"), account("token", salt="x")}
+    assert len(others) == 4
+    assert "token" not in account("token")
 
 
 def test_the_sample_of_a_refused_token_quotes_what_is_said_of_one():
@@ -266,10 +331,27 @@ def test_a_malformed_item_is_left_out_and_named(item):
     assert page.oddities[0].startswith("page 2: an item cannot be read: ")
 
 
-@pytest.mark.parametrize("odd", [None, "", "soon", -1, 1e300, 1.5, float("nan"), True, [], {}, 2**60], ids=repr)
+@pytest.mark.parametrize(
+    "odd",
+    [None, "", "soon", -1, "-0.6", 1e300, float("nan"), float("-inf"), "nan", "9" * 400, True, [], {}, 2**60],
+    ids=repr,
+)
 @pytest.mark.parametrize("field", ["progress", "duration", "create_time"])
 def test_an_odd_number_counts_as_not_told(field, odd):
     assert parse_page({"list": [{"id": "a", "status": 20, field: odd}]}, 1, 10).tasks == (Task("a", 20),)
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [
+        *((12, 12), (12.0, 12), ("12", 12), (" 12.4 ", 12), (11.6, 12), (1e3, 1000), ("1e3", 1000)),
+        *((-0.4, 0), (1738636800.49, 1738636800), ("1738636800.7", 1738636801), (2**53 - 1, 2**53 - 1)),
+    ],
+)
+@pytest.mark.parametrize("field", ["progress", "duration", "create_time"])
+def test_a_number_is_the_nearest_whole_one_however_it_is_written(field, told, number):
+    task = parse_page({"list": [{"id": "a", "status": 20, field: told}]}, 1, 10).tasks[0]
+    assert getattr(task, field) == number
 
 
 @pytest.mark.parametrize("odd", [None, 5, True, [], {}], ids=repr)

@@ -162,6 +162,15 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(exchange, server):
         send(exchange(), server)
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_the_limit_of_a_body_may_be_another(exchange, server, encoding):
+    body = bytes(2 * 1024**2 + 1)
+    server.intercept = answering(gzip.compress(body) if encoding == "gzip" else body, encoding)
+    assert len(send(exchange(), server).body) == len(body)
+    with pytest.raises(httpx.DecodingError, match="larger than 2 MiB"):
+        exchange().send(server.url, headers={}, content=b"", max_body=2 * 1024**2)
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", " GZIP "])
 def test_a_compressed_body_is_read_although_it_was_not_asked_for(exchange, server, encoding):
     compress = zlib.compress if encoding == "deflate" else gzip.compress

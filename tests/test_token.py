@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.chanjing import Chanjing
+from bot.chanjing import Answered, Chanjing
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingUnavailable
 from bot.secret import read_secret
 from bot.task import Page
@@ -44,12 +44,12 @@ class Account:
         self.accepted = f"minted-{self.minted}"
         return Minted(self.accepted, self.end_of(self._clock.now()))
 
-    def call(self, *_: object, secrets: tuple[str, ...]) -> dict[str, list[object]]:
+    def call(self, *_: object, secrets: tuple[str, ...]) -> Answered:
         """Stand for a Transport."""
         self.asked.append(secrets[0])
         if secrets[0] != self.accepted:
             raise ChanjingRefused(f"refused number {len(self.asked)}", code=10400)
-        return {"list": []}
+        return Answered({"list": []}, None)
 
     def ask(self, tokens: TokenSource) -> Page:
         return Chanjing("https://chanjing.test", tokens, self).page(1, 10)  # type: ignore[arg-type]
@@ -291,3 +291,14 @@ def test_a_token_is_read_from_a_regular_file_only_and_nobody_waits_for_another(a
 
 def test_a_token_without_a_place_to_keep_it_is_used_all_the_same(account, clock):
     assert MintedToken(account.mint, "app", None, clock).current() == "minted-1"
+
+
+# Whose token it is
+
+
+def test_a_minted_token_is_known_by_its_app_and_any_other_by_itself(account, clock, kept, file):
+    file.write_text("filed")
+    minted = MintedToken(account.mint, "app", kept, clock)
+    assert minted.account_of("minted-1") == minted.account_of("minted-2") == "app"
+    assert GivenToken("given").account_of("given") == "given"
+    assert FileToken(file.read_text, clock).account_of("filed") == "filed"

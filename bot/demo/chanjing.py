@@ -4,6 +4,7 @@ The pages are 获取对口型视频列表 (POST /open/v1/video_lip_sync/list) an
 nothing (the order of the list, the largest page), an attribute chooses, and may be changed at any time.
 """
 
+import email.utils
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -46,7 +47,8 @@ class ChanjingServer(LoopbackServer):
     """One account. Tasks are kept in the order in which they were added, which is taken for their age.
 
     `token` is the one accepted now, until `token_expires` (Unix seconds by `clock`). `max_page_size` None means any; a
-    larger page is cut to it in silence ("cap") or refused with 40000 ("refuse"). `ignore_page` answers page 1 always.
+    larger page is cut to it in silence ("cap") or refused with 40000 ("refuse"). `ignore_page` answers page 1 always,
+    `clamp_page` answers a page past the end with the last. `count` makes of the number of tasks what is told of it.
     `limit_rate` answers 40001 to more than ten lists a second. `order` "shuffled" is random, but stays as it is.
     """
 
@@ -70,6 +72,8 @@ class ChanjingServer(LoopbackServer):
         self.max_page_size: int | None = None
         self.oversize: Literal["cap", "refuse"] = "cap"
         self.ignore_page = False
+        self.clamp_page = False
+        self.count: Callable[[int], Any] = lambda true: true
         self._fields: dict[str, dict[str, Any]] = {}
         self._ids: list[str] = []
         self._shuffled: list[str] | None = None
@@ -129,7 +133,8 @@ class ChanjingServer(LoopbackServer):
             asked = None
         with self.lock:
             code, data = endpoint(call, asked) if isinstance(asked, dict) else (Code.BAD_PARAMETERS, None)
-        return json_answer({"trace_id": uuid4().hex, "code": code, "msg": _WORDS[code], "data": data})
+        envelope = {"trace_id": uuid4().hex, "code": code, "msg": _WORDS[code], "data": data}
+        return json_answer(envelope, headers={"Date": email.utils.formatdate(self.clock(), usegmt=True)})
 
     def _access_token(self, _call: Call, asked: Mapping[str, Any]) -> tuple[Code, Any]:
         given = asked.get("app_id"), asked.get("secret_key")
@@ -157,11 +162,12 @@ class ChanjingServer(LoopbackServer):
         return Code.SUCCESS, self._page(1 if self.ignore_page else page, size)
 
     def _page(self, page: int, size: int) -> dict[str, Any]:
-        total = len(self._ids)
+        total, pages = self.count(len(self._ids)), -(-len(self._ids) // size)
+        page = min(page, max(1, pages)) if self.clamp_page else page
         ids = self._slice((page - 1) * size, page * size)
         return {
             "list": [_shown(task_id, self._fields[task_id]) for task_id in ids],
-            "page_info": {"page": page, "size": size, "total_count": total, "total_page": -(-total // size)},
+            "page_info": {"page": page, "size": size, "total_count": total, "total_page": pages},
         }
 
     def _slice(self, start: int, stop: int) -> list[str]:

@@ -160,6 +160,24 @@ def test_a_page_of_a_long_list_costs_no_more_than_the_page(server, client):
     assert time.process_time() - started < 1
 
 
+def test_a_page_past_the_end_is_empty_or_the_last_one(server, client):
+    tasks = [server.add() for _ in range(3)]
+    assert ids(client, page=3, page_size=2) == []
+    server.clamp_page = True
+    assert ids(client, page=3, page_size=2) == ids(client, page=2, page_size=2) == tasks[:1]
+
+
+def test_the_count_may_be_a_lie(server, client):
+    server.add()
+    server.count = lambda true: true + 1
+    assert listed(client)["data"]["page_info"]["total_count"] == 2
+
+
+def test_an_answer_says_when_it_was_made(server, client):
+    server.clock = lambda: 1738670400.0
+    assert client.post(LIST).headers["date"] == "Tue, 04 Feb 2025 12:00:00 GMT"
+
+
 @pytest.mark.parametrize("token", ["other", ""])
 def test_a_wrong_token_gets_10400(client, token):
     assert client.post(LIST, headers={"access_token": token}).json()["code"] == 10400
