@@ -46,7 +46,8 @@ class Baseline:
         settled = settle(
             placed(self._known, full.places(listing)),
             full.met,
-            newest=full.newest,
+            # Old tasks may show up that it did not list: those are not news either.
+            newest=full.newest or int(full.answered_at or 0),
             floor=0,
             retention=self._retention,
             keep=frozenset(),
@@ -59,4 +60,4 @@ class Baseline:
         return Taken(tasks, settled.floor, announced.ended, watching, noted)
 
     def _is_old(self, task: Task, floor: int) -> bool:
-        return is_known(task, {}, floor=floor, now=self._now)
+        return is_known(task, {}, floor=floor)

@@ -68,9 +68,12 @@ def usable(create_time: int, now: float) -> bool:
     return 0 < create_time <= now + _DAY
 
 
-def is_known(task: Task, known: Mapping[str, Known], *, floor: int, now: float) -> bool:
-    """Tell whether *task* is remembered, or is so old that it was and has been forgotten."""
-    return task.id in known or (usable(task.create_time, now) and task.create_time < floor)
+def is_known(task: Task, known: Mapping[str, Known], *, floor: int) -> bool:
+    """Tell whether *task* is remembered, or is so old that it was and has been forgotten.
+
+    Both times that are compared are Chanjing's: however wrong our clock is, what is old stays old.
+    """
+    return task.id in known or 0 < task.create_time < floor
 
 
 def news(known: Mapping[str, Known], listed: Iterable[Task], *, floor: int, now: float) -> News:
@@ -83,7 +86,7 @@ def news(known: Mapping[str, Known], listed: Iterable[Task], *, floor: int, now:
     ended: list[Task] = []
     for task in listed:
         before = changed.get(task.id) or known.get(task.id)
-        if before is None and is_known(task, known, floor=floor, now=now):
+        if before is None and is_known(task, known, floor=floor):
             continue
         after = _follow(before, task, now)
         if after != before:
@@ -131,15 +134,15 @@ def settle(
     """Return what a full read that listed the ids *listed* leaves.
 
     The floor rises to the *newest* create_time met less *retention*; it never moves back, and never follows the clock.
-    Ended tasks below it are forgotten unless in *keep* (still owed). One whose create_time cannot be compared is
-    forgotten when three full reads in a row did not list it. A watched task stays; missing from three full reads and
-    for five minutes, it has vanished.
+    Ended tasks below it are forgotten unless in *keep* (still owed). One without a create_time, or whose create_time is
+    more than a day ahead of the newest, is forgotten when three full reads in a row did not list it. A watched task
+    stays; missing from three full reads and for five minutes, it has vanished.
     """
     floor = max(floor, int(newest - retention)) if newest else floor
     tasks: dict[str, Known] = {}
     vanished = []
     for task_id, before in known.items():
-        comparable = usable(before.create_time, now)
+        comparable = 0 < before.create_time <= floor + retention + _DAY
         after = before
         if before.watched or not comparable:
             after = _count_absence(before, listed=task_id in listed, now=now)

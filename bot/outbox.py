@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
@@ -284,15 +285,24 @@ def metadata(ids: Iterable[str], event_type: str = EVENT_TYPE) -> dict[str, Any]
     return {"event_type": event_type, "event_payload": {"ids": " ".join(ids)}}
 
 
-def owe(outbox: Outbox, notices: Iterable[Notice], delivered: Iterable[Receipt]) -> Outbox:
-    """Return the outbox with *notices* added, but for those that are owed already or have a receipt."""
+def owe(
+    outbox: Outbox, notices: Iterable[Notice], delivered: Iterable[Receipt], *, before: AbstractSet[str] = frozenset()
+) -> Outbox:
+    """Return the outbox with *notices* added, but for those that are owed already or have a receipt.
+
+    They come last, or in front of the notices with the ids *before*.
+    """
     seen = {notice.id for notice in outbox.notices} | {receipt.id for receipt in delivered}
     new = []
     for notice in notices:
         if notice.id not in seen:
             seen.add(notice.id)
             new.append(notice)
-    return replace(outbox, notices=(*outbox.notices, *new)) if new else outbox
+    if not new:
+        return outbox
+    owed = outbox.notices
+    at = next((index for index, notice in enumerate(owed) if notice.id in before), len(owed))
+    return replace(outbox, notices=(*owed[:at], *new, *owed[at:]))
 
 
 def group(

@@ -9,7 +9,8 @@
 The first run is a full read, all or nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,7 +22,7 @@ from bot.clock import Clock
 from bot.deliver import Delivery
 from bot.diff import Known
 from bot.errors import ChanjingError, ForeignStateError
-from bot.listing import Budget, FullRead, Listing, Read
+from bot.listing import Budget, FullRead, Listing, Order, Read
 from bot.metrics import Metrics
 from bot.outbox import Greeting, Notice, Role, TaskEnded
 from bot.pages import Pages
@@ -78,6 +79,7 @@ class Poll:
         self._show_board = show_board
         self._metrics = metrics or Metrics()
         self._budget = Budget()
+        self._delivering = 0.0  # seconds of the present read that went into deliveries
         self._full: FullRead | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was met since
@@ -200,6 +202,7 @@ class Poll:
         """Read the new end of the list, and save the news of each page."""
         state, began = self._store.state, self._clock.monotonic()
         now = self._clock.now()
+        self._delivering = 0.0
         ages = {task_id: known.age(now) for task_id, known in self._watching().items()}
         stale = {
             task_id: place
@@ -209,24 +212,26 @@ class Poll:
         read = Read(
             state.listing,
             state.tasks,
-            now=now,
+            account=state.account,
             fresh={task_id for task_id, age in ages.items() if age < _YOUNG},
             stale=stale if stale and self._budget.may_look() else {},
             max_pages=self._budget.max_pages(began),
         )
-        pending: list[Task] = []
+        pending: dict[int, tuple[Task, ...]] = {}  # by the number of the page
         places: dict[str, int] = {}
+        owed: dict[int, set[str]] = {}
         try:
-            for page, new in self._pages.of(read):
-                pending += new
+            for page, new in self._walk(read):
+                pending[page.number] = (*pending.get(page.number, ()), *new)
                 places |= state.listing.places(page)
                 if not read.withheld:
-                    self._take(pending, places, read.outcome(self._store.state.listing))
-                    pending, places = [], {}
+                    listed = [task for number in sorted(pending) for task in pending[number]]
+                    newer = _newer(owed, page, state.listing.order)
+                    owed[page.number] = self._take(listed, places, read.outcome(self._store.state.listing), newer=newer)
+                    pending, places = {}, {}
         finally:
-            self._budget.spend(
-                walked=read.pages - read.looks, looked=read.looks, began=began, ended=self._clock.monotonic()
-            )
+            ended = self._clock.monotonic() - self._delivering
+            self._budget.spend(walked=read.pages - read.looks, looked=read.looks, began=began, ended=ended)
         if read.foreign or (self._foreign and read.withheld):
             self._foreign = True
             raise ForeignStateError(
@@ -235,20 +240,25 @@ class Poll:
             )
         self._foreign = False
         self._ours = not read.withheld or not read.met
+        if not read.withheld:
+            self._store.save(replace(self._store.state, account=read.account or state.account))
 
     def _read_on(self, until: float) -> None:
         """Go on with the full read, page by page, until *until* or its end."""
         if self._full is None:
-            self._full = FullRead(self._store.state.listing, self._store.state.tasks, now=self._clock.now())
+            self._full = FullRead(self._store.state.listing, now=self._clock.now())
             self._log.debug("full_read_started")
         full = self._full
-        for _, new in self._pages.of(full):
+        owed: dict[int, set[str]] = {}
+        for page, new in self._walk(full):
             state, listing = self._store.state, self._store.state.listing
+            if page.account not in {"", state.account}:
+                self._full = None  # another token: first the next poll has to recognise the list
+                return
             if listing.total_count is not None:
-                now = self._clock.now()
-                unknown = sum(not diff.is_known(task, state.tasks, floor=listing.floor, now=now) for task in new)
+                unknown = sum(not diff.is_known(task, state.tasks, floor=listing.floor) for task in new)
                 listing = replace(listing, total_count=listing.total_count + unknown)
-            self._take(new, {}, listing)
+            owed[page.number] = self._take(new, {}, listing, newer=_newer(owed, page, listing.order))
             if self._clock.monotonic() >= until:
                 break
         if full.complete:
@@ -288,12 +298,27 @@ class Poll:
         for task_id in settled.vanished:
             self._log.warning("task_vanished", task_id=task_id)
 
-    def _take(self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing) -> None:
-        """Save what *listed* changes: the new statuses and the new notices in one write."""
+    def _walk(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
+        """Yield the pages of *walk*, each with what is new on it. One that takes long holds up no delivery."""
+        patience = self._clock.monotonic() + _SHARE
+        for page, new in self._pages.of(walk):
+            yield page, new
+            began = self._clock.monotonic()
+            if began >= patience and self.owing():
+                self._delivery.run(began)
+                self._delivering += self._clock.monotonic() - began
+
+    def _take(
+        self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing, *, newer: AbstractSet[str]
+    ) -> set[str]:
+        """Save what *listed* changes: the new statuses and the new notices in one write. Return the notices' ids.
+
+        What is already owed with the ids *newer* comes after them.
+        """
         state, now = self._store.state, self._clock.now()
         found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
         tasks = diff.placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
-        ended = _oldest_first(found.ended)
+        ended = _oldest_first(found.ended, listing.order)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
         days = state.days
         if self._settings.daily_summary is not None and notices:
@@ -304,13 +329,14 @@ class Poll:
                 state,
                 days=days,
                 tasks=tasks,
-                outbox=outbox.owe(state.outbox, notices, state.delivered),
+                outbox=outbox.owe(state.outbox, notices, state.delivered, before=newer),
                 listing=listing,
             )
         )
         for task in ended:
             self._metrics.tasks_ended.labels(Status(task.status).name.lower()).inc()
             self._log.info("task_ended", task_id=task.id, status=task.status)
+        return {notice.id for notice in notices}
 
     def _notice(self, task: Task, before: Known | None, now: float) -> Notice:
         role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
@@ -324,10 +350,10 @@ class Poll:
     def _first_run(self) -> None:
         """Take note of the whole list, all or nothing, and greet."""
         settings, began = self._settings, self._clock.now()
-        full = FullRead(self._store.state.listing, {}, now=began)
+        full = FullRead(self._store.state.listing, now=began)
         first = Baseline(announce=settings.first_run == "announce", retention=settings.retention, now=began)
         try:
-            for _, new in self._pages.of(full):
+            for _, new in self._walk(full):
                 first.add(new, newest=full.newest)
                 self._progress(len(full.met), full.total_count, done=False)
         finally:
@@ -338,12 +364,13 @@ class Poll:
         greeting = Greeting(taken.watching, taken.noted, announcing=len(taken.announced))
         notices = [
             self._own(Notice("greeting", 0, "alerts", now, greeting)),
-            *(self._notice(task, None, now) for task in _oldest_first(taken.announced)),
+            *(self._notice(task, None, now) for task in _oldest_first(taken.announced, listing.order)),
         ]
         self._store.save(
             replace(
                 state,
                 baseline_at=now,
+                account=full.account,
                 listing=replace(listing, floor=taken.floor),
                 tasks=taken.tasks,
                 outbox=outbox.owe(state.outbox, notices, state.delivered),
@@ -360,6 +387,12 @@ class Poll:
         return self._watched[1]
 
 
-def _oldest_first(tasks: Iterable[Task]) -> list[Task]:
-    """Return *tasks* in the order in which they were made, however they were listed."""
-    return sorted(tasks, key=lambda task: task.create_time)
+def _newer(owed: Mapping[int, AbstractSet[str]], page: Page, order: Order | None) -> set[str]:
+    """Return, of the ids of notices that are *owed* from each page of a read, those from pages newer than *page*."""
+    return {id_ for number, ids in owed.items() if (number > page.number) == (order == "oldest_first") for id_ in ids}
+
+
+def _oldest_first(tasks: Sequence[Task], order: Order | None) -> list[Task]:
+    """Return *tasks*, as listed in that *order*, in the order in which they were made, those of one second included."""
+    from_the_oldest = tasks if order == "oldest_first" else reversed(tasks)
+    return sorted(from_the_oldest, key=lambda task: task.create_time)

@@ -40,7 +40,7 @@ from bot.secret import FileSecret, read_secret
 from bot.slack import CountedSlack, Slack, SlackBot, SlackWebhook
 from bot.slack_call import WEBHOOK
 from bot.task import Task
-from bot.token import FileToken, GivenToken, MintedToken, TokenSource
+from bot.token import FileToken, GivenToken, MintedToken, TokenSource, fingerprinting
 
 
 class MakeExchange(Protocol):
@@ -170,7 +170,7 @@ def _poll(
         daily_summary=config.slack.daily_summary,
     )
     return Poll(
-        chanjing(config, exchange, clock, metrics).page,
+        chanjing(config, exchange, clock, metrics, fingerprint=fingerprinting(store.state.instance)).page,
         delivery,
         store,
         clock,
@@ -220,9 +220,15 @@ def pages(config: Config, exchange: MakeExchange, clock: Clock, log: FilteringBo
 
 
 def chanjing(
-    config: Config, exchange: MakeExchange, clock: Clock, metrics: Metrics | None = None, *, attempts: int = ATTEMPTS
+    config: Config,
+    exchange: MakeExchange,
+    clock: Clock,
+    metrics: Metrics | None = None,
+    *,
+    attempts: int = ATTEMPTS,
+    fingerprint: Callable[[str], str] = lambda _: "",
 ) -> Chanjing:
-    """Return the client for Chanjing, with whichever way to a token is configured."""
+    """Return the client for Chanjing, with whichever way to a token is configured. *fingerprint*: see there."""
     settings = config.chanjing
     sender = exchange(settings.base_url, settings.timeout)
     pace = settings.max_requests_per_second
@@ -240,7 +246,7 @@ def chanjing(
         tokens = MintedToken(lambda: mint(settings.base_url, app_id, secret_key, transport), app_id, kept, clock)
     else:
         tokens = GivenToken(settings.access_token.get_secret_value() if settings.access_token else "")
-    return Chanjing(settings.base_url, tokens, transport)
+    return Chanjing(settings.base_url, tokens, transport, fingerprint=fingerprint)
 
 
 def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) -> Slack:

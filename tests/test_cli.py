@@ -565,6 +565,35 @@ def test_run_once_with_the_state_of_another_account_is_a_matter_of_configuration
     assert len(world.slack.messages) == 1
 
 
+def test_run_once_announces_the_new_tasks_of_a_list_that_was_cleared(once, world):
+    old = [world.chanjing.add(status=20) for _ in range(12)]
+    assert once().code == 0
+    for task in old:
+        world.chanjing.remove(task)
+    task = world.chanjing.add(status=20)
+    assert once().code == 0
+    assert task in world.slack.messages[-1].text
+
+
+@pytest.mark.parametrize("order", ["newest_first", "oldest_first", "shuffled"])
+@pytest.mark.parametrize("count", [lambda true: true + 1, lambda true: None])
+def test_run_once_ends_although_the_list_is_answered_past_its_end(once, world, order, count):
+    world.chanjing.order, world.chanjing.clamp_page, world.chanjing.count = order, True, count
+    for _ in range(95):
+        world.chanjing.add(status=20)
+    assert once(CHANJING_PAGE_SIZE="10").code == 0
+    task = world.chanjing.add(status=20)
+    assert once(CHANJING_PAGE_SIZE="10").code == 0
+    assert task in world.slack.messages[-1].text
+    assert len(world.chanjing.calls) <= 2 * 11
+
+
+def test_the_state_holds_no_token(once, room, world):
+    assert once().code == 0
+    assert '"account": "' in (room / "state.json").read_text()
+    assert world.chanjing.token not in (room / "state.json").read_text()
+
+
 def test_run_once_while_another_copy_runs_is_refused_and_told_which(once, room):
     lock = Lock(room / "state.json")
     lock.take(time.time())

@@ -69,8 +69,9 @@ def test_a_task_listed_twice_is_news_once():
         (int(NOW) + 2 * DAY, True),
     ],
 )
-def test_an_unknown_task_older_than_the_floor_is_not_news(create_time, is_news):
-    found = news({}, listed(SUCCEEDED, create_time=create_time), floor=int(NOW) - 7 * DAY, now=NOW)
+@pytest.mark.parametrize("clock", [NOW, NOW - 8 * DAY, NOW - 6 * DAY, 0.0, NOW + 8 * DAY, 10 * NOW])
+def test_an_unknown_task_older_than_the_floor_is_not_news_whatever_our_clock_says(clock, create_time, is_news):
+    found = news({}, listed(SUCCEEDED, create_time=create_time), floor=int(NOW) - 7 * DAY, now=clock)
     assert bool(found.ended) is is_news
     assert bool(found.changed) is is_news
 
@@ -144,6 +145,14 @@ def test_the_floor_stays_when_nothing_was_listed():
 )
 def test_only_ended_tasks_below_the_floor_are_forgotten_unless_owed(status, create_time, keep, stays):
     assert bool(after_full_read(known(status, create_time=create_time), met=["a"], keep=set(keep)).tasks) is stays
+
+
+@pytest.mark.parametrize("clock", [NOW - 8 * DAY, 0.0, 10 * NOW])
+def test_a_task_whose_age_is_known_is_not_forgotten_for_a_wrong_clock(clock):
+    tasks = known(SUCCEEDED)
+    for _ in range(4):
+        tasks = after_full_read(tasks, newest=0, floor=int(NOW) - 7 * DAY, now=clock).tasks
+    assert tasks
 
 
 @pytest.mark.parametrize("create_time", [0, int(NOW) + 2 * DAY])

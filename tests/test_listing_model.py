@@ -4,17 +4,22 @@ The server inserts, deletes, shifts, renders, answers or does not; the bot polls
 sets how many histories are tried: a few hundred here, ten thousand in the long form.
 """
 
+import contextlib
+import itertools
 import os
 from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from bot.errors import ForeignStateError
+from bot.listing import SPARE
 from bot.task import Status, is_final
 from tests.worlds import Bot, World
 
 EXAMPLES = int(os.environ.get("LISTING_EXAMPLES", "300"))
 ORDERS = ["newest_first", "oldest_first", "shuffled"]
+COUNTS = [lambda true: true, lambda true: None, lambda true: true + 1, lambda true: max(0, true - 1), lambda true: 0]
 FINAL = [Status.SUCCEEDED, Status.FAILED]
 
 events = st.one_of(
@@ -62,8 +67,9 @@ class History:
                 self.bot.cycle()
 
 
-def begin(order, finished, unfinished, page_size, seed):
+def begin(order, finished, unfinished, page_size, seed, *, clamp=False, count=COUNTS[0]):
     world = World(order, seed)
+    world.clamp, world.count = clamp, count
     world.fill(finished, prefix="done")
     world.fill(unfinished, status=Status.GENERATING, prefix="running")
     bot = Bot(world, page_size=page_size)
@@ -90,11 +96,13 @@ def judge(history):
     between=st.lists(events, max_size=30),
     during=st.lists(st.tuples(st.integers(0, 60), events), max_size=6),
     seed=st.integers(0, 3),
+    clamp=st.booleans(),
+    count=st.sampled_from(COUNTS),
 )
 def test_every_end_is_told_exactly_once_by_the_end_of_the_next_undisturbed_full_read(
-    order, finished, unfinished, page_size, between, during, seed
+    order, finished, unfinished, page_size, between, during, seed, clamp, count
 ):
-    history = begin(order, finished, unfinished, page_size, seed)
+    history = begin(order, finished, unfinished, page_size, seed, clamp=clamp, count=count)
     world, bot = history.world, history.bot
     first = len(world.requests)
     planned = {first + at: event_ for at, event_ in during if event_[0] not in {"poll", "crash", "wait"}}
@@ -120,10 +128,13 @@ def test_every_end_is_told_exactly_once_by_the_end_of_the_next_undisturbed_full_
     finished=st.integers(2, 60),
     page_size=st.integers(1, 12),
     between=st.lists(events.filter(lambda e: e[0] in {"add", "move", "crash", "poll"}), max_size=20),
-    seed=st.just(0),
+    clamp=st.booleans(),
+    count=st.sampled_from(COUNTS),
 )
-def test_in_the_ordinary_orders_every_end_is_told_by_the_polls_that_follow(order, finished, page_size, between, seed):
-    history = begin(order, finished, 3, page_size, seed)
+def test_in_the_ordinary_orders_every_end_is_told_by_the_polls_that_follow(
+    order, finished, page_size, between, clamp, count
+):
+    history = begin(order, finished, 3, page_size, 0, clamp=clamp, count=count)
     bot = history.bot
     bot.settings["full_scan_interval"] = 1e9  # no full read may help
     bot.restart()
@@ -132,3 +143,37 @@ def test_in_the_ordinary_orders_every_end_is_told_by_the_polls_that_follow(order
     for _ in range(20):  # while a longer read is paid for, reads are short ones
         bot.cycle()
     judge(history)
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None)
+@given(
+    order=st.sampled_from(ORDERS),
+    finished=st.integers(0, 60),
+    page_size=st.integers(1, 12),
+    between=st.lists(events, max_size=20),
+    ignore_page=st.booleans(),
+    clamp=st.booleans(),
+    counts=st.lists(st.none() | st.integers(-3, 3) | st.just(10**9), min_size=1, max_size=7),
+)
+def test_no_read_asks_for_more_than_the_pages_there_are_and_a_few(
+    order, finished, page_size, between, ignore_page, clamp, counts
+):
+    lies = itertools.cycle(counts)
+
+    def count(true):
+        lie = next(lies)
+        return None if lie is None else max(0, true + lie)
+
+    history = begin(order, finished, 3, page_size, 0, clamp=clamp, count=count)
+    world, bot = history.world, history.bot
+    world.ignore_page = ignore_page
+    for one in between:
+        history.happen(*one)
+    world.fail_at = set()
+    bot.restart()
+    bot.clock.wait(3600)
+    before = len(world.requests)
+    with contextlib.suppress(ForeignStateError):
+        bot.poll.once()
+    # A read for news, and a full one.
+    assert len(world.requests) - before <= 2 * (-(-len(world.ages) // page_size) + SPARE + 1)

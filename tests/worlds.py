@@ -37,6 +37,9 @@ class World:
         self.cap: int | None = None  # the most items a page really holds, whatever the answer says
         self.refuse_over: int | None = None
         self.ignore_page = False
+        self.clamp = False  # a page past the end is answered with the last one
+        self.account = ""
+        self.date: float | None = None  # the time of the answers, by the server's clock
         self.count: Callable[[int], int | None] = lambda true: true
         self.fail_at: set[int] = set()  # numbers of requests, from 0, that get no answer
         self.before_answer: Callable[[int], None] = lambda number: None
@@ -76,14 +79,17 @@ class World:
         if self.refuse_over is not None and size > self.refuse_over:
             raise ChanjingRejected("list: code 40000", code=40000)
         asked, size = size, min(size, self.cap or size)
-        at = 0 if self.ignore_page else (number - 1) * size
+        last = max(1, -(-len(self.ages) // size))
+        at = 0 if self.ignore_page else (min(number, last) if self.clamp else number) - 1
+        at *= size
         if self.order == "newest_first":  # without a copy of a long list
             end = len(self.ages) - at
             ids = self.ages[max(0, end - size) : max(0, end)][::-1]
         else:
             ids = self.listed()[at : at + size]
         tasks = tuple(self.tasks[task_id] for task_id in ids)
-        return self.answer(Page(number, tasks, listed=len(tasks), size=asked, total_count=self.count(len(self.ages))))
+        count = self.count(len(self.ages))
+        return self.answer(Page(number, tasks, len(tasks), asked, count, (), self.account, self.date))
 
 
 class MemoryStore(Store):
@@ -133,6 +139,7 @@ class Bot:
         self.store = store or MemoryStore()
         self.postbox = Postbox(self.store)
         self.boards: list[list[str]] = []
+        self.beats: list[float] = []
         world.now = self.clock.now
         self.settings = {
             "page_size": 10,
@@ -156,7 +163,7 @@ class Bot:
             self.clock,
             structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(50)),
             Settings(**self.settings),
-            beat=lambda: None,
+            beat=lambda: self.beats.append(self.clock.monotonic()),
             progress=lambda *_, **__: None,
             show_board=lambda tasks: self.boards.append([task.id for task in tasks]),
         )
