@@ -1,6 +1,8 @@
-"""The Makefile, with a Python that writes down what it is asked to do."""
+"""The Makefile and .ci/run, with a Python that writes down what it is asked to do."""
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -100,3 +102,14 @@ def test_an_installation_that_was_interrupted_is_done_again(room):
     room.check()
     (room.venv / ".runtime").unlink()
     assert room.steps() == [INSTALLS, CHECKS]
+
+
+def test_what_ci_runs_finds_a_python_in_any_path(tmp_path):
+    python = tmp_path / "my  视频" / "versions" / "3.99" / "bin" / "python3"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(Path(sys.executable).resolve())
+    functions = re.findall(r"^SUPPORTED=.*?^}$", (ROOT / ".ci/run").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    env = os.environ | {"PYENV_ROOT": str(tmp_path / "my  视频")}
+    bash = ["bash", "-euo", "pipefail", "-c", f"{functions[0]}\npythons"]
+    found = subprocess.run(bash, env=env, check=True, capture_output=True, encoding="utf-8").stdout
+    assert f"{platform.python_version()} {python}" in found.splitlines()
