@@ -126,7 +126,7 @@ class Delivery:
             return _Step(monotonic, channel, "none", self._forget_mark) if destination.mark else reading
         if wait := box.wait_of(destination, now):
             return _Step(monotonic + wait, channel, "postponed", self._post)
-        if reading and reading.at <= monotonic:
+        if reading and (reading.wait == "none" or reading.at <= monotonic):
             return reading
         mark = destination.mark
         if mark and not mark.absent and not destination.blind:

@@ -67,17 +67,31 @@ class SlackBot:
         """Tell whether the history shows a message posted as OUTSIDE, metadata included. Raise SlackError."""
         before = f"{float(ts) - 1:.6f}" if _TS.fullmatch(ts) else ""
         messages, _ = self._history_page(channel, before, "")
-        return any(id_ == found for message in messages for found, _ in self._ours(message, OUTSIDE))
+        return id_ in self._ours(messages, OUTSIDE)
 
     def post_board(self, channel: str, message: Message, owner: str) -> str:
         """Post *message* as the board of *owner* in *channel* and return its ts. Raise SlackError."""
         return self._post(channel, message, _board(owner)).ts
 
     def find_board(self, channel: str, oldest: str, owner: str) -> str | None:
-        """Return the ts of *owner*'s newest board in *channel* since the ts *oldest*. Raise SlackError."""
-        listed = (message for messages in self._history(channel, oldest) for message in messages)
-        boards = (message for message in listed if _is_board(message, owner) and self._is_ours(message))
-        return next((str(message["ts"]) for message in boards if "ts" in message), None)
+        """Return the ts of *owner*'s newest board in *channel* since the ts *oldest*.
+
+        Raise SlackError: DestinationRefused where the history cannot be read, or not all of it now.
+        """
+        read = 0
+        try:
+            for messages in self._history(channel, oldest):
+                boards = [one for one in messages if _is_board(one, owner) and _ts(one)]
+                ours = self._who() if boards else {}
+                if found := next((_ts(one) for one in boards if _is_of(one, ours)), None):
+                    return found
+                read += 1
+        except RateLimited as error:
+            if not read:
+                raise
+            # From the beginning once more, it would never come further, and use up what notices are looked for with.
+            raise DestinationRefused(str(error), reason=error.reason) from None
+        return None
 
     def update_board(self, channel: str, ts: str, message: Message, owner: str) -> None:
         """Put *message* in the place of the board of *owner* with that *ts*. Raise SlackError."""
@@ -111,31 +125,14 @@ class SlackBot:
 
     def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
         messages, following = self._history_page(channel, oldest, cursor)
-        found = {id_: ts for message in messages for id_, ts in self._ours(message, EVENT_TYPE)}
         stamps = sorted(filter(None, map(_ts, messages)), key=ts_order) or [""]
-        return HistoryPage(found, stamps[-1], stamps[0], following)
+        return HistoryPage(self._ours(messages, EVENT_TYPE), stamps[-1], stamps[0], following)
 
-    def _ours(self, message: Any, event_type: str) -> Iterator[tuple[str, str]]:
-        """Yield (id, ts) for each id in the metadata of *message*, where our own app has posted it."""
-        described, ts = _metadata(message), _ts(message)
-        payload = described.get("event_payload")
-        ids = payload.get("ids") if isinstance(payload, dict) else None
-        # A list is what an earlier version of the bot sent.
-        ids = ids.split() if isinstance(ids, str) else ids
-        if described.get("event_type") == event_type and isinstance(ids, list) and ts and self._is_ours(message):
-            yield from ((id_, ts) for id_ in ids if isinstance(id_, str))
-
-    def _is_ours(self, message: Mapping[str, Any]) -> bool:
-        """Tell whether our own app has posted *message*: any other can write the same metadata.
-
-        Where it is not known who we are, or the message does not say whose it is, it counts as ours.
-        """
-        ours = self._who()
-        for keys in ((("bot_id", "bot_id"), ("app_id", "app_id")), (("user", "user_id"),)):
-            same = [message[his] == ours[our] for his, our in keys if message.get(his) and ours.get(our)]
-            if same:
-                return any(same)
-        return True
+    def _ours(self, messages: list[Any], event_type: str) -> dict[str, str]:
+        """Return the ids in the metadata of those of *messages* that our own app has posted, each with its ts."""
+        described = [one for one in messages if _metadata(one).get("event_type") == event_type and _ts(one)]
+        ours = self._who() if described else {}
+        return {id_: _ts(one) for one in described if _is_of(one, ours) for id_ in _ids(one)}
 
     def _who(self) -> Mapping[str, str]:
         """Return our `bot_id`, `app_id` and `user_id` as far as they are known; asked for once for each token."""
@@ -258,6 +255,26 @@ def _metadata(message: Any) -> Mapping[str, Any]:
     """Return the metadata of an entry of a channel's history."""
     described = message.get("metadata") if isinstance(message, dict) else None
     return described if isinstance(described, dict) else {}
+
+
+def _ids(message: Any) -> list[str]:
+    payload = _metadata(message).get("event_payload")
+    ids = payload.get("ids") if isinstance(payload, dict) else None
+    # A list is what an earlier version of the bot sent.
+    ids = ids.split() if isinstance(ids, str) else ids
+    return [id_ for id_ in ids if isinstance(id_, str)] if isinstance(ids, list) else []
+
+
+def _is_of(message: Mapping[str, Any], us: Mapping[str, Any]) -> bool:
+    """Tell whether we have posted *message*: any other app can write the same metadata.
+
+    Where it is not known who we are, or the message does not say whose it is, it counts as ours.
+    """
+    for keys in ((("bot_id", "bot_id"), ("app_id", "app_id")), (("user", "user_id"),)):
+        same = [message[his] == us[our] for his, our in keys if message.get(his) and us.get(our)]
+        if same:
+            return any(same)
+    return True
 
 
 def _ts(message: Any) -> str:

@@ -280,6 +280,25 @@ def test_without_the_history_lost_replies_do_not_become_a_flood_of_boards(room, 
     assert len(slack.messages) <= 4
 
 
+def test_a_history_of_which_one_page_a_minute_may_be_read_neither_delays_it_nor_repeats_it(room, slack):
+    asked = []
+
+    def intercept(call):
+        if not call.path.endswith("conversations.history"):
+            return False
+        asked.append(call)
+        more = {"ok": True, "messages": [], "has_more": True, "response_metadata": {"next_cursor": str(len(asked))}}
+        limited = {"ok": False, "error": "ratelimited"}
+        call.send(200, {}, json.dumps(limited if len(asked) % 2 == 0 else more).encode())
+        return True
+
+    slack.intercept = intercept
+    room.show(RENDERING)
+    room.show(FURTHER)
+    assert "90%" in slack.messages[0].text
+    assert len(asked) == 2
+
+
 def test_a_post_that_was_refused_counts_for_nothing(room, slack):
     slack.scopes -= {"channels:history", "chat:write"}
     room.show(RENDERING)

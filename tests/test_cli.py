@@ -756,6 +756,17 @@ def test_check_says_what_is_wrong_and_goes_on(call, world):
     assert "s3cret" not in ended.out + ended.err
 
 
+def test_check_and_status_tell_of_a_history_that_the_running_bot_could_not_read(call, world, room):
+    unread = Outbox((), {CHANNEL: Destination(unreadable="no_answer", checked=True)})
+    path = Path(world.environ["STATE_PATH"])
+    Store(path, State()).save(State(baseline_at=1.0, outbox=unread))
+    ended = call("check", **world.environ)
+    assert ended.code == 0
+    assert "! slack.channel: #lip-sync" in ended.out
+    assert "until it can, a message may be repeated after a lost reply" in ended.out
+    assert json.loads(call("status", "--json", **world.environ).out)["guarantee"] == "at least once"
+
+
 def test_check_does_not_warn_of_a_token_that_somebody_renews(call, world, room):
     (room / "token").write_text(world.chanjing.token)
     ended = call("check", **world.environ | {"CHANJING_ACCESS_TOKEN": "", "CHANJING_ACCESS_TOKEN_FILE": "token"})

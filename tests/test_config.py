@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from bot.config import KEYS, load, load_local, load_usable
+from bot.config import KEYS, load, load_local, load_usable, read_again
 from bot.errors import ConfigError
 from bot.texts import environment_name
 
@@ -276,6 +276,25 @@ def test_a_secret_file_without_a_usable_secret_is_told(problems, room, key, cont
     [line] = problems(used)
     assert f"environment variable {variable}" in line
     assert content == "" or content not in line
+
+
+def test_a_secret_of_slacks_is_read_again_from_its_file(room):
+    (room / "file").write_text("xoxb-old\n")
+    slack = load(None, {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_BOT_TOKEN_FILE": "file"}).slack
+    (room / "file").write_text("xoxb-new\n")
+    assert read_again(slack, "bot_token") == "xoxb-new"
+
+
+@pytest.mark.parametrize("content", ["", "tok tok", "kanarié", "ftp://kanarie.example", "kanarie", None])
+def test_a_file_without_a_usable_secret_is_told_when_it_is_read_again(room, content):
+    file = room / "file-kanarie"
+    file.write_text("https://hooks.example/services/T1/B1/x")
+    environ = {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_CHANNEL": "", "SLACK_WEBHOOK_URL_FILE": str(file)}
+    slack = load(None, environ).slack
+    file.unlink() if content is None else file.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        read_again(slack, "webhook_url")
+    assert "kanari" not in str(caught.value)
 
 
 def test_a_secret_in_place_of_the_path_of_its_file_is_not_shown(problems):

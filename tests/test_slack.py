@@ -550,7 +550,8 @@ def identity(answer: dict[str, Any]) -> Callable[[Call], bool]:
     """Return an interceptor that answers auth.test with *answer*, and the history with a message of bot B666."""
 
     def intercept(call: Call) -> bool:
-        history = {"ok": True, "messages": [described("a", bot_id="B666", app_id="A1")]}
+        messages = [described(id_, bot_id="B666", app_id="A1") for id_ in "ab"]
+        history = {"ok": True, "messages": messages}
         call.send(200, {}, json.dumps(answer if call.path.endswith("auth.test") else history).encode())
         return True
 
@@ -579,7 +580,7 @@ def test_whose_message_it_is_matters_only_where_slack_says_who_we_are(bot, serve
 def test_who_we_are_is_asked_once_and_again_only_where_there_was_no_answer(bot, server, error, times):
     server.intercept = identity({"ok": False, "error": error})
     for _ in range(2):
-        bot.page(CHANNEL, "", "")
+        assert len(bot.page(CHANNEL, "", "").found) == 2
     assert sum(call.path.endswith("auth.test") for call in server.calls) == times
 
 

@@ -58,6 +58,18 @@ class Machine(RuleBasedStateMachine):
     def the_history_lags(self, lag: float) -> None:
         self.world.slack.lag = lag
 
+    @rule(
+        every=st.sampled_from([0.0, 10.0, 60.0]), size=st.sampled_from([1, 3, 200]), live=st.sampled_from([30.0, 1e9])
+    )
+    def the_history_is_slow(self, every: float, size: int, live: float) -> None:
+        slack = self.world.slack
+        slack.page_every, slack.page_size, slack.cursors_live = every, size, live
+
+    @rule(lost=st.booleans())
+    def the_channel_gets_another_id(self, lost: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+        self.world.slack.names["C1"] = "C2000000"
+        self.world.slack.unreadable = {"C2000000": "channel_not_found"} if lost else {}
+
     @rule(down=st.booleans())
     def chanjing_goes_or_comes(self, down: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
         self.world.chanjing.down = down
@@ -87,6 +99,7 @@ class Machine(RuleBasedStateMachine):
         world.chanjing.down = world.disk.full = False
         world.chanjing.stale.clear()
         world.slack.failing_looks = 0
+        world.slack.page_every, world.slack.cursors_live = 0.0, 1e9
         try:
             world.settle(6 * 3_600)
             if set(world.told()) != self.expected:

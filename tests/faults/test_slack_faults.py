@@ -272,6 +272,46 @@ def test_the_token_does_not_travel_to_another_host(tmp_path: Path) -> None:
         assert here.told(ids) == [1]
 
 
+def test_a_token_that_was_renewed_in_its_file_needs_no_restart(tmp_path: Path) -> None:
+    with scene(tmp_path) as here:
+        file = here.directory / "token"
+        file.write_text(here.slack.token)
+        with here.running(SLACK_BOT_TOKEN="", SLACK_BOT_TOKEN_FILE=str(file)):
+            greeted(here)
+            file.write_text("xoxb-renewed")
+            here.slack.token = "xoxb-renewed"
+            ids = here.end("a")
+            here.wait_until_told(ids)
+        assert here.told(ids) == [1]
+    check_log(here.log.getvalue())
+
+
+def test_a_webhook_that_was_renewed_in_its_file_needs_no_restart(tmp_path: Path) -> None:
+    with scene(tmp_path) as here:
+        file = here.directory / "webhook"
+        file.write_text(here.slack.webhook_url)
+        with here.running(SLACK_BOT_TOKEN="", SLACK_CHANNEL="", SLACK_WEBHOOK_URL_FILE=str(file)):
+            greeted(here)
+            file.write_text(f"{here.slack.webhook_url}?renewed")
+            here.slack.intercept = lambda call: not call.query and wire.says("no_service", 404)(call)
+            ids = here.end("a")
+            here.wait_until_told(ids)
+        assert here.told(ids) == [1]
+    check_log(here.log.getvalue())
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_server_without_a_history_is_posted_to_at_once(tmp_path: Path, status: int) -> None:
+    with scene(tmp_path) as here:
+        here.slack.intercept = wire.first(-1, wire.says(wire.HTML, status), at=HISTORY)
+        with here.running():
+            greeted(here)
+            ids = here.end("a")
+            here.wait_until_told(ids)
+        assert here.told(ids) == [1]
+        assert here.state.outbox.to("C0LIPSYNC01").unreadable == f"http_{status}"
+
+
 @pytest.mark.parametrize(("times", "with_image"), [(1, True), (99, False)])
 def test_a_cover_that_slack_cannot_fetch_costs_the_cover_not_the_message(
     tmp_path: Path, times: int, *, with_image: bool

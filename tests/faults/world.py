@@ -47,6 +47,14 @@ class Death(BaseException):
     """The program ends here. No handler of its own may catch this."""
 
 
+class TickingClock(SimulatedClock):
+    """A clock of which no two readings are the same, as on every machine."""
+
+    def monotonic(self) -> float:
+        self.pass_by(1e-6)
+        return super().monotonic()
+
+
 class Effects:
     """Counts what the program does to the world; dies at the chosen one."""
 
@@ -175,7 +183,7 @@ class SimulatedSlack:
 
     A page of the history holds `page_size` messages, and one may be asked for every `page_every` seconds. A cursor
     expires after `cursors_live` seconds. `others` are messages that somebody else has posted, as (channel, ts).
-    `names` are other ids of channels: what is posted to one of these is kept under its id.
+    `names` are other ids of channels: each leads to the same one, unless it is unreadable, and posts name the new one.
     """
 
     def __init__(self, clock: SimulatedClock, effects: Effects) -> None:
@@ -220,11 +228,10 @@ class SimulatedSlack:
                     raise PayloadRefused("invalid_blocks", reason="invalid_blocks")
             self._last = max(self._clock.real, self._last + 0.000001)
             ts = f"{self._last:.6f}"
-            kept = self.names.get(channel, channel)
-            self.posts.append(Kept(kept, ts, self._clock.real, ids, message.text))
+            self.posts.append(Kept(channel, ts, self._clock.real, ids, message.text))
             if fault == "lost_after":
                 raise OutcomeUnknown("the reply was lost", reason="lost")
-            return Posted(ts, kept if kept != channel else "")
+            return Posted(ts, self.names.get(channel, ""))
 
     def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
         self.looks.append((channel, oldest))
@@ -243,6 +250,7 @@ class SimulatedSlack:
                 raise DestinationRefused("invalid_cursor", reason="invalid_cursor")
             self._paged = self._clock.real
             seen = self._clock.real - self.lag
+            channel = next((old for old, new in self.names.items() if new == channel), channel)
             shown = {post.ts: post.ids for post in self.posts if post.channel == channel and post.at <= seen}
             shown |= {ts: () for other, ts in self.others if other == channel}
             listed = sorted(ts for ts in shown if float(ts) > float(oldest or 0) and (not cursor or ts < cursor))
@@ -285,7 +293,7 @@ class World:
     _starts: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.clock = SimulatedClock(1_750_000_000.0)
+        self.clock = TickingClock(1_750_000_000.0)
         self.disk = SimulatedDisk(self.effects)
         self.chanjing = SimulatedChanjing(self.clock, self.effects)
         self.slack = SimulatedSlack(self.clock, self.effects)
