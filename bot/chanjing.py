@@ -17,7 +17,7 @@ import tenacity
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from bot.clock import Clock
-from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
+from bot.errors import NO_THREAD, ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
 from bot.exchange import Answer, Exchange, TooLargeError, plain
 from bot.metrics import OTHER, Metrics
 from bot.redaction import holds, redacted
@@ -176,7 +176,8 @@ class Transport:
                     f"{operation}: the answer from {host} is not read: {error}.", _TOO_MUCH
                 ) from None
             raise ChanjingUnavailable(
-                f"{operation}: no answer from {host}: {error}.", "Check chanjing.base_url and the network."
+                f"{operation}: no answer from {host}: {error}.",
+                "" if NO_THREAD in str(error) else "Check chanjing.base_url and the network.",
             ) from None
         try:
             data = open_envelope(answer, operation, secrets=(*secrets, *self._exchange.secrets))

@@ -8,12 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
+from pydantic import SecretStr
+
 from bot import disk
 from bot.blocks import Message
 from bot.chanjing import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
 from bot.errors import ChanjingError, OutcomeUnknown, PayloadRefused, RateLimited, SlackError, StateError
+from bot.exchange import Exchange
 from bot.lock import Lock
 from bot.outbox import notice_id
+from bot.ping import TIMEOUT, ask, below
 from bot.slack import OUTSIDE, Slack, SlackBot
 from bot.state import peek
 
@@ -28,6 +33,7 @@ _WEAKER = "a message may be repeated after a lost reply"
 _INVITE = "In the channel, write: /invite @lipsync-bot"
 _PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before each look for a test message: the history may lag
 _PAGES = 10  # of conversations.list, each of a thousand channels: more is not worth the wait
+_NOT_THERE = {404, 405, 501}  # statuses of an address that is not known, or not for GET
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +226,26 @@ def _listed(bot: SlackBot, kind: str) -> Iterator[Mapping[str, Any]]:
         cursor = str(more.get("next_cursor") or "") if isinstance(more, dict) else ""
         if not cursor:
             return
+
+
+def ping(exchange: Callable[[str, float], Exchange], secret: SecretStr | None) -> Iterator[Finding]:
+    """Ask the dead-man's switch, if there is one. Only the running bot tells it that the bot is alive: no ping here."""
+    if secret is None:
+        return
+    url = secret.get_secret_value()
+    # healthchecks.io's word for what is noted there and changes nothing.
+    status, failure = ask(exchange(url, TIMEOUT), below(httpx.URL(url), "log"))
+    subject = "monitor.ping_url"
+    if status in _NOT_THERE:
+        text = (
+            "its address is wrong, or it does not know /log, which `check` asks for. "
+            "See at the switch whether pings of the bot arrive."
+        )
+        yield Finding(subject, "warning", f"{failure}: {text}")
+    elif failure:
+        yield Finding(subject, "bad", f"{failure}. Check the address and the network.")
+    else:
+        yield Finding(subject, "good", "it answers. `check` sends no ping of its own: only the running bot does")
 
 
 def send(

@@ -1,6 +1,7 @@
 """Commands → wiring → exit codes; nothing else."""
 
 import contextlib
+import itertools
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ import typer
 
 from bot import __version__, signals
 from bot.errors import (
+    NO_THREAD,
     ConfigError,
     LipsyncBotError,
     StateError,
@@ -94,6 +96,10 @@ def main() -> None:
         # What the bot reads and sends has its own errors: this is the output, or a file of --install-completion.
         # A broken pipe has been dealt with.
         _fail(LipsyncBotError(f"{error.filename or 'the output'} cannot be written: {error.strerror}."), UNDONE)
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        _fail(LipsyncBotError(f"{NO_THREAD}."), UNDONE)
     except UnicodeDecodeError:
         # What the bot reads has its own errors: this is a file that --install-completion wants to add to.
         text = "your shell's start-up file is not in UTF-8. Add what --show-completion prints to it by hand."
@@ -269,7 +275,7 @@ def check(
         chanjing = wiring.chanjing(settings, client, clock, attempts=1)
         slack, route = wiring.slack(settings, client, clock), wiring.routes(settings)
         keys = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
-        for finding in questions.accounts(
+        accounts = questions.accounts(
             chanjing,
             settings.chanjing.page_size,
             slack,
@@ -277,7 +283,8 @@ def check(
             token_given=settings.chanjing.access_token is not None,
             board=settings.slack.board,
             unread=_unread_channels(settings.state.path),
-        ):
+        )
+        for finding in itertools.chain(accounts, questions.ping(client, settings.monitor.ping_url)):
             tell(finding)
         if send and not any(finding.subject == "slack" for finding in bad):  # else each post would fail as that did
             message = render([Test()], Style(settings.slack.language))

@@ -14,6 +14,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from bot.errors import NO_THREAD
 from bot.host import is_ip
 from bot.proxy import Proxy
 
@@ -138,7 +139,7 @@ def _said(cause: BaseException) -> str:
         case OSError():
             return _of_system(cause)
         case RuntimeError():
-            return "no thread can be started"
+            return NO_THREAD
         case httpx.InvalidURL() | UnicodeError():
             return "there can be no such host"
     return type(cause).__name__

@@ -20,6 +20,11 @@
 The text of each says what happened, where, and what to do. None ever holds a secret.
 """
 
+NO_THREAD = (
+    "no thread can be started. Raise the limit on processes (ulimit -u, a systemd unit's TasksMax, a container's "
+    "pids_limit), or see what uses up this machine's memory"
+)
+
 
 class LipsyncBotError(Exception):
     """Something that the program expects to go wrong, in words for its user."""

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.connection import why
+from bot.errors import NO_THREAD
 from bot.harmless import clean
 from bot.proxy import Proxy
 from bot.redaction import redacted
@@ -37,13 +38,22 @@ class Answer:
 class Exchange:
     """Sends requests over one httpx client, one at a time. *proxy* is what the client goes through, to be named.
 
+    *settled* is called when an exchange has ended, in whatever way: a bot that waits for one is not dead.
+
     httpx's timeouts bound each read, not the answer: a server that drips a byte a second could hold the bot for ever.
     So a timer shuts the socket at the deadline, and afterwards nothing of ours is left on the wire.
     """
 
     def __init__(
-        self, client: httpx.Client, *, timeout: float, keep_alive: bool = True, proxy: Proxy | None = None
+        self,
+        client: httpx.Client,
+        *,
+        timeout: float,
+        keep_alive: bool = True,
+        proxy: Proxy | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
+        self._settled = settled
         self._client = client
         # We ask for no compression: a 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it.
         self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
@@ -84,7 +94,7 @@ class Exchange:
         try:
             timer.start()
         except RuntimeError:
-            raise httpx.ConnectError("no thread can be started") from None
+            raise httpx.ConnectError(NO_THREAD) from None
         try:
             asked = {**headers, **self._headers}
             extensions = {"trace": self._follow}
@@ -99,6 +109,7 @@ class Exchange:
             timer.cancel()
             # Else one that is just going off could cut the next exchange.
             timer.join()
+            self._settled()
 
     def _in_words(self, error: Exception, url: str) -> httpx.RequestError:
         """Return what is raised for *error*. Without a connection nothing was sent, which is worth knowing."""

@@ -28,6 +28,7 @@ class Metrics:
         self.slack_calls = self._counter("slack_calls", "Calls to Slack.", "method", "outcome")
         self.looks = self._counter("looks", "Looks into a channel's history for messages in doubt.", "result")
         self.rate_limit_waits = self._counter("rate_limit_waits", "Times that Slack asked to wait.")
+        self.pings = self._counter("pings", "Pings to monitor.ping_url.", "result")
         self.state_write_duration = self._histogram("state_write_duration_seconds", "Saving the state.")
         self.last_good_poll = Gauge(
             "last_good_poll_timestamp_seconds", "When a poll last went well.", namespace=PREFIX, registry=self.registry

@@ -1,13 +1,10 @@
-"""/healthz, /readyz and /metrics over HTTP, and the ping to a dead-man's switch."""
+"""/healthz, /readyz and /metrics over HTTP."""
 
-import contextlib
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 
-import httpx
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -15,15 +12,11 @@ from structlog.typing import FilteringBoundLogger
 
 from bot import health
 from bot.clock import Clock
-from bot.exchange import Exchange
 from bot.health import Condition, Reasons
 from bot.metrics import OTHER, PREFIX
 from bot.server import Response, listening
 from bot.state import Store
 from bot.task import Status
-
-_PING_EVERY = 60.0  # seconds
-PATIENCE = 5.0  # seconds for a ping
 
 
 class Vitals:
@@ -141,43 +134,3 @@ def _told(found: Reasons) -> Response:
     body = json.dumps({"status": "failing" if reasons else "ok", "reasons": reasons}, ensure_ascii=False)
     status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
     return Response(body.encode(), "application/json", status)
-
-
-class Ping:
-    """Tells a dead-man's switch that the bot does its work, or why not; at most once a minute, and never waits for it.
-
-    The URL is a secret: who has it can keep the switch quiet.
-    """
-
-    def __init__(self, url: str, exchange: Exchange, clock: Clock, ailing: Callable[[], Reasons]) -> None:
-        self._url = httpx.URL(url)
-        self._exchange = exchange
-        self._clock = clock
-        self._ailing = ailing
-        self._next = 0.0
-        self._thread: threading.Thread | None = None
-
-    def after_cycle(self, *, well: bool) -> None:
-        """Send a ping, if it is time: after each good cycle, or to say that the bot is not well."""
-        found = self._ailing()
-        if self._clock.monotonic() < self._next or not (well or found):
-            return
-        if self._thread is not None and self._thread.is_alive():
-            return
-        self._next = self._clock.monotonic() + _PING_EVERY
-        url = self._url
-        if found:
-            reasons = {"reason": ",".join(code for code, _ in found)}
-            url = url.copy_with(path=url.path.rstrip("/") + "/fail").copy_merge_params(reasons)
-        self._thread = threading.Thread(target=self._send, args=(url,), name="ping", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Wait for a ping that is under way."""
-        if self._thread is not None:
-            self._thread.join(PATIENCE)
-
-    def _send(self, url: httpx.URL) -> None:
-        # When no ping comes the switch raises the alarm: that is what it is for.
-        with contextlib.suppress(httpx.HTTPError):
-            self._exchange.status(str(url))

@@ -19,7 +19,15 @@ from slack_sdk.version import __version__ as slack_sdk_version
 from slack_sdk.web import SlackResponse, WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from bot.errors import ConfigError, DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
+from bot.errors import (
+    NO_THREAD,
+    ConfigError,
+    DestinationRefused,
+    OutcomeUnknown,
+    PayloadRefused,
+    RateLimited,
+    SlackError,
+)
 from bot.exchange import Answer, Exchange, plain
 from bot.redaction import holds, redacted
 from bot.remedies import TOKEN_REFUSALS, slack_remedy
@@ -183,7 +191,8 @@ def _ask(
             raise _classify(method, error.response, secrets) from None
         response = error.response  # slack_sdk takes 200 alone for a success
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
-        text = f"{method}: no connection to Slack: {error}. Check the network and slack.base_url."
+        remedy = "" if NO_THREAD in str(error) else " Check the network and slack.base_url."
+        text = f"{method}: no connection to Slack: {error}.{remedy}"
         raise DestinationRefused(text, reason=_NO_CONNECTION, mendable=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it was, the message may have been posted
         reason = type(error).__name__

@@ -30,9 +30,10 @@ from bot.health import Condition
 from bot.lock import Lock
 from bot.message import render
 from bot.metrics import Metrics
-from bot.monitor import PATIENCE, Examination, Ping, StateCollector, Vitals, serving
+from bot.monitor import Examination, StateCollector, Vitals, serving
 from bot.outbox import Notice, Role, TaskEnded
 from bot.pages import Pages
+from bot.ping import TIMEOUT, Ping
 from bot.poll import Poll, Settings
 from bot.progress import Shown
 from bot.proxy import proxy_for
@@ -44,7 +45,9 @@ from bot.token import FileToken, GivenToken, MintedToken, TokenSource, fingerpri
 
 
 class MakeExchange(Protocol):
-    def __call__(self, url: str, timeout: float, *, keep_alive: bool = True) -> Exchange:
+    def __call__(
+        self, url: str, timeout: float, *, keep_alive: bool = True, settled: Callable[[], None] = ...
+    ) -> Exchange:
         """Return what sends requests to *url* and other addresses of its host. *timeout* is in seconds."""
 
 
@@ -94,8 +97,10 @@ def bot(
         ping = None
         if config.monitor.ping_url is not None:
             url = config.monitor.ping_url.get_secret_value()
-            ping = Ping(url, exchange(url, PATIENCE), clock, examination.ready)
+            ping = Ping(url, exchange(url, TIMEOUT), clock, examination.ready, log, metrics)
             stack.callback(ping.close)
+        # Several may follow one another before anything else says that the bot is alive.
+        watched = partial(exchange, settled=vitals.beat)
 
         def beat() -> None:
             lock.beat()
@@ -109,7 +114,17 @@ def bot(
                 ping.after_cycle(well=well)
 
         yield Bot(
-            _poll(config, clock, log, exchange, store, metrics, lock.last_alive, beat=beat, progress=progress),
+            _poll(
+                config,
+                clock,
+                log,
+                watched,
+                store,
+                metrics,
+                lock.last_alive,
+                beat=beat,
+                progress=progress,
+            ),
             cycle_ended,
         )
 
@@ -200,7 +215,9 @@ def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
     resolver = Resolver()
     with contextlib.ExitStack() as stack:
 
-        def make(url: str, timeout: float, *, keep_alive: bool = True) -> Exchange:
+        def make(
+            url: str, timeout: float, *, keep_alive: bool = True, settled: Callable[[], None] = lambda: None
+        ) -> Exchange:
             try:
                 _ = httpx.URL(url).host
             except (httpx.InvalidURL, UnicodeError):
@@ -208,7 +225,7 @@ def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
                 raise ConfigError(text) from None
             proxy = proxy_for(url, os.environ if trust_env else {})
             client = stack.enter_context(connection.client(context, resolver, proxy, timeout))
-            return Exchange(client, timeout=timeout, keep_alive=keep_alive, proxy=proxy)
+            return Exchange(client, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled)
 
         yield make
 

@@ -2,18 +2,21 @@
 
 import json
 import socket
-import threading
 from dataclasses import replace
 
 import httpx
 import pytest
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.demo.server import LoopbackServer
+from bot import wiring
+from bot.config import load
+from bot.demo.chanjing import ChanjingServer
+from bot.demo.slack import CHANNEL, SlackServer
 from bot.diff import Known
-from bot.exchange import Exchange
+from bot.errors import ChanjingUnavailable
 from bot.metrics import PREFIX, Metrics
-from bot.monitor import Examination, Ping, StateCollector, Vitals, serving
+from bot.monitor import Examination, StateCollector, Vitals, serving
 from bot.outbox import Destination, Notice, Outbox, TaskEnded
 from bot.state import State
 from bot.task import Status, Task
@@ -165,59 +168,6 @@ def test_the_version_is_told(patient):
     assert patient.metric("build_info") == 1
 
 
-class Switch:
-    """A dead-man's switch on loopback: the paths that were asked for."""
-
-    def __init__(self, server):
-        self.server = server
-        self.asked = threading.Semaphore(0)
-        server.intercept = self._note
-
-    def _note(self, call):
-        call.send(200, {}, b"OK")
-        self.asked.release()
-        return True
-
-    def targets(self):
-        return [call.target for call in self.server.calls]
-
-
-@pytest.fixture
-def switch():
-    with LoopbackServer() as server:
-        yield Switch(server)
-
-
-def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_with_the_reason(switch):
-    clock = SimulatedClock()
-    ailments: list[tuple[str, str]] = []
-    with httpx.Client(trust_env=False) as client:
-        ping = Ping(f"{switch.server.url}/ping/secret", Exchange(client, timeout=5), clock, lambda: ailments)
-        for _ in range(10):
-            ping.after_cycle(well=True)
-            ping.close()
-            clock.wait(30)
-        assert switch.targets() == ["/ping/secret"] * 5
-        clock.wait(60)
-        ailments.append(("slack_refused", "why"))
-        ping.after_cycle(well=False)
-        ping.close()
-        assert switch.targets()[-1] == "/ping/secret/fail?reason=slack_refused"
-
-
-def test_a_switch_that_hangs_does_not_hold_up_the_loop(switch):
-    switch.server.intercept = lambda call: bool(switch.server.closing.wait()) or True
-    clock = SimulatedClock()
-    with httpx.Client(trust_env=False) as client:
-        ping = Ping(switch.server.url, Exchange(client, timeout=0.2), clock, list)
-        ping.after_cycle(well=True)
-        clock.wait(3600)
-        ping.after_cycle(well=True)  # the first is still under way, or has been given up: neither is waited for
-        switch.server.closing.set()
-        ping.close()
-    assert len(switch.targets()) <= 2
-
-
 def test_the_reasons_are_json_that_names_code_and_detail(patient):
     patient.has(outbox=Outbox((owed(patient.clock.now() - 700),)))
     (reason,) = json.loads(patient.get("/readyz").text)["reasons"]
@@ -230,3 +180,34 @@ def test_the_reasons_are_json_that_names_code_and_detail(patient):
 def test_the_state_may_be_empty(patient):
     assert patient.store.state == State()
     assert patient.get("/metrics").status_code == 200
+
+
+def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_restart_the_bot(tmp_path):
+    # As with a resolver that hangs: many requests follow one another, and not one is answered.
+    clock, healthy = SimulatedClock(), []
+    log = structlog.wrap_logger(structlog.ReturnLogger())
+    with ChanjingServer() as chanjing, SlackServer() as slack, socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        free.close()
+        environ = {
+            "CHANJING_BASE_URL": chanjing.url,
+            "CHANJING_APP_ID": chanjing.app_id,
+            "CHANJING_SECRET_KEY": chanjing.secret_key,
+            "SLACK_BASE_URL": slack.base_url,
+            "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_CHANNEL": CHANNEL,
+            "STATE_PATH": str(tmp_path / "state.json"),
+            "MONITOR_LISTEN": f"127.0.0.1:{port}",
+        }
+
+        def take_time(call):
+            clock.pass_by(100)
+            healthy.append(httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code)
+            return call.path.endswith("/list")
+
+        chanjing.intercept = take_time
+        config = load(None, environ, secrets_dir=tmp_path / "none")
+        running = wiring.bot(config, clock, log, progress=lambda *_, **__: None, trust_env=False)
+        with running as bot, pytest.raises(ChanjingUnavailable):
+            bot.poll.cycle()
+    assert healthy == [200] * 5

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.diff import Known
 from bot.state import State, Store
+from tests.faults.bot_in_thread import wait_for
 
 PROGRAM = [sys.executable, "-m", "bot"]
 FULL = "/dev/full"
@@ -254,3 +256,93 @@ def test_a_log_that_nobody_reads_holds_up_nothing(environ, tmp_path, stuck):
 def test_an_error_that_nobody_reads_ends_the_program_all_the_same(environ, stuck, command, code):
     ran = subprocess.run([*PROGRAM, command], env=environ, stderr=stuck, timeout=60, check=False)
     assert ran.returncode == code
+
+
+# A machine that lets nobody start a thread
+
+
+def threadless(environ: dict[str, str], *arguments: str, allowed: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the program where only so many threads can be started: the stack of the next is larger than the memory.
+
+    A limit on processes does the same, but not for root.
+    """
+    script = (
+        "import threading\n"
+        "left, start = [" + str(allowed) + "], threading.Thread.start\n"
+        "def counted(thread):\n"
+        "    threading.stack_size(0 if left[0] > 0 else 1 << 46)\n"
+        "    left[0] -= 1\n"
+        "    start(thread)\n"
+        "threading.Thread.start = counted\n"
+        "from bot.__main__ import main\n"
+        "main()\n"
+    )
+    program = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(program, env=environ, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run",), ("run", "--once"), ("check",), ("check", "--send"), ("replay", "a", "--yes"), ("demo",)],
+    ids=" ".join,
+)
+def test_where_no_thread_can_be_started_each_command_says_so(world, arguments):
+    ran = threadless(world, *arguments)
+    assert ran.returncode == 1
+    assert "no thread can be started. Raise the limit on processes (ulimit -u, " in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("allowed", [1, 2, 3])
+def test_where_there_is_no_thread_for_the_monitor_run_says_so(world, allowed):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ran = threadless(world | {"MONITOR_LISTEN": f"127.0.0.1:{port}"}, "run", allowed=allowed)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)
+    assert "no thread can be started" in ran.stderr
+
+
+@pytest.mark.parametrize("allowed", [1, 5, 11])
+def test_a_demo_with_too_few_threads_says_so_at_once(environ, allowed):
+    ran = threadless(environ, "demo", allowed=allowed)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)
+    assert "no thread can be started" in ran.stderr
+
+
+def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, tmp_path):
+    ours = tmp_path / "short"
+    script = (
+        "import pathlib, threading\n"
+        f"short, start = pathlib.Path({str(ours)!r}), threading.Thread.start\n"
+        "def started(thread):\n"
+        "    threading.stack_size(1 << 46 if short.exists() else 0)\n"
+        "    start(thread)\n"
+        "threading.Thread.start = started\n"
+        "from bot.__main__ import main\n"
+        "main()\n"
+    )
+    with ChanjingServer() as chanjing, SlackServer() as slack:
+        own = world | {
+            "CHANJING_BASE_URL": chanjing.url,
+            "CHANJING_ACCESS_TOKEN": chanjing.token,
+            "SLACK_BASE_URL": slack.base_url,
+            "SLACK_BOT_TOKEN": slack.token,
+            "POLL_INTERVAL": "200ms",
+            "LOG_FORMAT": "json",
+        }
+        with subprocess.Popen([sys.executable, "-c", script, "run"], env=own, stderr=subprocess.PIPE, text=True) as run:
+            try:
+                assert run.stderr is not None
+                wait_for(lambda: slack.messages, "the greeting")
+                ours.touch()
+                task = chanjing.add(status=20)
+                lines = map(json.loads, run.stderr)
+                failed = next(line for line in lines if line["event"] == "poll_failed")
+                assert "no thread can be started" in failed["error"]
+                assert "exception" not in failed
+                ours.unlink()
+                wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
+                run.send_signal(signal.SIGTERM)
+                assert run.wait(20) == 0
+            finally:
+                run.kill()

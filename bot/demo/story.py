@@ -18,6 +18,7 @@ from bot.config import Config, load
 from bot.daemon import Daemon
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
+from bot.errors import LipsyncBotError
 from bot.outbox import EVENT_TYPE
 from bot.task import Status
 from bot.wording import Language, Phrase
@@ -27,6 +28,7 @@ _BALANCE, _VOICE = "蝉豆不足扣费失败", "音频中没有人声，请检�
 _ENDINGS = ("", "", _BALANCE, "", _VOICE, "")  # what Chanjing says of each failure; "": it succeeds
 _BURST = 8  # more than slack.digest_after
 _BEAT = 1.6  # seconds between two events of the story
+_THREADS = 12  # of both servers with a client or two, the loop, and a timer for each request
 _PATIENCE = 15.0  # seconds for what the bot does to be seen
 
 _INTRODUCTION = Phrase(
@@ -58,10 +60,11 @@ class _Stage:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Print in this block. Where that cannot be done, it is the story that ends, and not the thread."""
+        """Where what is done in this block fails, it is the story that ends, and not the thread."""
         try:
             yield
-        except (OSError, SystemExit) as error:  # rich ends the program where the reader has gone
+        except (LipsyncBotError, OSError, RuntimeError, SystemExit) as error:
+            # rich ends the program where the reader has gone.
             self._why = error
             self._left.set()
 
@@ -86,6 +89,7 @@ def tell(language: Language = "en", console: Console | None = None) -> bool:
     console = console or Console(highlight=False)
     began = time.monotonic()
     stage = _Stage()
+    _need_threads(_THREADS)
 
     def show(message: Message) -> None:
         with stage.watched():
@@ -101,7 +105,7 @@ def tell(language: Language = "en", console: Console | None = None) -> bool:
         for number in range(3):
             _finish(chanjing, chanjing.add(create_time=int(time.time()) - 86_400 + number), number)
         say(_INTRODUCTION.say(language))
-        with _running(_config(Path(directory), chanjing, slack, language)):
+        with _running(_config(Path(directory), chanjing, slack, language), stage):
             stage.comes(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
             ids = [*_one_by_one(chanjing, stage), *_all_at_once(chanjing, stage)]
             stage.comes(lambda: all(_times_told(slack, ids)))
@@ -124,6 +128,16 @@ def tell(language: Language = "en", console: Console | None = None) -> bool:
     say(figures, _ONCE.say(language) if good else _NOT_ONCE.say(language, times=told))
     say(_NEXT.say(language))
     return good
+
+
+def _need_threads(count: int) -> None:
+    """Raise RuntimeError at once where not so many threads can be started: later it would be the story that fails."""
+    enough = threading.Event()
+    try:
+        for _ in range(count):
+            threading.Thread(target=enough.wait, daemon=True).start()
+    finally:
+        enough.set()
 
 
 def _one_by_one(chanjing: ChanjingServer, stage: _Stage) -> list[str]:
@@ -191,14 +205,15 @@ def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, langu
 
 
 @contextmanager
-def _running(config: Config) -> Iterator[None]:
+def _running(config: Config, stage: _Stage) -> Iterator[None]:
     """Run the real loop in a thread for as long as the block lasts."""
     stop = threading.Event()
 
     def run() -> None:
         clock = SystemClock(stop)
         logger = log.make("warning", "text")
-        with wiring.bot(config, clock, logger, progress=lambda *_, **__: None, trust_env=False) as bot:
+        quiet = lambda *_, **__: None  # noqa: E731 - a progress bar that shows nothing
+        with stage.watched(), wiring.bot(config, clock, logger, progress=quiet, trust_env=False) as bot:
             Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
 
     thread = threading.Thread(target=run, name="bot")
