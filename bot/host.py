@@ -28,4 +28,14 @@ def is_host(text: str) -> bool:
         return True
     labels = text.removesuffix(".").split(".")
     # A name that ends in a number is an IP address that somebody mistyped: https://url.spec.whatwg.org/#ends-in-a-number-checker
-    return len(text) <= _LONGEST_NAME and all(map(_LABEL.fullmatch, labels)) and not _NUMBER.fullmatch(labels[-1])
+    return len(text) <= _LONGEST_NAME and all(map(_is_label, labels)) and not _NUMBER.fullmatch(labels[-1])
+
+
+def _is_label(text: str) -> bool:
+    if not _LABEL.fullmatch(text):
+        return False
+    try:
+        # Other letters than ASCII's: xn--fsq is 例.
+        return not text.lower().startswith("xn--") or bool(text[4:].encode().decode("punycode"))
+    except UnicodeError:
+        return False

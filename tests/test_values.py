@@ -120,7 +120,8 @@ def test_a_url_is_kept_as_it_is(text):
      "http://a..b", "http://.a", "http://a..", "http://-a", "http://a-.b", f"http://{'a' * 64}",
      f"http://{'a.' * 127}a",
      "http://[fe80::1%eth0]/", "http://[fe80::1%25eth0]/", "http://[v1.x]/", "http://[h]/", "http://::1/",
-     "http://[1.2.3.4]/", "http://[:::]/", "http://h%41/", "http://蝉镜.cc", "http://a*b/"],
+     "http://[1.2.3.4]/", "http://[:::]/", "http://h%41/", "http://蝉镜.cc", "http://a*b/",
+     "http://xn--zzzzzzzz", "http://a.XN--zzzzzzzz.b", "http://xn--"],
 )  # fmt: skip
 def test_what_is_no_web_address_is_refused(text):
     with pytest.raises(ValueError, match="must be a whole http"):
