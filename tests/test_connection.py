@@ -48,6 +48,7 @@ def serving(reply: Callable[[socket.socket], None], host: str = "127.0.0.1") -> 
         with contextlib.suppress(OSError):
             while True:
                 client, _ = listener.accept()
+                client.settimeout(30)
                 with client, contextlib.suppress(OSError):
                     reply(client)
 
