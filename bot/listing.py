@@ -288,15 +288,15 @@ class Read(_Walk):
         return last if self.pages == 1 and last is not None and last < page.number else 1
 
     def _last(self, page: Page) -> int | None:
+        """Return the number of the last page by the count. The server may hold its pages smaller than it says."""
         if page.total_count is None or not self._listing.count_holds:
             return None
         return max(1, -(-page.total_count // (self._per_page or page.size)))
 
     def _ends_with(self, page: Page) -> bool:
-        """Tell whether the count says that *page* is the last. The server may hold its pages smaller than it says."""
-        if page.total_count is None or not self._listing.count_holds:
-            return False
-        return (page.number - 1) * self._per_page + page.listed >= page.total_count
+        """Tell whether the count says that *page* is the last."""
+        last = self._last(page)
+        return last is not None and last <= page.number
 
     def _at_frontier(self, following: int) -> bool:
         """Tell whether *following* leads on, rather than back over pages that moved or forth to ones that came new."""
