@@ -139,10 +139,9 @@ class _Walk:
         if changed < 0 and page.number > 1 and self._spare > 0:
             # Something was taken out of the list, so tasks have moved up, onto pages that have been read.
             return max(1, page.number + changed // self._listing.size_of(page))
+        # When the list grew by a page meanwhile, the same tasks come once more.
         if not page.listed or (beyond and not any_new and self._repeats(page, moved=self._grown)):
             return None
-        if not any_new:
-            self._grown -= page.listed  # the same tasks come once more
         return page.number + 1 if self._spare > 0 else self._highest + 1
 
 
