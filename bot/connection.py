@@ -44,8 +44,9 @@ class Resolver:
         try:
             return pending.result(timeout)
         finally:
-            if pending.done():
-                self._pending.pop(host, None)
+            with self._lock:
+                if pending.done() and self._pending.get(host) is pending:
+                    del self._pending[host]
 
     def _ask(self, host: str) -> Future[list[str]]:
         asked: Future[list[str]] = Future()

@@ -10,9 +10,12 @@ import httpx
 import pytest
 
 from bot import connection
+from bot.blocks import Message
 from bot.connection import Resolver
+from bot.errors import DestinationRefused
 from bot.exchange import Exchange
 from bot.proxy import proxy_for
+from bot.slack import SlackBot
 
 HOST = "chanjing.test"
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
@@ -117,6 +120,14 @@ def test_where_every_address_is_dead_nothing_was_sent():
         assert time.monotonic() - began < 10
     assert type(error) is httpx.ConnectTimeout
     assert str(error) == "no connection within 0.5 s"
+
+
+def test_a_message_for_a_slack_that_cannot_be_reached_was_certainly_not_posted():
+    with serving(says(OK)) as port, dead(port):
+        one = exchange(answers("127.0.0.2"), timeout=0.5)
+        with pytest.raises(DestinationRefused, match=r"no connection within 0\.5 s") as caught:
+            SlackBot("xoxb-1", f"http://{HOST}:{port}/", one).post("C0", Message("x", ()), ())
+    assert not caught.value.mendable
 
 
 # Names
