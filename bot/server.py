@@ -51,8 +51,8 @@ def listening(
     Raise OSError where it cannot be listened to, RuntimeError where no thread can be started.
     """
     # A library's warnings about strangers are not for a log that people read.
-    logging.getLogger("waitress").addHandler(logging.NullHandler())
-    logging.getLogger("waitress").propagate = False
+    logger = logging.getLogger("waitress")
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
     server = _Server(_application(respond, log), _listener(address), longest)
     server.start()
     try:

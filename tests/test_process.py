@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import bot
@@ -346,3 +347,39 @@ def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, tmp_p
                 assert run.wait(20) == 0
             finally:
                 run.kill()
+
+
+# A port that anybody can reach
+
+
+def test_more_clients_than_there_are_descriptors_keep_the_bot_from_nothing(world):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = (
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))\nfrom bot.__main__ import main\nmain()\n"
+    )
+    with ChanjingServer() as chanjing, SlackServer() as slack, contextlib.ExitStack() as stack:
+        own = world | {
+            "CHANJING_BASE_URL": chanjing.url,
+            "CHANJING_ACCESS_TOKEN": chanjing.token,
+            "SLACK_BASE_URL": slack.base_url,
+            "SLACK_BOT_TOKEN": slack.token,
+            "POLL_INTERVAL": "200ms",
+            "MONITOR_LISTEN": f"127.0.0.1:{port}",
+            "MONITOR_PING_URL": f"http://127.0.0.1:{port}/metrics",
+        }
+        with subprocess.Popen([sys.executable, "-c", script, "run"], env=own, stderr=subprocess.PIPE, text=True) as run:
+            try:
+                wait_for(lambda: slack.messages, "the greeting")
+                for _ in range(200):
+                    stack.enter_context(socket.create_connection(("127.0.0.1", port))).send(b"GET /healthz")
+                task = chanjing.add(status=20)
+                wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
+                answer = httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=30)
+                assert answer.json()["status"] == "ok"
+                run.send_signal(signal.SIGTERM)
+                _, err = run.communicate(timeout=20)
+            finally:
+                run.kill()
+    assert run.returncode == 0
+    assert "failed" not in err

@@ -1,11 +1,15 @@
 """How far the first reading has come, on a terminal and elsewhere."""
 
 import io
+import os
+import pty
+import threading
 
 import pytest
 import structlog
 
 from bot.progress import shown
+from bot.stderr import without_waiting
 from tests.simulated import SimulatedClock
 
 
@@ -56,3 +60,14 @@ def test_elsewhere_a_line_is_logged_every_five_seconds():
             clock.pass_by(1)
             progress(met, 1_000, done=met == 1_000)
     assert [line["tasks"] for line in lines] == [500]
+
+
+def test_a_terminal_that_was_stopped_does_not_hold_up_the_reading(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours), os.fdopen(theirs, "w") as stderr:  # nobody reads *ours*
+        progress = bar(without_waiting(stderr))
+        reading = threading.Thread(target=lambda: [progress(n, 5_000, done=False) for n in range(3_000)], daemon=True)
+        reading.start()
+        reading.join(60)
+        assert not reading.is_alive()
