@@ -272,10 +272,13 @@ class Delivery:
         None: it was not read to its end. How far it came is saved, and why no further.
         """
         before = self._outbox.to(channel)
-        following: Reading | None = self._reading(channel, before, oldest)
+        reading = self._reading(channel, before, oldest)
+        following: Reading | None = reading
+        enough = () if before.unreadable else wanted  # else all that could not be read is still to be read
         answered, refusal, cursors = False, "", set[str]()
-        while following and following.found.keys().isdisjoint(wanted):
+        while following and following.found.keys().isdisjoint(enough):
             reading = following
+            self._clock.wait(0.0)  # asked to end?
             try:
                 page = self._page(before, reading)
                 if page.cursor in cursors:
@@ -289,6 +292,7 @@ class Delivery:
                 reading = reading.of(reading.place)
             else:
                 answered = True
+                self._beat()
                 cursors.update(filter(None, (page.cursor,)))
                 reading = reading.with_page(page)
             following = reading if reading.cursor else self._following(channel, reading)
@@ -355,7 +359,7 @@ class Delivery:
         if reason != WEBHOOK and outbox.to(channel).unreadable != reason:
             self._log.warning("history_unreadable", channel=channel, error=error or reason)
         self._unread[channel] = self._clock.monotonic()
-        self._save(box.unreadable(outbox, channel, reading, reason))
+        self._receive(box.unreadable(outbox, channel, reading, reason), channel, reading.found)
 
     def _dispatched(self, destination: Destination) -> float:
         """Return when the mark of *destination* counts as dispatched, in monotonic seconds, if it was not just now.

@@ -88,7 +88,7 @@ _RECEIPTS = 500  # how many are kept, for `explain`
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0  # seconds
 _LONGEST_DISTANCE = 1_800.0  # seconds between two posts of a message that nobody can look for
 _PATIENCE = 600.0  # seconds for which a history is asked for in vain before the bot goes on without
-_TRIES = 5  # at least: a clock that was set ahead says nothing
+_TRIES = 9  # in vain, at least, with 8 minutes between the first and the last: the clock may have been set ahead
 _DAY = 86_400.0
 
 
@@ -497,9 +497,9 @@ def cut_short(outbox: Outbox, channel: str, reading: Reading, *, now: float, ans
 def unreadable(outbox: Outbox, channel: str, reading: Reading, reason: str) -> Outbox:
     """Return the outbox after it was found that the history of *channel* cannot be read, by *reason*.
 
-    How far back it is to be read is remembered, for when it can be.
+    What *reading* found is for receipts. How far back it is to be read is remembered, for when it can be.
     """
-    left = replace(reading.of(channel), refused="")
+    left = replace(reading.of(channel), found={}, refused="")
     return outbox.with_destination(channel, unreadable=reason, checked=True, reading=left, until=0.0)
 
 

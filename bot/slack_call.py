@@ -263,7 +263,7 @@ def _remedy(method: str, reason: str) -> str:
 
 def stops_every_call(reason: str) -> bool:
     """Tell whether no other call will fare better until *reason* is mended: the token or the way to Slack."""
-    return reason in TOKEN_REFUSALS or reason == _NO_CONNECTION
+    return reason in {*TOKEN_REFUSALS, _NO_CONNECTION, "http_407"}
 
 
 def _details(data: Mapping[str, Any]) -> str:

@@ -273,7 +273,13 @@ def test_the_scope_that_is_needed_is_named(bot, server):
 
 @pytest.mark.parametrize(
     ("reason", "all_calls"),
-    [("token_revoked", True), ("no_connection", True), ("not_in_channel", False), ("missing_scope", False)],
+    [
+        ("token_revoked", True),
+        ("no_connection", True),
+        ("http_407", True),
+        ("not_in_channel", False),
+        ("missing_scope", False),
+    ],
 )
 def test_a_token_or_a_network_stops_every_call_and_a_channel_does_not(reason, all_calls):
     assert stops_every_call(reason) is all_calls

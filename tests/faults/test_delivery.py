@@ -168,9 +168,9 @@ def test_a_history_that_does_not_answer_for_minutes_repeats_nothing_of_an_old_st
 
 def test_a_clock_that_is_set_ahead_does_not_shorten_the_ten_minutes(world: World) -> None:
     restored_from_before_eight_messages(world)
-    world.slack.failing_looks = 3
+    world.slack.failing_looks = 8
     world.start()
-    world.run(2)
+    world.run(31)
     world.clock.skew = 3_600.0
     world.settle()
     world.check()
@@ -197,18 +197,32 @@ def test_a_history_that_was_given_up_is_weaker_until_it_answers_though_nothing_i
     assert guarantee(world.state) == "once"
 
 
-def test_a_history_that_is_readable_at_last_is_read_back_to_where_it_was_given_up(world: World) -> None:
+@pytest.mark.parametrize("seconds", [31, 500])
+def test_a_history_that_is_readable_at_last_is_read_back_to_where_it_was_given_up(world: World, seconds: float) -> None:
     restored_from_before_eight_messages(world)
     world.slack.failing_looks = 10_000
     world.start()
-    world.run(500)
+    world.run(seconds)
     world.slack.dead["C1"] = "is_archived"
-    world.run(1_000)
+    world.run(100)
     assert guarantee(world.state) == "at least once"
     world.slack.failing_looks = 0
     world.slack.dead.clear()
     world.settle()
     world.check()
+
+
+def test_what_was_found_before_the_history_was_given_up_is_not_repeated(world: World) -> None:
+    restored_from_before_eight_messages(world)
+    slow(world)
+    world.slack.page_size = 3
+    world.start()
+    world.run(40)
+    world.slack.page_every, world.slack.failing_looks = 0.0, 10_000
+    world.run(1_500)
+    told = world.told()
+    assert world.owed == []
+    assert [told[(f"b{number}", 20)] for number in (5, 6, 7)] == [1, 1, 1]
 
 
 def test_a_doubt_where_the_history_was_given_up_waits_for_no_look(world: World) -> None:
