@@ -352,6 +352,43 @@ def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, tmp_p
 # A port that anybody can reach
 
 
+@contextlib.contextmanager
+def dripping(port: int, count: int) -> Iterator[None]:
+    """Keep so many clients connected, each of which sends a request without end, a letter at a time."""
+    ended = threading.Event()
+    clients: dict[int, socket.socket] = {}
+    opened: list[int] = []
+
+    def drip() -> None:
+        while not ended.wait(0.05):
+            for number in range(count):
+                try:
+                    if number not in clients:
+                        clients[number] = socket.create_connection(("127.0.0.1", port), timeout=0.2)
+                        opened.append(number)
+                    clients[number].send(b"G")
+                except OSError:
+                    if client := clients.pop(number, None):
+                        client.close()
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        wait_for(lambda: len(opened) >= count - 15, "about that many clients")
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        for client in clients.values():
+            client.close()
+
+
+def answers(url: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(url, trust_env=False, timeout=10).status_code == 200
+    return False
+
+
 def test_more_clients_than_there_are_descriptors_keep_the_bot_from_nothing(world):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -371,15 +408,13 @@ def test_more_clients_than_there_are_descriptors_keep_the_bot_from_nothing(world
         with subprocess.Popen([sys.executable, "-c", script, "run"], env=own, stderr=subprocess.PIPE, text=True) as run:
             try:
                 wait_for(lambda: slack.messages, "the greeting")
-                for _ in range(200):
-                    stack.enter_context(socket.create_connection(("127.0.0.1", port))).send(b"GET /healthz")
+                stack.enter_context(dripping(port, 75))
                 task = chanjing.add(status=20)
                 wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
-                answer = httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=30)
-                assert answer.json()["status"] == "ok"
+                wait_for(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "an answer to a probe")
                 run.send_signal(signal.SIGTERM)
                 _, err = run.communicate(timeout=20)
             finally:
                 run.kill()
     assert run.returncode == 0
-    assert "failed" not in err
+    assert "Traceback" not in err
