@@ -78,9 +78,8 @@ def test_a_state_that_cannot_be_written_is_told_with_a_remedy(tmp_path, name, wo
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_of_another_user_is_told_with_ours(tmp_path):
     tmp_path.chmod(0o500)
-    assert (
-        f"write to the directory. It runs as uid {os.getuid()}." in check.state_directory(tmp_path / "state.json").text
-    )
+    remedy = f"write access to the directory. It runs as uid {os.getuid()}."
+    assert remedy in check.state_directory(tmp_path / "state.json").text
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")

@@ -237,7 +237,7 @@ def test_it_loads_none_of_the_large_libraries(path, tmp_path, environ, unless_ne
     done = subprocess.run(
         [sys.executable, "-c", ask, "health"],
         cwd=tmp_path,
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1", **environ},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1", **environ},
         capture_output=True,
         text=True,
         check=False,

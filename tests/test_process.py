@@ -192,7 +192,7 @@ def greeted(environ: dict[str, str], *before: str) -> Iterator[subprocess.Popen[
 def test_a_closed_terminal_ends_run_as_sigterm_does(world):
     with greeted(world) as process:
         process.send_signal(signal.SIGHUP)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert json.loads(err.splitlines()[-1])["event"] == "stopped"
 
@@ -203,7 +203,7 @@ def test_under_nohup_a_closed_terminal_ends_nothing(world):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 # A core dump would hold the tokens
@@ -344,7 +344,7 @@ def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, tmp_p
                 ours.unlink()
                 wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
                 run.send_signal(signal.SIGTERM)
-                assert run.wait(20) == 0
+                assert run.wait(60) == 0
             finally:
                 run.kill()
 

@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import socket
 import struct
 import subprocess
@@ -814,8 +815,10 @@ def test_the_program_says_so_instead_of_a_traceback():
         "sys.argv = ['lipsync-bot', 'replay', 'a']\n"
         "bot.cli.main()"
     )
-    own = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": CHANNEL, "PATH": ""}
-    ran = subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True, check=False)
+    own = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": CHANNEL}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | own, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 2
     assert ran.stderr.startswith("lipsync-bot: slack_sdk ")
     assert len(ran.stderr.splitlines()) == 1
