@@ -48,7 +48,7 @@ def test_a_missing_channel_is_told_with_where_to_find_it():
 def test_where_there_is_no_file_yet_how_to_begin_is_told_once():
     *missing, advice = problems(note="config.yaml is empty")
     assert len(missing) == 3
-    assert advice.startswith("config.yaml is empty: copy config.example.yaml to config.yaml")
+    assert advice.startswith("config.yaml is empty: write one with `lipsync-bot config init`")
     assert "config.yaml" not in "".join(missing)
 
 
