@@ -264,7 +264,7 @@ class Delivery:
         self._metrics.looks.labels(result).inc()
         if result == "absent":
             self._log.info("notice_looked_for", channel=channel, ids=mark.ids)
-            self._save(box.looked_in_vain(self._outbox, channel))
+            self._save(box.looked_in_vain(self._outbox, channel, self._clock.now()))
 
     def _history(self, channel: str, oldest: str, *, wanted: Sequence[str] = ()) -> Mapping[str, str] | None:
         """Return the ids in the channel's history since *oldest*, receipts saved. One of *wanted* ends the reading.
@@ -365,7 +365,7 @@ class Delivery:
         """Return when the mark of *destination* counts as dispatched, in monotonic seconds, if it was not just now.
 
         The Unix clock may have stepped since, so that at most the next look is due now and the others keep their
-        distances. A dispatch in the future says that it has: due now.
+        distances. A dispatch in the future says that it has: then it counts from now.
         """
         mark = destination.mark
         if mark is None:
@@ -374,7 +374,7 @@ class Delivery:
         if (mark.absent or destination.repeats_at) and since >= 0:
             return self._clock.monotonic() - since  # there is no next look: it is to be posted again
         next_look = box.LOOKS[min(mark.looks, len(box.LOOKS) - 1)] * self._settle
-        return self._clock.monotonic() - (min(since, next_look) if since >= 0 else next_look)
+        return self._clock.monotonic() - min(max(0.0, since), next_look)
 
 
 def _says_nothing_of_the_channel(reason: str) -> bool:

@@ -465,10 +465,16 @@ def in_doubt(outbox: Outbox, channel: str, error: str) -> Outbox:
     return outbox.with_destination(channel, mark=replace(mark, in_doubt=True), error=error, checked=False)
 
 
-def looked_in_vain(outbox: Outbox, channel: str) -> Outbox:
-    """Return the outbox after a look that did not find the message in doubt. After the last it is `absent`."""
+def looked_in_vain(outbox: Outbox, channel: str, now: float) -> Outbox:
+    """Return the outbox after a look that did not find the message in doubt. After the last it is `absent`.
+
+    A dispatch in the future says that the clock was set back. It becomes this look's time, or each restart would begin
+    to count anew.
+    """
     mark = outbox.to(channel).mark
-    return outbox.with_destination(channel, mark=replace(mark, looks=mark.looks + 1)) if mark else outbox
+    if mark is None:
+        return outbox
+    return outbox.with_destination(channel, mark=replace(mark, looks=mark.looks + 1, at=min(mark.at, now)))
 
 
 def read(outbox: Outbox, channel: str, reading: Reading) -> Outbox:

@@ -69,6 +69,21 @@ def test_a_clock_that_steps_while_the_bot_is_down_does_not_shorten_the_looks(wor
     world.check()
 
 
+@pytest.mark.parametrize("deaths", [1, 2, 3])
+def test_restarts_after_a_clock_was_set_back_do_not_shorten_the_looks(world: World, deaths: int) -> None:
+    end_one(world)
+    world.slack.lag = 0.9 * SETTLE
+    world.clock.skew = 3_600.0
+    world.run_until_death("post")
+    world.clock.skew = 0.0
+    for _ in range(deaths):
+        world.start()
+        world.run(6.0)
+    world.start()
+    world.settle()
+    world.check()
+
+
 def test_a_channel_whose_history_can_be_read_again_is_looked_through_before_a_message_is_repeated(world: World) -> None:
     end_one(world)
     world.slack.dead["C1"] = "not_in_channel"
