@@ -1,8 +1,12 @@
 """The same surroundings for every test: nothing of the shell that starts them reaches the program."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 from bot.config import KEYS
+from tests.forked import Program
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _FOREIGN = {
@@ -22,3 +26,10 @@ for name in _FOREIGN:
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once where nobody says: half of the time they wait."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Program]:
+    """Yield the program: arguments, directory, environment → how it ended."""
+    with Program() as program:
+        yield program

@@ -22,6 +22,7 @@ from bot.lock import Lock
 from bot.outbox import Destination, Notice, Outbox, Receipt, TaskEnded, notice_id
 from bot.state import State, Store
 from bot.task import Task
+from tests.forked import Ended
 
 GROUPS = {"": cli.app} | {group.name or "": group.typer_instance for group in cli.app.registered_groups}
 PATIENCE = 60  # seconds
@@ -37,15 +38,6 @@ ENOUGH = {
     "SLACK_CHANNEL": "C0AB12CD3",
     "SLACK_BASE_URL": "http://127.0.0.1:9",  # nobody listens
 }
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How the program ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -491,22 +483,14 @@ def world(room):
 
 
 @pytest.fixture
-def once(world, room):
+def once(world, room, program):
     """Return a function: changes to the environment → how `run --once` ended, in a process of its own."""
 
     def once(**changes: str) -> Ended:
-        done = subprocess.run(
-            [*PROGRAM, "run", "--once"],
-            env={**os.environ, **world.environ, **changes},
-            cwd=room,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr
-        assert "\x1b" not in done.stdout + done.stderr
-        return Ended(done.returncode, done.stdout, done.stderr)
+        ended = program("run", "--once", directory=room, environ=world.environ | changes)
+        assert "Traceback" not in ended.err
+        assert "\x1b" not in ended.out + ended.err
+        return ended
 
     return once
 

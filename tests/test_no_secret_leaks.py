@@ -106,7 +106,7 @@ def free_port():
 
 
 @pytest.mark.parametrize("webhook", [False, True], ids=["bot token", "webhook"])
-def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook):
+def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook, program):
     port = free_port()
     with ChanjingServer(CHANJING) as chanjing, SlackServer(SLACK) as slack:
         chanjing.add(status=20)
@@ -151,11 +151,9 @@ def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook):
             finally:
                 bot.terminate()
                 bot.wait(60)
-        commands = [
-            subprocess.run([sys.executable, "-m", "bot", *arguments], env=environment, capture_output=True, check=False)
-            for arguments in (["status", "--json"], ["status"], ["health"], ["check", "--send"])
-        ]
-        printed = [text for done in commands for text in (done.stdout.decode(), done.stderr.decode())]
+        commands = [["status", "--json"], ["status"], ["health"], ["check", "--send"]]
+        ended = [program(*arguments, directory=tmp_path, environ=environment) for arguments in commands]
+        printed = [text for one in ended for text in (one.out, one.err)]
         kept = [path.read_text("utf-8") for path in tmp_path.iterdir()]
         posted = [json.dumps([message.text, message.blocks], ensure_ascii=False) for message in slack.messages]
     for text in [*told, *printed, *kept, *posted]:
