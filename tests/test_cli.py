@@ -487,7 +487,7 @@ def once(world, room, program):
     """Return a function: changes to the environment → how `run --once` ended, in a process of its own."""
 
     def once(**changes: str) -> Ended:
-        ended = program("run", "--once", directory=room, environ=world.environ | changes)
+        ended: Ended = program("run", "--once", directory=room, environ=world.environ | changes)
         assert "Traceback" not in ended.err
         assert "\x1b" not in ended.out + ended.err
         return ended

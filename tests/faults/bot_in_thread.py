@@ -82,7 +82,7 @@ class Scene:
 
         def run() -> None:
             quiet = lambda *_, **__: None  # noqa: E731 - a progress bar that shows nothing
-            with wiring.bot(config, clock, logger, progress=quiet, trust_env=False) as bot:
+            with wiring.bot(config, clock, logger, progress=quiet) as bot:
                 Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
 
         thread = threading.Thread(target=run)
