@@ -97,12 +97,14 @@ class MintedToken:
 
     *path* None: it is not kept.
 
-    One that was kept for another *app_id* is not used: it would show another account's list.
+    One that was kept for another *app_id* or *base_url* is not used: it would show another account's list, or be shown
+    to another server.
     """
 
-    def __init__(self, mint: Callable[[], Minted], app_id: str, path: Path | None, clock: Clock) -> None:
+    def __init__(self, mint: Callable[[], Minted], app_id: str, base_url: str, path: Path | None, clock: Clock) -> None:
         self._mint = mint
         self._app_id = app_id
+        self._owner = {"app_id": app_id, "base_url": base_url}
         self._path = path
         self._clock = clock
         self._kept = self._load()
@@ -156,7 +158,7 @@ class MintedToken:
             minted = Minted(visible(kept["token"]), float(kept["expires_at"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None  # not there or damaged: the next request mints one
-        return minted if kept.get("app_id") == self._app_id else None
+        return minted if self._owner.items() <= kept.items() else None
 
     def _save(self, kept: Minted) -> None:
         if self._path is None:
@@ -166,5 +168,5 @@ class MintedToken:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump({"app_id": self._app_id, **kept._asdict()}, file)
+                json.dump({**self._owner, **kept._asdict()}, file)
             beside.replace(self._path)

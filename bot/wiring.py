@@ -260,7 +260,8 @@ def chanjing(
             kept: Path | None = beside(resolve(config.state.path), ".token")
         except StateError:
             kept = None  # `check` has said so already
-        tokens = MintedToken(lambda: mint(settings.base_url, app_id, secret_key, transport), app_id, kept, clock)
+        base_url = settings.base_url
+        tokens = MintedToken(lambda: mint(base_url, app_id, secret_key, transport), app_id, base_url, kept, clock)
     else:
         tokens = GivenToken(settings.access_token.get_secret_value() if settings.access_token else "")
     return Chanjing(settings.base_url, tokens, transport, fingerprint=fingerprint)

@@ -100,7 +100,9 @@ def test_a_state_that_is_mounted_alone_is_bad_as_it_cannot_be_replaced(tmp_path)
 def minting(server: ChanjingServer, exchange: Exchange, secret_key: str, path: Path) -> check.Finding:
     clock = SimulatedClock(time.time())
     transport = Transport(exchange, max_requests_per_second=5, clock=clock)
-    tokens = MintedToken(lambda: mint(server.url, server.app_id, secret_key, transport), server.app_id, path, clock)
+    tokens = MintedToken(
+        lambda: mint(server.url, server.app_id, secret_key, transport), server.app_id, server.url, path, clock
+    )
     return check.chanjing(Chanjing(server.url, tokens, transport), page_size=50)
 
 

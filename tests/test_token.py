@@ -13,6 +13,7 @@ from tests.irregular import KINDS
 from tests.simulated import NOON, SimulatedClock
 
 DAY = 86_400
+BASE = "https://chanjing.test"
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ class Account:
         return Answered({"list": []}, None)
 
     def ask(self, tokens: TokenSource) -> Page:
-        return Chanjing("https://chanjing.test", tokens, self).page(1, 10)  # type: ignore[arg-type]
+        return Chanjing(BASE, tokens, self).page(1, 10)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_a_file_that_cannot_be_read_again_fails_this_poll_only(account, tokens, 
 
 
 def minted(account: Account, kept: Path, clock: SimulatedClock) -> MintedToken:
-    return MintedToken(account.mint, "app", kept, clock)
+    return MintedToken(account.mint, "app", BASE, kept, clock)
 
 
 def test_a_token_is_minted_when_it_is_first_needed_and_then_used_again(account, kept, clock):
@@ -222,7 +223,7 @@ def test_a_new_token_that_is_refused_too_is_one_error_a_minute_and_no_loop(accou
         account.accepted = None
         return found
 
-    tokens = MintedToken(of_a_disabled_app, "app", kept, clock)
+    tokens = MintedToken(of_a_disabled_app, "app", BASE, kept, clock)
     for _ in range(24):
         before = len(account.asked)
         with pytest.raises(ChanjingRefused):
@@ -245,9 +246,10 @@ def test_minting_that_fails_is_tried_again_after_a_minute_and_says_why_until_the
     assert account.minted == 2
 
 
-def test_a_token_that_was_kept_for_another_app_is_not_used(account, kept, clock):
+@pytest.mark.parametrize(("app_id", "base_url"), [("another app", BASE), ("app", "https://staging.test")])
+def test_a_token_that_was_kept_for_another_app_or_server_is_not_used(account, kept, clock, app_id, base_url):
     account.ask(minted(account, kept, clock))
-    account.ask(MintedToken(account.mint, "another app", kept, clock))
+    account.ask(MintedToken(account.mint, app_id, base_url, kept, clock))
     assert account.asked == ["minted-1", "minted-2"]
 
 
@@ -259,16 +261,22 @@ def test_a_token_that_was_kept_for_another_app_is_not_used(account, kept, clock)
         b"\xff",
         b"[]",
         b"null",
-        b'{"app_id": "app", "token": "a"}',
-        b'{"app_id": "app", "token": "a", "expires_at": null}',
-        b'{"app_id": "app", "token": "a", "expires_at": {}}',
-        b'{"app_id": "app", "token": "a", "expires_at": 1' + b"0" * 400 + b"}",
-        b'{"app_id": "app", "token": null, "expires_at": 0}',
-        b'{"app_id": "app", "token": "", "expires_at": 0}',
-        b'{"app_id": "app", "token": "a\\nb", "expires_at": 0}',
+        b'{"token": "a", "expires_at": 0}',
+        *(
+            b'{"app_id": "app", "base_url": "https://chanjing.test", %s}' % rest
+            for rest in (
+                b'"token": "a"',
+                b'"token": "a", "expires_at": null',
+                b'"token": "a", "expires_at": {}',
+                b'"token": "a", "expires_at": 1' + b"0" * 400,
+                b'"token": null, "expires_at": 0',
+                b'"token": "", "expires_at": 0',
+                b'"token": "a\\nb", "expires_at": 0',
+            )
+        ),
         b"[" * 100_000,
     ],
-    ids=lambda content: repr(content[:40]),
+    ids=lambda content: repr(content[-40:]),
 )
 def test_a_kept_token_that_is_damaged_is_minted_anew(account, kept, clock, content):
     kept.write_bytes(content)
@@ -286,11 +294,11 @@ def test_a_token_that_cannot_be_kept_works_all_the_same(account, clock, tmp_path
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_token_is_read_from_a_regular_file_only_and_nobody_waits_for_another(account, clock, kept, kind):
     KINDS[kind](kept)
-    assert MintedToken(account.mint, "app", kept, clock).current() == "minted-1"
+    assert MintedToken(account.mint, "app", BASE, kept, clock).current() == "minted-1"
 
 
 def test_a_token_without_a_place_to_keep_it_is_used_all_the_same(account, clock):
-    assert MintedToken(account.mint, "app", None, clock).current() == "minted-1"
+    assert MintedToken(account.mint, "app", BASE, None, clock).current() == "minted-1"
 
 
 # Whose token it is
@@ -298,7 +306,7 @@ def test_a_token_without_a_place_to_keep_it_is_used_all_the_same(account, clock)
 
 def test_a_minted_token_is_known_by_its_app_and_any_other_by_itself(account, clock, kept, file):
     file.write_text("filed")
-    minted = MintedToken(account.mint, "app", kept, clock)
+    minted = MintedToken(account.mint, "app", BASE, kept, clock)
     assert minted.account_of("minted-1") == minted.account_of("minted-2") == "app"
     assert GivenToken("given").account_of("given") == "given"
     assert FileToken(file.read_text, clock).account_of("filed") == "filed"
