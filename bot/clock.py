@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.errors import Stopped
 
 _POSIX_ZONE = re.compile(r"([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]")  # CST-8, <+08>-8, EST5EDT
-_BACKWARDS = re.compile(r"(UTC|GMT)[+-]?0*[1-9]")  # right in POSIX, and hardly ever meant
+_BACKWARDS = re.compile(r"(UTC|GMT)-?0*[1-9]|[A-Za-z]{3,}\+0*[1-9]")  # right in POSIX, and hardly ever meant
 
 
 class Clock(Protocol):
@@ -52,7 +52,7 @@ def zone_problem(environ: Mapping[str, str]) -> str:
     if zone in {"", "UTC", "GMT", "Etc/UTC"} or _is_zone_file(files / zone):
         return ""
     if _BACKWARDS.match(zone):
-        return "the sign is reversed: UTC+8 is 8 hours behind UTC. Write a place, such as Asia/Shanghai."
+        return "here the sign is reversed: UTC+8 is 8 hours behind UTC. Write a place, such as Asia/Shanghai."
     if _POSIX_ZONE.match(zone):
         return ""
     if not _is_zone_file(files / "UTC"):

@@ -95,6 +95,6 @@ def test_on_a_machine_without_time_zones_each_name_is_a_problem():
     assert "Install tzdata" in zone_problem({"TZ": "Asia/Shanghai", "TZDIR": "/none"})
 
 
-@pytest.mark.parametrize("zone", ["UTC+8", "GMT-08:00", "UTC8", "GMT+10"])
+@pytest.mark.parametrize("zone", ["UTC+8", "GMT-08:00", "UTC8", "GMT+10", "CST+8", "BJT+08:00"])
 def test_an_offset_whose_sign_is_reversed_is_a_problem(zone_files, zone):
     assert "reversed" in zone_problem({"TZ": zone, "TZDIR": str(zone_files)})
