@@ -114,7 +114,8 @@ def resolve(path: Path) -> Path:
     except OSError as error:
         refuse(error, path, "used")
     except (RuntimeError, ValueError) as error:  # a loop of links, no home directory, a NUL in the name
-        raise StateError(f"{path}: cannot be used: {error}. Set state.path to a file in a directory.") from None
+        reason = str(error).removesuffix(".")
+        raise StateError(f"{path}: cannot be used: {reason}. Set state.path to a file in a directory.") from None
     if what:
         raise StateError(f"{path}: it is {what}, not a file. Set state.path to a file, such as state.json.")
     return resolved
@@ -191,6 +192,8 @@ def refuse(error: OSError, path: Path, verb: str) -> NoReturn:
     if isinstance(error, PermissionError):
         if verb == "read":
             remedy = "Give the bot's user read access to the file."
+        elif verb == "locked" and os.path.lexists(path):
+            remedy = "Give the bot's user write access to the file."
         remedy += f" It runs as uid {os.geteuid()}."
     if isinstance(error, IsADirectoryError):
         path = Path(error.filename2 or error.filename or path)

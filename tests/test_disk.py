@@ -95,7 +95,10 @@ def test_a_lock_file_of_another_user_is_found_by_check(monkeypatch):
         lock.chmod(0)
         finding = state_directory(Path(name, "state.json"))
     assert finding.severity == "bad"
-    assert "state.json.lock: cannot be locked: Permission denied. Give" in finding.text
+    # The directory is his: `sudo lipsync-bot run` left the file there.
+    assert "state.json.lock: cannot be locked: Permission denied. Give the bot's user write access to the file." in (
+        finding.text
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -128,6 +131,11 @@ def test_a_file_too_large_for_the_memory_is_not_read(tmp_path):
         file.truncate(2 * 1024**3)
     with pytest.raises(StateError, match="it is larger than 1 GiB"):
         load(path, print)
+
+
+def test_the_home_directory_of_an_unknown_user_is_told_with_a_remedy():
+    with pytest.raises(StateError, match=r"home directory\. Set state\.path to a file in a directory\.$"):
+        resolve(Path("~nobody-of-this-name/state.json"))
 
 
 def test_a_path_in_the_home_directory_is_found(monkeypatch, tmp_path):
