@@ -66,13 +66,20 @@ def _compose(content: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError(f"{where}this is not YAML: {_unquoted(problem.problem or 'unexpected end')}") from None
+        raise ConfigError(f"{where}this is not YAML: {_words(problem)}") from None
     except (yaml.YAMLError, ValueError, OverflowError):
         # The rest of what PyYAML raises: bytes that are not text, impossible characters.
         raise ConfigError("this is not YAML: it contains characters that YAML does not allow") from None
     except RecursionError:
         raise ConfigError("this is not YAML that the bot can read: it is nested too deeply") from None
     return root
+
+
+def _words(problem: yaml.MarkedYAMLError) -> str:
+    text = problem.problem or "unexpected end"
+    if "'\\t'" in text:
+        return "it has a tab here; use spaces"
+    return _unquoted(f"{problem.context}, {text}" if text.startswith("but ") else text)
 
 
 def _unquoted(problem: str) -> str:

@@ -15,7 +15,7 @@ from bot.secret import visible
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _LONGEST = 3650 * 86400.0
 _SHORTEST_INTERVAL = 0.1
-_PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$|^\$\{?\w+\}?$", re.IGNORECASE)
 _EXAMPLE_CHANNEL = re.compile(r"[CG]0?X+")
 _MENTION = re.compile(r"<!(here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _LEVELS = {"trace": "debug", "warn": "warning", "err": "error", "critical": "error", "fatal": "error"}

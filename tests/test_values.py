@@ -36,7 +36,17 @@ def test_a_positive_duration_is_more_than_nothing():
 
 @pytest.mark.parametrize(
     "text",
-    ["your-access-token", "YOUR_TOKEN", "xxxxxxxx", "change-me", "<token>", "tok...", "placeholder"],
+    [
+        "your-access-token",
+        "YOUR_TOKEN",
+        "xxxxxxxx",
+        "change-me",
+        "<token>",
+        "tok...",
+        "placeholder",
+        "$TOKEN",
+        "${TOKEN}",
+    ],
 )
 def test_a_placeholder_is_not_a_value_of_ones_own(text):
     with pytest.raises(ValueError, match="still a placeholder"):
