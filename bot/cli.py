@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -50,11 +50,20 @@ app = typer.Typer(
 configuration = typer.Typer(help="Write a configuration file.", no_args_is_help=True, context_settings=_HELP)
 app.add_typer(configuration, name="config")
 
+
+def _path(text: str) -> Path:
+    """Return the path. An empty one would be the current directory."""
+    if not text.strip():
+        raise UsageError("PATH: it is empty. Is a variable unset?")
+    return Path(text)
+
+
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="PATH", help="The YAML file. Default: config.yaml, if there is one."),
+    typer.Option(
+        "--config", parser=_path, metavar="PATH", help="The YAML file. Default: config.yaml, if there is one."
+    ),
 ]
-
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -156,14 +165,9 @@ def _one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
     return parse
 
 
-LanguageOption = Annotated[
-    Language | None,
-    typer.Option(
-        parser=_one_of(Language),
-        metavar="|".join(Language),
-        help="Of the messages. Default: slack.language (demo: en).",
-    ),
-]
+def _language(default: str) -> Any:
+    text = f"The language of the messages. Default: {default}."
+    return typer.Option(parser=_one_of(Language), metavar="|".join(Language), help=text)
 
 
 def _command(
@@ -222,7 +226,7 @@ def run(
 
 
 @_command("demo", "lipsync-bot demo", "See the bot at work for half a minute: no account needed.")
-def demo(language: LanguageOption = None) -> None:
+def demo(language: Annotated[Language | None, _language("en")] = None) -> None:
     """See the bot at work for half a minute, with a Chanjing and a Slack of its own: no account, no network."""
     from bot.demo import story
 
@@ -342,7 +346,7 @@ def preview(
         Kind | None,
         typer.Option(parser=_one_of(Kind), metavar="|".join(Kind), help="Which message; default: all of them."),
     ] = None,
-    language: LanguageOption = None,
+    language: Annotated[Language | None, _language("slack.language")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the message as Slack gets it.")] = False,
     link: Annotated[
         bool, typer.Option("--link", help="Print a link that shows it in Slack's Block Kit Builder.")
@@ -451,7 +455,8 @@ def replay(
 def init(
     context: typer.Context,
     path: Annotated[
-        Path | None, typer.Argument(metavar="PATH", help="The file to write. Default: config.yaml; -: stdout.")
+        Path | None,
+        typer.Argument(parser=_path, metavar="PATH", help="The file to write. Default: config.yaml; -: stdout."),
     ] = None,
     *,
     config: ConfigOption = None,

@@ -96,6 +96,12 @@ def test_a_wrong_option_of_a_command_shows_how_it_is_used(call):
     assert "Usage: lipsync-bot run" in call("run", "--nonsense").err
 
 
+@pytest.mark.parametrize("arguments", [["--config", "", "status"], ["health", "--config="], ["config", "init", " "]])
+def test_an_empty_path_is_not_the_current_directory(call, arguments):
+    ended = call(*arguments)
+    assert (ended.code, ended.err) == (2, "lipsync-bot: PATH: it is empty. Is a variable unset?\n")
+
+
 # Completion
 
 

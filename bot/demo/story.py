@@ -45,10 +45,7 @@ _FIGURES = Phrase(
 )
 _ONCE = Phrase("Each task was announced exactly once.", "每个任务都恰好通知了一次。")
 _NOT_ONCE = Phrase("Times each task was announced: {times}.", "每个任务的通知次数：{times}。")
-_NEXT = Phrase(
-    "For your own account, see the README, or start with `lipsync-bot check`.",
-    "要用于自己的账号，请看 README，或者先运行 `lipsync-bot check`。",
-)
+_NEXT = Phrase("For your own account, see “Set it up” in the README.", "要用于自己的账号，请看 README 的“部署”一节。")
 
 
 class _Stage:
@@ -98,7 +95,8 @@ def tell(language: Language = "en", console: Console | None = None) -> bool:
 
     def say(*sentences: str) -> None:
         # Chinese has no spaces, neither to break a line at nor between sentences.
-        console.print(terminal.Prose((" " if language == "en" else "").join(sentences)))
+        text = terminal.Prose((" " if language == "en" else "").join(sentences))
+        console.print(text, soft_wrap=not console.is_terminal)
 
     with ChanjingServer() as chanjing, SlackServer() as slack, tempfile.TemporaryDirectory() as directory:
         slack.on_message = lambda message: None if message.edited else show(message)

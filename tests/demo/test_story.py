@@ -76,7 +76,7 @@ def test_the_demo_speaks_chinese(told_in):
         "每个任务都恰好通知了一次",
         "14个任务结束：成功12个",
         "数字人对口型视频已生成",
-        "先运行`lipsync-botcheck`",
+        "请看README的“部署”一节",
     ):
         assert words in out
     assert not re.search(r"[Aa]nnounced|ready|Slack of our own|requests to", told.out)
@@ -114,6 +114,11 @@ def test_the_demo_shows_each_kind_of_message(told, words, times):
 @pytest.mark.xdist_group("demo")
 def test_a_pipe_gets_no_escape_sequences(told):
     assert "\x1b" not in told.out
+
+
+@pytest.mark.xdist_group("demo")
+def test_in_a_pipe_no_sentence_is_broken(told):
+    assert re.search(r"^14 tasks ended .* announced exactly once\.$", told.out, re.MULTILINE)
 
 
 @pytest.mark.xdist_group("demo")
