@@ -35,6 +35,7 @@ METRICS: dict[str, set[str]] = {
     "lipsync_bot_state_write_duration_seconds": set(),
     "lipsync_bot_last_good_poll_timestamp_seconds": set(),
     "lipsync_bot_build_info": {"version", "python"},
+    "lipsync_bot_pings_total": {"result"},
     "lipsync_bot_tasks": {"status"},
     "lipsync_bot_notices_owed": set(),
     "lipsync_bot_notice_oldest_age_seconds": set(),
