@@ -62,7 +62,7 @@ def test_the_ends_of_fewer_than_a_page_of_tasks_cost_one_request() -> None:
 def test_the_first_run_reads_each_page_once_and_the_end(order: Order) -> None:
     cost = Simulation(Account(2_000, order), ONLY_POLLS).cycle()
 
-    assert cost.requests == 201
+    assert cost.requests == 41
 
 
 def test_the_first_run_takes_no_longer_than_its_requests() -> None:
