@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,12 @@ _FOREIGN = {
 
 for name in _FOREIGN:
     os.environ.pop(name, None)
+
+# What a shell starts in the background, or under nohup, ignores these, and the programs that the tests start would
+# inherit that. They do not inherit a handler.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 def pytest_xdist_auto_num_workers() -> int:
