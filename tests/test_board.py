@@ -34,7 +34,7 @@ class Room:
         self.slack = slack
         self.clock = SimulatedClock()
         self.store = MemoryStore()
-        self.client = httpx.Client(trust_env=False)
+        self.client = httpx.Client()
         self.restart()
 
     def restart(self, channel=CHANNEL):

@@ -99,7 +99,7 @@ def test_an_answer_that_is_not_whole_at_the_deadline_is_given_up(exchange, serve
 def test_a_timeout_of_httpx_itself_which_may_strike_first_is_told_in_the_same_words(server):
     server.intercept = hang
     with (
-        httpx.Client(trust_env=False, timeout=0.1) as client,
+        httpx.Client(timeout=0.1) as client,
         pytest.raises(httpx.ReadTimeout, match="no whole answer within 30 s"),
     ):
         send(Exchange(client, timeout=30), server)

@@ -38,7 +38,7 @@ class Patient:
         self.url = ""
 
     def get(self, path, method="GET"):
-        return httpx.request(method, self.url + path, trust_env=False)
+        return httpx.request(method, self.url + path)
 
     def codes(self):
         answer = self.get("/readyz")
@@ -202,7 +202,7 @@ def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_res
 
         def take_time(call):
             clock.pass_by(100)
-            healthy.append(httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code)
+            healthy.append(httpx.get(f"http://127.0.0.1:{port}/healthz").status_code)
             return call.path.endswith("/list")
 
         chanjing.intercept = take_time

@@ -145,9 +145,7 @@ def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook, program):
                 asked = len(chanjing.calls), len(slack.calls)
                 wait_for(lambda: len(chanjing.calls) > asked[0] + 12 and len(slack.calls) > asked[1] + 1)
                 wait_for(lambda: "poll_failed" in log.read_text("utf-8"))
-                told = [
-                    httpx.get(f"http://127.0.0.1:{port}/{path}", trust_env=False).text for path in ("readyz", "metrics")
-                ]
+                told = [httpx.get(f"http://127.0.0.1:{port}/{path}").text for path in ("readyz", "metrics")]
             finally:
                 bot.terminate()
                 bot.wait(60)

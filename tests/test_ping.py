@@ -52,7 +52,7 @@ class Switch:
 
 @pytest.fixture
 def switch():
-    with LoopbackServer() as server, httpx.Client(trust_env=False) as client:
+    with LoopbackServer() as server, httpx.Client() as client:
         yield Switch(server, Exchange(client, timeout=5))
 
 
@@ -146,7 +146,7 @@ def test_an_answer_that_drips_in_is_given_up(switch):
         return True
 
     switch.server.intercept = drip
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client() as client:
         switch.exchange = Exchange(client, timeout=0.3)
         (line,) = after_cycles(switch.ping())
     assert line == ("warning", "ping_failed", "monitor.ping_url: no whole answer within 0.3 s.")

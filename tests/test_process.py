@@ -385,7 +385,7 @@ def dripping(port: int, count: int) -> Iterator[None]:
 
 def answers(url: str) -> bool:
     with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(url, trust_env=False, timeout=10).status_code == 200
+        return httpx.get(url, timeout=10).status_code == 200
     return False
 
 

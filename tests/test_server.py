@@ -33,9 +33,7 @@ def clients(port, count, host="127.0.0.1"):
 
 
 def get(port, path="/", host="127.0.0.1", **request):
-    return httpx.request(
-        request.pop("method", "GET"), f"http://{host}:{port}{path}", trust_env=False, timeout=30, **request
-    )
+    return httpx.request(request.pop("method", "GET"), f"http://{host}:{port}{path}", timeout=30, **request)
 
 
 def closed(connection):

@@ -31,7 +31,7 @@ def tls():
 @pytest.fixture
 def client(server, tls):
     headers = {"access_token": TOKEN}
-    with httpx.Client(base_url=server.url, headers=headers, verify=tls, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=server.url, headers=headers, verify=tls, timeout=30) as client:
         yield client
 
 
@@ -323,6 +323,6 @@ def test_closing_is_quick_although_an_interceptor_hangs_and_a_client_is_idle(cli
 
 def test_a_server_comes_back_on_the_same_port():
     with ChanjingServer() as before:
-        httpx.post(before.url + LIST, trust_env=False)
+        httpx.post(before.url + LIST)
     with ChanjingServer(port=before.port) as after:
-        assert httpx.post(after.url + LIST, trust_env=False).json()["code"] == 10400
+        assert httpx.post(after.url + LIST).json()["code"] == 10400

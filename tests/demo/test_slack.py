@@ -86,7 +86,7 @@ def test_a_posted_message_is_kept_with_blocks_and_metadata(server, client):
 def test_a_form_is_read_as_json_is(server):
     form = {"channel": CHANNEL, "blocks": '[{"type": "divider"}]', "metadata": "{}"}
     bearer = {"Authorization": "Bearer xoxb-1"}
-    answer = httpx.post(f"{server.base_url}chat.postMessage", data=form, headers=bearer, trust_env=False)
+    answer = httpx.post(f"{server.base_url}chat.postMessage", data=form, headers=bearer)
     assert answer.json()["ok"]
     assert server.messages[0].blocks == [{"type": "divider"}]
 
@@ -353,7 +353,7 @@ def test_a_webhook_answers_a_plain_ok_and_no_ts(server):
     ],
 )
 def test_a_webhook_says_what_is_wrong_in_plain_text(server, body, status, error):
-    answer = httpx.post(server.webhook_url, content=body, trust_env=False)
+    answer = httpx.post(server.webhook_url, content=body)
     assert (answer.status_code, answer.text) == (status, error)
 
 
