@@ -117,7 +117,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"waited in vain for: {what}")
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 _NUMBERS = itertools.count()
