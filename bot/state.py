@@ -22,6 +22,7 @@ from bot.summary import Day
 from bot.trouble import Ongoing
 
 VERSION = 2
+_LONGEST_NUMBER = 20  # digits, far beyond what the bot writes; one of 309 would become infinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ def _read(path: Path) -> tuple[State | None, str | None]:
 
 
 def _strict_json(document: bytes) -> dict[str, Any]:
-    """Return the JSON object. Raise ValueError also for doubled keys and numbers that are not numbers."""
+    """Return the JSON object. Raise ValueError also for doubled keys, and for numbers that are none or too large."""
 
     def no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -257,7 +258,14 @@ def _strict_json(document: bytes) -> dict[str, Any]:
             raise ValueError(f"{text[:20]} is not a number")
         return float(text)
 
-    parsed = json.loads(document, object_pairs_hook=no_doubles, parse_constant=finite, parse_float=finite)
+    def bounded(text: str) -> int:
+        if len(text) > _LONGEST_NUMBER:
+            raise ValueError(f"{text[:20]}… is too large a number")
+        return int(text)
+
+    parsed = json.loads(
+        document, object_pairs_hook=no_doubles, parse_constant=finite, parse_float=finite, parse_int=bounded
+    )
     if not isinstance(parsed, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 - for the caller it is one more way of being unreadable
     return parsed
