@@ -102,13 +102,14 @@ class Lock:
             self._file = None
 
     def _write(self, content: Mapping[str, Any]) -> bool:
-        """Overwrite the line, which needs no space on a full disk. Return whether it has changed."""
-        line = json.dumps(content).encode() + b"\n"
-        if self._file is None or line == self._line:
+        """Overwrite the file, which needs no space on a full disk. Return whether it held something else."""
+        if self._file is None:
+            return False
+        self._line = line = json.dumps(content).encode() + b"\n"
+        if os.pread(self._file, len(line) + 1, 0) == line:
             return False
         os.pwrite(self._file, line, 0)
         os.ftruncate(self._file, len(line))
-        self._line = line
         return True
 
 
