@@ -41,9 +41,11 @@ class Known:
         return not is_final(self.status) and not self.vanished
 
     def age(self, now: float) -> float:
-        """Return the seconds since it was created, or since it was first seen where its create_time cannot be used."""
-        start = min(self.create_time, self.first_seen) if usable(self.create_time, now) else self.first_seen
-        return now - start
+        """Return the seconds since it was created, or since it was first seen where its create_time cannot be used.
+
+        The clock may have been set since it was first seen, so its create_time comes first.
+        """
+        return now - (self.create_time if 0 < self.create_time <= now else self.first_seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,3 +212,13 @@ def test_whatever_the_answers_each_final_status_is_news_at_most_once_and_only_ri
     assert told == sorted(set(told), key=rank)
     best = max(answers, key=rank, default=0)
     assert not is_final(best) or told[-1] == best
+
+
+@pytest.mark.parametrize("first_seen", [0.0, NOW - 7200, NOW - 30, NOW + DAY])
+def test_a_task_is_as_old_as_its_create_time_says_whatever_our_clock_said_when_it_was_first_seen(first_seen):
+    assert Known(GENERATING, int(NOW) - 60, first_seen).age(NOW) == 60
+
+
+@pytest.mark.parametrize("create_time", [0, int(NOW) + 3600, int(NOW) * 1000])
+def test_where_the_create_time_says_nothing_a_task_is_as_old_as_we_know_it(create_time):
+    assert Known(GENERATING, create_time, NOW - 90).age(NOW) == 90
