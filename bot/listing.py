@@ -84,12 +84,18 @@ class _Walk:
         self.pages = 0
         self._ranks: dict[str, int] = {}  # id → the highest rank of the statuses it was met with
         self.total_count: int | None = None
+        self.per_page = 0  # the most items that a page held
         self.account = ""  # the one that was asked, as far as it is known
         self.answered_at: float | None = None  # when the first page was answered, by the server's clock
         self._listed = 0
         self._highest = 0
         self._spare = SPARE
         self._grown = 0  # tasks that came since the last page with something new
+
+    @property
+    def count_holds(self) -> bool:
+        """False when the last full read contradicted the count."""
+        return self._listing.count_holds
 
     @property
     def met(self) -> AbstractSet[str]:
@@ -118,6 +124,7 @@ class _Walk:
             self.answered_at = page.answered_at
         self.pages += 1
         self.total_count = page.total_count
+        self.per_page = max(self.per_page, page.listed)
         self.account = page.account or self.account
         self._listed += page.listed
         self._ranks |= {task.id: rank(task.status) for task in (*new, *risen)}
@@ -180,9 +187,11 @@ class Read(_Walk):
         # Where it was empty, there is none that could be recognised.
         self._recognised = listing.empty
         self._edge_known = False
+        self._held = 0  # how many tasks the page before held, on the way to the end of a list that grows there
+        self._begins = 0  # where the next read begins: the last page, or one that has become fuller since it was read
         self._ended = False  # it went on to the end of the list
         self._count_at_start: int | None = None
-        self._per_page = listing.per_page
+        self.per_page = listing.per_page
         self._visits: list[int] = []
         self.looks = 0  # pages that were read for stale tasks only
         if self._backward:
@@ -200,7 +209,6 @@ class Read(_Walk):
             self.looks += 1
             self.next = self._visits.pop() if self._visits else None
             return (*new, *risen)
-        self._per_page = max(self._per_page, page.listed)
         self._unknown += sum(not self._is_known(task) for task in new)
         if page.tasks and (not self._backward or page.number < self._lowest):
             self._edge_known = self._is_known(page.tasks[0 if self._backward else -1])
@@ -232,7 +240,9 @@ class Read(_Walk):
             listing = replace(listing, empty=not self._listed, count_holds=holds)
         if self.complete and self._backward and self._highest:
             # It grows at its end: the next read begins where this one found that.
-            listing = replace(listing, last_page=self._highest, per_page=self._per_page)
+            listing = replace(listing, last_page=self._begins, per_page=self.per_page)
+        if not listing.count_holds:
+            return listing  # a count that nobody believes is not worth a write
         if self.complete and self.total_count is not None:
             return replace(listing, total_count=self._count_met(self.total_count))
         if self._listing.total_count is None:
@@ -268,6 +278,10 @@ class Read(_Walk):
             if any_new or (page.listed and not self._repeats(page, moved=0)):
                 self._highest = page.number
                 self._lowest = page.number if first else self._lowest
+                outgrown = self._held < self.per_page and page.tasks and not self._is_known(page.tasks[-1])
+                if first or (self._begins == page.number - 1 and not outgrown):
+                    self._begins = page.number
+                self._held = page.listed
                 if not self._ends_with(page):
                     return page.number + 1  # the list has grown since, or does not say how long it is
             elif first:  # the list has become shorter
@@ -290,7 +304,7 @@ class Read(_Walk):
         """Return the number of the last page by the count. The server may hold its pages smaller than it says."""
         if page.total_count is None or not self._listing.count_holds:
             return None
-        return max(1, -(-page.total_count // (self._per_page or page.size)))
+        return max(1, -(-page.total_count // (self.per_page or page.size)))
 
     def _ends_with(self, page: Page) -> bool:
         """Tell whether the count says that *page* is the last."""
@@ -328,7 +342,6 @@ class FullRead(_Walk):
         self._totals: set[int] = set()
         self._rising = self._falling = self._previous = 0
         self._last_page = 1
-        self._per_page = 0
         self._unfinished: dict[str, tuple[int, Page]] = {}  # id → its index on the page, and the page without its tasks
 
     def add(self, page: Page) -> tuple[Task, ...]:
@@ -359,7 +372,7 @@ class FullRead(_Walk):
             total_count=listing.total_count if listing.total_count is not None and listing.count_holds else total,
             count_holds=holds,
             asked=asked,
-            per_page=self._per_page,
+            per_page=self.per_page,
             last_page=self._last_page,
             full_read_at=now,
             empty=not self._listed,
@@ -368,7 +381,7 @@ class FullRead(_Walk):
     def places(self, listing: Listing) -> dict[str, int]:
         """Return, for each unfinished task met, how many tasks are older, given the *outcome*. Empty: not known."""
         found = {
-            task_id: listing.place((page.number - 1) * self._per_page + index, page)
+            task_id: listing.place((page.number - 1) * self.per_page + index, page)
             for task_id, (index, page) in self._unfinished.items()
         }
         return {task_id: place for task_id, place in found.items() if place is not None}
@@ -379,7 +392,6 @@ class FullRead(_Walk):
             self._totals.add(page.total_count)
         if page.listed:
             self._last_page = page.number
-            self._per_page = max(self._per_page, page.listed)
         bare = replace(page, tasks=())
         self._unfinished |= {task.id: (index, bare) for index, task in _unfinished(page)}
         for task in new:
@@ -418,8 +430,8 @@ class Budget:
             return False
         return True
 
-    def spend(self, *, walked: int, looked: int, began: float, ended: float) -> None:
-        """Take note of a read: pages walked, pages looked at for stale tasks, and its span in monotonic seconds."""
+    def spend(self, *, walked: int, looked: int, took: float, now: float) -> None:
+        """Count a read that ends *now*: its pages, those looked at for stale tasks only, and the seconds it took."""
         self._reads_without_looks = max(self._reads_without_looks, looked)
         if walked > NEAR:
-            self._spent_until = ended + _REST * (ended - began)
+            self._spent_until = now + _REST * took

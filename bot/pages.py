@@ -18,7 +18,11 @@ _ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
 
 class Pages:
-    """Fetches pages. `size` is what the list was found to take; `odd` are (code of the trouble, what was odd)."""
+    """Fetches pages.
+
+    `size` is what the list was found to take; `odd` are (code of the trouble, what was odd); `spent` are the seconds
+    for which it has waited for answers.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Pages:
         self._end = 0  # the page before which the list was last found to end in such a way
         self.size = size
         self.odd: set[tuple[str, str]] = set()
+        self.spent = 0.0
 
     def of(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
         """Yield each page that *walk* asks for, and the tasks on it that are new to the walk or have risen.
@@ -64,28 +69,44 @@ class Pages:
         """
         for wait in _BEFORE_IT_ENDS:
             self._clock.wait(wait)
-            try:
-                page = self._fetch(number)
-            except ChanjingRejected as error:
-                if not walk.pages or error.code != BAD_PARAMETERS:
-                    raise
-                page, doubt = Page(number, (), listed=0, size=self.size, total_count=None), error
-            else:
-                if page.listed or not page.oddities:
-                    return page
-                said = f"list: {page.oddities[0]}, so the bot cannot tell what is in it."
-                doubt = ChanjingRejected(said, "The bot tries again.")
+            page, doubt = self._ask(number, may_end=bool(walk.pages))
+            if doubt is None:
+                return page
             total = max((n for n in (walk.total_count, page.total_count) if n is not None), default=None)
-            ended = None if total is None else (number - 1) * page.size >= total
+            size = min(walk.per_page or page.size, page.size)
+            wrong = total is None or total < len(walk.met) or not walk.count_holds
+            ended = None if wrong else (number - 1) * size >= total
             if (ended and number > 1) or (ended is not False and number == self._end and isinstance(walk, Read)):
                 break
-            if ended is False or (ended is None and not walk.pages):
+            if not ended and not walk.pages:
+                raise doubt
+        else:
+            # The count may be wrong, or not told: where the list goes on, its next page says so.
+            if self._ask(number + 1, may_end=True)[0].listed:
                 raise doubt
         self._end = number
         return replace(page, total_count=total)
 
+    def _ask(self, number: int, *, may_end: bool) -> tuple[Page, ChanjingRejected | None]:
+        """Return page *number*, and the reason why nobody knows what is in it. Raise ChanjingError.
+
+        *may_end*: a refusal may say that the list has ended before it.
+        """
+        try:
+            page = self._fetch(number)
+        except ChanjingRejected as error:
+            if not may_end or error.code != BAD_PARAMETERS:
+                raise
+            return Page(number, (), listed=0, size=self.size, total_count=None), error
+        if page.listed or not page.oddities:
+            return page, None
+        said = f"list: {page.oddities[0]}, so the bot cannot tell what is in it."
+        return page, ChanjingRejected(said, "The bot tries again.")
+
     def _fetch(self, number: int) -> Page:
+        began = self._clock.monotonic()
         page = self._fetch_page(number, self.size)
+        self.spent += self._clock.monotonic() - began
         self._fetched(page)
         self._report(page)
         return page

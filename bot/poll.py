@@ -79,7 +79,6 @@ class Poll:
         self._show_board = show_board
         self._metrics = metrics or Metrics()
         self._budget = Budget()
-        self._delivering = 0.0  # seconds of the present read that went into deliveries
         self._full: FullRead | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was met since
@@ -200,9 +199,7 @@ class Poll:
 
     def _read_news(self) -> None:
         """Read the new end of the list, and save the news of each page."""
-        state, began = self._store.state, self._clock.monotonic()
-        now = self._clock.now()
-        self._delivering = 0.0
+        state, now, spent = self._store.state, self._clock.now(), self._pages.spent
         ages = {task_id: known.age(now) for task_id, known in self._watching().items()}
         stale = {
             task_id: place
@@ -215,7 +212,7 @@ class Poll:
             account=state.account,
             fresh={task_id for task_id, age in ages.items() if age < _YOUNG},
             stale=stale if stale and self._budget.may_look() else {},
-            max_pages=self._budget.max_pages(began),
+            max_pages=self._budget.max_pages(self._clock.monotonic()),
         )
         pending: dict[int, tuple[Task, ...]] = {}  # by the number of the page
         places: dict[str, int] = {}
@@ -230,8 +227,12 @@ class Poll:
                     owed[page.number] = self._take(listed, places, read.outcome(self._store.state.listing), newer=newer)
                     pending, places = {}, {}
         finally:
-            ended = self._clock.monotonic() - self._delivering
-            self._budget.spend(walked=read.pages - read.looks, looked=read.looks, began=began, ended=ended)
+            self._budget.spend(
+                walked=read.pages - read.looks,
+                looked=read.looks,
+                took=self._pages.spent - spent,
+                now=self._clock.monotonic(),
+            )
         if read.foreign or (self._foreign and read.withheld):
             self._foreign = True
             raise ForeignStateError(
@@ -303,10 +304,9 @@ class Poll:
         patience = self._clock.monotonic() + _SHARE
         for page, new in self._pages.of(walk):
             yield page, new
-            began = self._clock.monotonic()
-            if began >= patience and self.owing():
-                self._delivery.run(began)
-                self._delivering += self._clock.monotonic() - began
+            now = self._clock.monotonic()
+            if now >= patience and self.owing():
+                self._delivery.run(now)
 
     def _take(
         self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing, *, newer: AbstractSet[str]

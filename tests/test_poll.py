@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.errors import ChanjingRejected, ForeignStateError, Stopped
+from bot.listing import NEAR
 from bot.outbox import Greeting, Notice, Outbox, TaskEnded, Trouble
 from bot.task import Page, Status, Task
 from tests.simulated import SimulatedClock
@@ -216,16 +217,32 @@ def test_a_new_account_may_have_a_null_list():
 
 
 @pytest.mark.parametrize("end", [null, refused])
-@pytest.mark.parametrize("count", [lambda true: true, lambda true: None], ids=["counted", "not counted"])
-def test_a_list_may_end_in_null_or_in_a_refusal(end, count):
-    world = World()
-    world.answer, world.count = end, count
+@pytest.mark.parametrize("order", SORTED)
+@pytest.mark.parametrize("more", [0, None, 1, 20, 10**9, -1])
+def test_a_list_may_end_in_null_or_in_a_refusal_whatever_its_count(order, end, more):
+    world = World(order)
+    world.answer, world.count = end, lambda true: None if more is None else true + more
     world.fill(20)
     bot = Bot(world)
+    for number in range(3):
+        bot.full_cycle()
+        world.add(f"a{number}")
+        bot.cycle()
+    assert [task_id for task_id, _ in bot.told] == ["a0", "a1", "a2"]
+
+
+@pytest.mark.parametrize("end", [null, refused])
+def test_the_waits_before_what_may_be_the_end_are_not_held_against_the_reads(end):
+    world = World("shuffled")
+    world.answer, world.count = end, lambda true: None
+    world.fill(50)
+    bot = Bot(world, full_scan_interval=1e9)
     bot.cycle()
-    world.add("a")
-    bot.cycle()
-    assert bot.told == [("a", Status.SUCCEEDED)]
+    bot.restart()  # so that it has to find out once more where the list ends
+    began, long_reads = bot.clock.now(), 0
+    while long_reads < 2:
+        long_reads += bot.cycle() > NEAR
+    assert bot.clock.now() - began < 90
 
 
 @pytest.mark.parametrize("end", [null, refused])
@@ -244,11 +261,14 @@ def test_what_may_be_the_end_is_asked_for_again_where_no_count_says_so(end):
 
 
 @pytest.mark.parametrize("end", [null, refused])
-def test_a_page_that_should_be_there_is_not_the_end(end):
+@pytest.mark.parametrize("count", [30, None, 0, 10**9])
+@pytest.mark.parametrize("cap", [None, 10])
+def test_a_page_that_should_be_there_is_not_the_end(end, count, cap):
     world = World()
     world.fill(30)
+    world.cap, world.count = cap, lambda true: count
     world.answer = lambda page: end(replace(page, tasks=(), listed=0)) if page.number == 2 else page
-    bot = Bot(world)
+    bot = Bot(world, page_size=50 if cap else 10)
     bot.cycle()
     assert bot.store.state.baseline_at is None
 
@@ -996,6 +1016,36 @@ def test_what_comes_between_two_parts_of_a_full_read_does_not_end_it():
     world.fill(35, prefix="new")  # more than three pages, which the full read meets once more
     bot.cycle()
     assert world.requests[-1] == 205  # the last one is not full, and behind it there is none
+
+
+@pytest.mark.parametrize("new", [2, 12])
+def test_what_comes_onto_a_page_that_a_read_has_left_is_told_at_the_next_poll_without_a_count(new):
+    world = World("oldest_first")
+    world.count = lambda true: None
+    world.fill(19)
+    bot = Bot(world)
+    bot.cycle()
+    before = len(world.requests)
+    world.before_answer = lambda index: world.fill(new, prefix="new") if index == before + 1 else None
+    bot.cycle()
+    bot.cycle()
+    assert len(bot.told) == new
+    bot.cycle()
+    assert bot.cycle() == 2
+
+
+def test_a_count_that_nobody_believes_is_not_saved():
+    world = World()
+    world.fill(30)
+    counts = itertools.count(100)
+    world.count = lambda true: next(counts)
+    bot = Bot(world)
+    bot.cycle()
+    bot.cycle()
+    writes = bot.store.writes
+    for _ in range(5):
+        bot.cycle()
+    assert bot.store.writes == writes
 
 
 # A read that takes long
