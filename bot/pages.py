@@ -32,11 +32,13 @@ class Pages:
         *,
         size: int,
         fetched: Callable[[Page], None],
+        wait: Callable[[float], None],
     ) -> None:
         self._fetch_page = fetch
         self._clock = clock
         self._log = log
         self._fetched = fetched
+        self._wait = wait
         self._end = 0  # the page before which the list was last found to end in such a way
         self.size = size
         self.odd: set[tuple[str, str]] = set()
@@ -68,21 +70,23 @@ class Pages:
         page, which would be the end of the list, and what stands there would not be looked for.
         """
         for wait in _BEFORE_IT_ENDS:
-            self._clock.wait(wait)
+            self._wait(wait)
             page, doubt = self._ask(number, may_end=bool(walk.pages))
             if doubt is None:
                 return page
             total = max((n for n in (walk.total_count, page.total_count) if n is not None), default=None)
             size = min(walk.per_page or page.size, page.size)
-            wrong = total is None or total < len(walk.met) or not walk.count_holds
-            ended = None if wrong else (number - 1) * size >= total
+            if total is None or total < len(walk.met) or not walk.count_holds:
+                ended = None
+            else:
+                ended = (number - 1) * size >= total
             if (ended and number > 1) or (ended is not False and number == self._end and isinstance(walk, Read)):
                 break
             if not ended and not walk.pages:
                 raise doubt
         else:
             # The count may be wrong, or not told: where the list goes on, its next page says so.
-            if self._ask(number + 1, may_end=True)[0].listed:
+            if self._ask(number + 1, may_end=True)[0].listed and doubt:
                 raise doubt
         self._end = number
         return replace(page, total_count=total)

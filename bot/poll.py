@@ -87,7 +87,7 @@ class Poll:
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
         size = store.state.listing.page_size or settings.page_size
-        self._pages = Pages(fetch, clock, log, size=size, fetched=self._fetched)
+        self._pages = Pages(fetch, clock, log, size=size, fetched=self._fetched, wait=self._wait)
 
     def cycle(self) -> None:
         """Poll, deliver, and go on with a full read, until the next poll is due.
@@ -307,6 +307,13 @@ class Poll:
             now = self._clock.monotonic()
             if now >= patience and self.owing():
                 self._delivery.run(now)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait in the middle of a read, and deliver meanwhile."""
+        end = self._clock.monotonic() + seconds
+        if seconds and self.owing():
+            self._delivery.run(end)
+        self._clock.wait(max(0.0, end - self._clock.monotonic()))
 
     def _take(
         self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing, *, newer: AbstractSet[str]

@@ -233,7 +233,7 @@ def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
 def pages(config: Config, exchange: MakeExchange, clock: Clock, log: FilteringBoundLogger) -> Pages:
     """Return what reads the list for a command that watches nothing."""
     fetch = chanjing(config, exchange, clock).page
-    return Pages(fetch, clock, log, size=config.chanjing.page_size, fetched=lambda _: None)
+    return Pages(fetch, clock, log, size=config.chanjing.page_size, fetched=lambda _: None, wait=clock.wait)
 
 
 def chanjing(

@@ -1026,7 +1026,12 @@ def test_what_comes_onto_a_page_that_a_read_has_left_is_told_at_the_next_poll_wi
     bot = Bot(world)
     bot.cycle()
     before = len(world.requests)
-    world.before_answer = lambda index: world.fill(new, prefix="new") if index == before + 1 else None
+
+    def meanwhile(index):
+        if index == before + 1:
+            world.fill(new, prefix="new")
+
+    world.before_answer = meanwhile
     bot.cycle()
     bot.cycle()
     assert len(bot.told) == new
@@ -1065,6 +1070,20 @@ def test_what_is_due_is_delivered_while_a_long_read_goes_on(once):
     bot.poll.once() if once else bot.poll.cycle()
     seen = next(number for number, ids in told if ids == ["new"])
     assert seen * LATENCY < 6 < len(world.requests) * LATENCY
+
+
+@pytest.mark.parametrize("end", [null, refused])
+def test_what_is_due_is_delivered_before_it_is_known_where_the_list_ends(end):
+    world = World("oldest_first")
+    world.answer, world.count = end, lambda true: None
+    world.fill(19)
+    bot = Bot(world)
+    bot.cycle()
+    world.fill(12, prefix="new")
+    told = []
+    world.before_answer = lambda number: told.append(len(bot.told))
+    bot.cycle()
+    assert told == [0, 0, 0, 0, 12, 12, 12, 12]  # pages 2 to 4, page 5 four times, page 6
 
 
 def test_what_is_owed_is_delivered_while_the_first_run_goes_on():
