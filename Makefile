@@ -79,9 +79,9 @@ wheel: $(DEV) ## build the wheel, with the locked tools: dist/lipsync_bot-….wh
 
 PREFIX ?= $(HOME)/lipsync-bot
 install: wheel ## install the program and its locked libraries: PREFIX=/opt/lipsync-bot
-	@"$(PYTHON)" -m venv "$(PREFIX)"
-	@"$(PREFIX)/bin/python" $(LOCKED) requirements.txt
-	@"$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall dist/lipsync_bot-*.whl
+	@umask 022 && "$(PYTHON)" -m venv "$(PREFIX)" && \
+	"$(PREFIX)/bin/python" $(LOCKED) requirements.txt && \
+	"$(PREFIX)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall dist/lipsync_bot-*.whl
 	@echo "$(PREFIX)/bin/lipsync-bot"
 
 clean: ## remove what the other targets have made
@@ -108,4 +108,5 @@ $(VENV)/pyvenv.cfg: FORCE
 		echo "lipsync-bot needs Python 3.11 or later with venv and pip; $(or $(PYTHON),python3) is not that."; \
 		echo "On Debian and Ubuntu: apt install python3-venv. Elsewhere name one: make PYTHON=/path/to/python3.13 …"; \
 		exit 1; } >&2; \
+	[ -d $(VENV) ] || rm -f $(VENV); \
 	"$(PYTHON)" -m venv --clear $(VENV)

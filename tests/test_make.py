@@ -24,7 +24,8 @@ class Room:
         self.path, self.asked, self.venv = path, path / "asked", path / ".venv"
         path.mkdir()
         shutil.copy(ROOT / "Makefile", path)
-        (path / "requirements.txt").touch()
+        for lock in ("requirements.txt", "requirements-dev.txt"):
+            (path / lock).touch()
         self.python(path / "bin" / "python3")
 
     def python(self, path: Path, answers: str = f'{REAL} "$@"') -> Path:
@@ -33,18 +34,24 @@ class Room:
         path.write_text(f"""#!/bin/sh
 case $* in
   "-c "*) {answers} ;;
-  "-m venv"*) rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python && touch .venv/pyvenv.cfg ;;
+  "-m venv"*)
+    for made; do :; done
+    [ ! -d "$made" ] || rm -rf "$made"
+    mkdir -p "$made/bin" && cp "$0" "$made/bin/python" && touch "$made/pyvenv.cfg" ;;
 esac
 echo "$@" >>asked
 """)
         path.chmod(0o755)
         return path
 
+    def make(self, *arguments: str, umask: int = 0o022) -> None:
+        env = os.environ | {"PATH": f"{self.path / 'bin'}:{os.environ['PATH']}"}
+        subprocess.run(["make", *arguments], cwd=self.path, env=env, umask=umask, check=True, capture_output=True)  # noqa: S607 - wherever it is
+
     def check(self, *arguments: str) -> list[str]:
         """Return what Python was asked to do by `make check`."""
         self.asked.unlink(missing_ok=True)
-        env = os.environ | {"PATH": f"{self.path / 'bin'}:{os.environ['PATH']}"}
-        subprocess.run(["make", "check", *arguments], cwd=self.path, env=env, check=True, capture_output=True)  # noqa: S607 - wherever it is
+        self.make("check", *arguments)
         return [line for line in self.asked.read_text().splitlines() if not line.startswith("-c ")]
 
     def steps(self, *arguments: str) -> list[str]:
@@ -84,7 +91,20 @@ def of_a_python_that_is_too_old(room):
     room.python(room.venv / "bin" / "python", "exit 1")
 
 
-@pytest.mark.parametrize("breaks", [its_python_is_gone, half_made, without_pip, of_a_python_that_is_too_old])
+def no_directory(room):
+    shutil.rmtree(room.venv)
+    room.venv.touch()
+
+
+def a_link_to_nowhere(room):
+    shutil.rmtree(room.venv)
+    room.venv.symlink_to(room.path / "gone")
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [its_python_is_gone, half_made, without_pip, of_a_python_that_is_too_old, no_directory, a_link_to_nowhere],
+)
 def test_an_environment_that_cannot_be_used_is_made_anew(room, breaks):
     room.check()
     breaks(room)
@@ -102,6 +122,12 @@ def test_an_installation_that_was_interrupted_is_done_again(room):
     room.check()
     (room.venv / ".runtime").unlink()
     assert room.steps() == [INSTALLS, CHECKS]
+
+
+def test_every_user_can_run_what_was_installed(room):
+    place = room.path / "opt" / "lipsync-bot"
+    room.make("install", f"PREFIX={place}", umask=0o077)
+    assert (place / "bin").stat().st_mode & 0o777 == 0o755
 
 
 def test_what_ci_runs_finds_a_python_in_any_path(tmp_path):
