@@ -18,7 +18,7 @@ BENCH = $(VENV)/.bench
 # What is not in the lock is not installed, and nothing is built: no release of tomorrow has a say.
 LOCKED = -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --requirement
 INSTALL = $(BIN)/python $(LOCKED)
-TEST = $(BIN)/python -m pytest --quiet --numprocesses auto --dist loadgroup
+TEST = $(BIN)/python -m pytest --quiet --numprocesses auto
 LOCK = $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --python-version 3.11 \
 	--custom-compile-command "make lock" pyproject.toml
 

@@ -93,13 +93,11 @@ def wheel(tmp_path_factory):
     return path
 
 
-@pytest.mark.xdist_group("wheel")
 def test_the_wheel_holds_the_bot_and_nothing_else(wheel):
     with ZipFile(wheel) as archive:
         assert {Path(name).parts[0].partition("-")[0] for name in archive.namelist()} == {"bot", "lipsync_bot"}
 
 
-@pytest.mark.xdist_group("wheel")
 def test_the_wheel_installs_the_program(wheel, tmp_path):
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(tmp_path)]
     subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
@@ -130,7 +128,6 @@ def example(where: Path) -> str:
 EXAMPLE = (ROOT / "config.example.yaml").read_text("utf-8")
 
 
-@pytest.mark.xdist_group("wheel")
 def test_the_wheel_has_the_example_of_a_configuration(wheel, tmp_path):
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path)

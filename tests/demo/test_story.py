@@ -67,7 +67,6 @@ def told(told_in):
     return told_in["en"]
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_speaks_chinese(told_in):
     told = told_in["zh"]
     assert (told.code, told.err) == (0, "")
@@ -82,20 +81,17 @@ def test_the_demo_speaks_chinese(told_in):
     assert not re.search(r"[Aa]nnounced|ready|Slack of our own|requests to", told.out)
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_ends_well_whatever_is_configured_around_it(told):
     assert (told.code, told.err) == (0, "")
     assert "Each task was announced exactly once." in " ".join(told.out.split())
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_is_over_within_half_a_minute(told):
     seconds = re.search(r"14 tasks ended in (\d+) s", " ".join(told.out.split()))
     assert seconds
     assert int(seconds[1]) <= 28
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize(
     ("words", "times"),
     [
@@ -111,17 +107,14 @@ def test_the_demo_shows_each_kind_of_message(told, words, times):
     assert told.count(words) == times
 
 
-@pytest.mark.xdist_group("demo")
 def test_a_pipe_gets_no_escape_sequences(told):
     assert "\x1b" not in told.out
 
 
-@pytest.mark.xdist_group("demo")
 def test_in_a_pipe_no_sentence_is_broken(told):
     assert re.search(r"^14 tasks ended .* announced exactly once\.$", told.out, re.MULTILINE)
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_tells_no_secret_and_leaves_nothing_behind(told):
     assert "s3cret" not in told.out + told.err
     assert told.left == ["config.yaml"]

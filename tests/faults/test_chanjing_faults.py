@@ -118,7 +118,6 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
         yield {name: pool.submit(tell_through, directory, fault) for name, fault in ANSWERS.items()}
 
 
-@pytest.mark.xdist_group("outcomes of Chanjing faults")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_each_end_is_told_once_whatever_chanjing_answers_meanwhile(outcomes: Outcomes, name: str) -> None:
     told, log = outcomes[name].result()

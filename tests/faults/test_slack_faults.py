@@ -154,7 +154,6 @@ def check_log(log: str) -> None:
     assert not [secret for secret in SECRETS if secret in log]
 
 
-@pytest.mark.xdist_group("outcomes of Slack faults")
 @pytest.mark.parametrize("name", FIRST_POST)
 def test_a_task_is_told_once_whatever_its_first_post_meets(outcomes: Outcomes, name: str) -> None:
     outcome = outcomes["post", name].result()
@@ -162,7 +161,6 @@ def test_a_task_is_told_once_whatever_its_first_post_meets(outcomes: Outcomes, n
     check_log(outcome.log)
 
 
-@pytest.mark.xdist_group("outcomes of Slack faults")
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_task_whose_reply_was_lost_is_told_once_whatever_the_looks_meet(outcomes: Outcomes, name: str) -> None:
     outcome = outcomes["look", name].result()
@@ -170,7 +168,6 @@ def test_a_task_whose_reply_was_lost_is_told_once_whatever_the_looks_meet(outcom
     check_log(outcome.log)
 
 
-@pytest.mark.xdist_group("outcomes of Slack faults")
 @pytest.mark.parametrize("name", WEBHOOKS)
 def test_by_a_webhook_a_task_is_told_and_again_only_after_a_doubt(outcomes: Outcomes, name: str) -> None:
     outcome = outcomes["webhook", name].result()
@@ -247,7 +244,6 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futur
         yield {name: pool.submit(break_and_mend, directory, fault) for name, fault in CONFIGURATION.items()}
 
 
-@pytest.mark.xdist_group("mended")
 @pytest.mark.parametrize("name", CONFIGURATION)
 def test_what_a_mistake_in_the_configuration_held_up_is_told_in_order_when_it_is_mended(
     mended: dict[str, Future[tuple[list[str], list[int], str]]], name: str
