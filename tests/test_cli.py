@@ -620,7 +620,8 @@ def test_a_mistake_in_the_configuration_ends_the_real_program_too(once):
 
 def test_no_secret_is_logged_even_at_debug(once, world):
     world.slack.intercept = lambda call: call.send(403, {}, call.target.encode()) or True
-    ended = once(SLACK_BOT_TOKEN="", SLACK_CHANNEL="", SLACK_WEBHOOK_URL=world.slack.webhook_url, LOG_LEVEL="debug")
+    hook = {"SLACK_BOT_TOKEN": "", "SLACK_CHANNEL": "", "SLACK_WEBHOOK_URL": world.slack.webhook_url}
+    ended = once(**hook, SLACK_SETTLE="1s", LOG_LEVEL="debug")
     assert ended.code == 1
     assert "notice_dispatched" in ended.err
     for secret in (world.slack.webhook_url, "/services/", world.chanjing.token):

@@ -135,7 +135,7 @@ def test_what_ci_runs_finds_a_python_in_any_path(tmp_path):
     python.parent.mkdir(parents=True)
     python.symlink_to(Path(sys.executable).resolve())
     functions = re.findall(r"^SUPPORTED=.*?^}$", (ROOT / ".ci/run").read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    env = os.environ | {"PYENV_ROOT": str(tmp_path / "my  视频")}
+    env = os.environ | {"PATH": os.defpath, "PYENV_ROOT": str(tmp_path / "my  视频")}
     bash = ["bash", "-euo", "pipefail", "-c", f"{functions[0]}\npythons"]
     found = subprocess.run(bash, env=env, check=True, capture_output=True, encoding="utf-8").stdout
     assert f"{platform.python_version()} {python}" in found.splitlines()
