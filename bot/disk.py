@@ -107,13 +107,13 @@ def resolve(path: Path) -> Path:
     """
     try:
         path = path.expanduser()
-        resolved = path.resolve()
+        resolved = Path(os.path.realpath(path))  # Path.resolve() has an error of its own for a loop before Python 3.13
         with contextlib.suppress(FileNotFoundError):
             os.lstat(beside(resolved, _LONGEST_SUFFIX) if resolved.name else resolved)
         what = irregular(path)
     except OSError as error:
         refuse(error, path, "used")
-    except (RuntimeError, ValueError) as error:  # a loop of links, no home directory, a NUL in the name
+    except (RuntimeError, ValueError) as error:  # no home directory, a NUL in the name
         reason = str(error).removesuffix(".")
         raise StateError(f"{path}: cannot be used: {reason}. Set state.path to a file in a directory.") from None
     if what:

@@ -143,9 +143,12 @@ class _Server(TcpWSGIServer):
 
     def end(self) -> None:
         """Answer no more."""
-        self._ending = True
-        self.pull_trigger()
+        # The thread itself takes note of it: if it saw the end before it was woken, it would close what wakes it.
+        self.trigger.pull_trigger(self._stop)
         self._thread.join()
+
+    def _stop(self) -> None:
+        self._ending = True
 
     def _serve(self) -> None:
         while not self._ending:
