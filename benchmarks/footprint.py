@@ -18,10 +18,11 @@ from benchmarks.simulation import A_DAY
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.diff import Known
-from bot.listing import Listing
-from bot.state import State, Store
-from bot.task import Status
+from bot.domain.listing import Listing
+from bot.domain.news import Known
+from bot.domain.state import State
+from bot.domain.task import Status
+from bot.store.file import Store
 
 _POLLS = 10_000
 _SAMPLE = 2_000  # polls of the clients beside it

@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 from benchmarks.clients import resident
-from bot import log, wiring
+from bot import app as wiring
+from bot import log
 from bot.clock import SystemClock
-from bot.config import load
+from bot.config.sections import load
 
 
 def main() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from bot import log
-from bot.chanjing import SlidingWindow
-from bot.deliver import Delivery
-from bot.poll import Poll, Settings
-from bot.state import State, Store
-from bot.task import Page, Status, Task, is_final
+from bot.chanjing.client import SlidingWindow
+from bot.domain.state import State
+from bot.domain.task import Page, Status, Task, is_final
+from bot.store.file import Store
+from bot.watch.cycle import Poll, Settings
+from bot.watch.deliver import Delivery
 
 Order = Literal["newest_first", "oldest_first", "shuffled"]
 

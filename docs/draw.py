@@ -21,12 +21,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from bot.blocks import Block, Message, Style
-from bot.digest import render_board
-from bot.message import render
-from bot.samples import BOARD, NOW, SAMPLES
-from bot.terminal import Mrkdwn
-from bot.wording import Language
+from bot.slack.blocks import Block, Message, Style
+from bot.slack.digest import render_board
+from bot.slack.message import render
+from bot.slack.terminal import Mrkdwn
+from bot.wording.phrases import Language
+from bot.wording.samples import BOARD, NOW, SAMPLES
 
 NAMES = (
     "success",

@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot import state
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.store import file as state
 from tests.faults import wire
 from tests.faults.wire import Fault
 

@@ -3,8 +3,8 @@
 import json
 import re
 
-from bot.blocks import Message
 from bot.demo.block_kit import problems
+from bot.slack.blocks import Message
 
 _ALLOWED = re.compile(
     r"<!date\^\d+\^(\{date_short_pretty\} \{time\}\|\d{4}-\d\d-\d\d|\{time\}\|)[ \d]*\d\d:\d\d UTC>"

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from bot import disk
-from bot.check import state_directory
+from bot.cli.checks import state_directory
 from bot.disk import LocalDisk, rehearse, resolve
+from bot.domain.state import State
 from bot.errors import StateError
-from bot.lock import Lock
-from bot.state import State, Store, load
+from bot.store.file import Store, load
+from bot.store.lock import Lock
 from tests.irregular import KINDS
 from tests.simulated import NOON
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bot.blocks import Message, Style
-from bot.digest import render_board
-from bot.message import render
-from bot.samples import BOARD, NOW, SAMPLES
-from bot.terminal import draw
-from bot.wording import Language
+from bot.slack.blocks import Message, Style
+from bot.slack.digest import render_board
+from bot.slack.message import render
+from bot.slack.terminal import draw
+from bot.wording.phrases import Language
+from bot.wording.samples import BOARD, NOW, SAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"
 MENTIONS = ("<!here>",)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.harmless import clean, in_json, visible
-from bot.mrkdwn import code, outside, safe_url
+from bot.slack.mrkdwn import code, outside, safe_url
 
 # Default_Ignorable_Code_Point beyond the controls and format characters, and signs that are blank all the same.
 BLANKS = (

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.simulation import DEFAULTS, LATENCY, NEVER, Account, Order, Simulation
-from bot.poll import Settings
-from bot.task import Task
+from bot.domain.task import Task
+from bot.watch.cycle import Settings
 
 ONLY_POLLS = replace(DEFAULTS, full_scan_interval=NEVER)
 ORDERED: tuple[Order, ...] = ("newest_first", "oldest_first")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from bot.domain.task import Status, is_final
 from bot.errors import ForeignStateError
-from bot.task import Status, is_final
 from tests.worlds import DAY, START, Bot, World
 
 EXAMPLES = int(os.environ.get("LISTING_EXAMPLES", "300"))

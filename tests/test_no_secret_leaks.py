@@ -13,14 +13,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from bot import wiring
-from bot.blocks import Message
-from bot.chanjing import Chanjing, Transport
+from bot import app as wiring
+from bot.chanjing.client import Chanjing, Transport
+from bot.chanjing.tokens import GivenToken
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.errors import LipsyncBotError
-from bot.slack import SlackBot, SlackWebhook
-from bot.token import GivenToken
+from bot.slack.blocks import Message
+from bot.slack.client import SlackBot, SlackWebhook
 from tests.simulated import SimulatedClock
 
 CHANJING, SLACK, PING = "secret-of/chanjing+1", "xoxb-secret/of+slack&1", "secret-of-the-switch"

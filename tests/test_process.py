@@ -19,8 +19,9 @@ import pytest
 import bot
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.diff import Known
-from bot.state import State, Store
+from bot.domain.news import Known
+from bot.domain.state import State
+from bot.store.file import Store
 from tests.faults.bot_in_thread import wait_for
 
 PROGRAM = [sys.executable, "-m", "bot"]

@@ -8,14 +8,15 @@ from urllib.parse import unquote
 
 import pytest
 
-from bot.cli import Kind, main
+from bot.cli.program import Kind, main
 from bot.demo.block_kit import problems
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.diff import Known
-from bot.outbox import Destination, Mark, Notice, Outbox, Receipt, TaskEnded, notice_id
-from bot.state import State, Store
-from bot.task import Task
+from bot.domain.news import Known
+from bot.domain.outbox import Destination, Mark, Notice, Outbox, Receipt, TaskEnded, notice_id
+from bot.domain.state import State
+from bot.domain.task import Task
+from bot.store.file import Store
 
 T = 1_738_670_400.0  # 2025-02-04 12:00 UTC
 URL = "https://res.example.com/v.mp4"

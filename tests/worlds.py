@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 import structlog
 
-from bot import outbox
+from bot.domain import outbox
+from bot.domain.outbox import TaskEnded
+from bot.domain.state import State
+from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError
-from bot.outbox import TaskEnded
-from bot.poll import Poll, Settings
-from bot.state import State, Store
-from bot.task import Page, Status, Task
+from bot.store.file import Store
+from bot.watch.cycle import Poll, Settings
 from tests.simulated import SimulatedClock
 
 START = 1_763_800_000.0

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from bot.demo.server import Answer, Call, LoopbackServer, RateLimit, json_answer, text_answer
-from bot.task import Status
+from bot.domain.task import Status
 
 LIST = "/open/v1/video_lip_sync/list"
 ACCESS_TOKEN = "/open/v1/access_token"  # noqa: S105 - a path

@@ -11,17 +11,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.rule import Rule
 
-from bot import log, terminal, wiring
-from bot.blocks import Message as Words
+from bot import app as wiring
+from bot import log
 from bot.clock import SystemClock
-from bot.config import Config, load
-from bot.daemon import Daemon
+from bot.config.sections import Config, load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
+from bot.domain.outbox import EVENT_TYPE
+from bot.domain.task import Status
 from bot.errors import LipsyncBotError
-from bot.outbox import EVENT_TYPE
-from bot.task import Status
-from bot.wording import Language, Phrase
+from bot.slack import terminal
+from bot.slack.blocks import Message as Words
+from bot.watch.loop import Daemon
+from bot.wording.phrases import Language, Phrase
 
 _SHELF = "https://res.example.com/lip-sync"
 _BALANCE, _VOICE = "蝉豆不足扣费失败", "音频中没有人声，请检查是否为单声道"

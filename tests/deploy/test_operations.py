@@ -29,7 +29,7 @@ def rows(heading):
 def logged():
     """Return event → the keys it is logged with, as far as the source names them."""
     events: dict[str, set[str]] = {}
-    for path in (ROOT / "bot").glob("*.py"):
+    for path in (ROOT / "bot").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and node.args and _is_event(node):
                 event = ast.literal_eval(node.args[0])

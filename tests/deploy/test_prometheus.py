@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bot.domain.state import State
 from bot.metrics import Metrics
-from bot.monitor import StateCollector
-from bot.state import State, Store
+from bot.store.file import Store
+from bot.web.probes import StateCollector
 from tests.simulated import SimulatedClock
 
 ROOT = Path(__file__).parents[2]

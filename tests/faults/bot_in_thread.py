@@ -11,13 +11,14 @@ from pathlib import Path
 
 import structlog
 
-from bot import state, wiring
+from bot import app as wiring
 from bot.clock import SystemClock
-from bot.config import load
-from bot.daemon import Daemon
+from bot.config.sections import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.state import State
+from bot.domain.state import State
+from bot.store import file as state
+from bot.watch.loop import Daemon
 
 CHANJING_TOKEN = "secret-chanjing"
 SLACK_TOKEN = "xoxb-secret-slack"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.health import condition, reasons
-from bot.outbox import LOOKS, notice_id
-from bot.report import guarantee
+from bot.cli.report import guarantee
+from bot.domain.health import condition, reasons
+from bot.domain.outbox import LOOKS, notice_id
 from tests.faults.world import SETTLE, World
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import state
+from bot.store import file as state
 from tests.faults import wire
 from tests.faults.bot_in_thread import Scene, scene, wait_for
 from tests.faults.test_slack_faults import HISTORY, POST, greeted

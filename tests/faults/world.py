@@ -14,9 +14,9 @@ from typing import Literal
 
 import structlog
 
-from bot import state
-from bot.blocks import Message
-from bot.deliver import Delivery
+from bot.domain.outbox import EVENT_TYPE, HistoryPage, Notice, Role, TaskEnded, notice_id
+from bot.domain.state import State
+from bot.domain.task import Page, Task
 from bot.errors import (
     ChanjingError,
     DestinationRefused,
@@ -26,11 +26,12 @@ from bot.errors import (
     StateError,
 )
 from bot.metrics import Metrics
-from bot.outbox import EVENT_TYPE, HistoryPage, Notice, Role, TaskEnded, notice_id
-from bot.poll import Poll, Settings
-from bot.slack import Posted
-from bot.state import State, Store
-from bot.task import Page, Task
+from bot.slack.blocks import Message
+from bot.slack.client import Posted
+from bot.store import file as state
+from bot.store.file import Store
+from bot.watch.cycle import Poll, Settings
+from bot.watch.deliver import Delivery
 from tests.simulated import SimulatedClock
 
 Survival = Literal["kill", "power_cut", "torn"]

@@ -1,0 +1,1 @@
+"""Chanjing's API: one request, its answer as tasks or an error, and the tokens for it."""

@@ -1,0 +1,1 @@
+"""The commands: what a person types, what is printed, and the exit codes."""

@@ -1,0 +1,51 @@
+"""How far the first reading of a long list has come: a bar on a terminal, log lines elsewhere."""
+
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from structlog.typing import FilteringBoundLogger
+
+from bot.clock import Clock
+from bot.watch.pages import Shown
+
+_LONG = 200  # tasks that are read in a moment
+_EVERY = 5.0  # seconds between two log lines
+
+
+def shown(log: FilteringBoundLogger, clock: Clock, stderr: TextIO) -> Shown:
+    """Return what shows progress on *stderr*, as a bar where that is a terminal."""
+    return _Bar(Console(file=stderr)) if stderr.isatty() else _Lines(log, clock)
+
+
+class _Bar:
+    def __init__(self, console: Console) -> None:
+        columns = TextColumn("Reading the list"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        # Drawn when it moves, not by a thread of rich's: there may be none to be had.
+        self._bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
+        self._task: TaskID | None = None
+
+    def __call__(self, met: int, total: int | None, *, done: bool) -> None:
+        if self._task is None:
+            if done or (total or 0) <= _LONG:
+                return
+            self._task = self._bar.add_task("list", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=met, total=total, refresh=True)
+        if done:
+            # A first reading that failed is followed by another.
+            self._bar.stop()
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+class _Lines:
+    def __init__(self, log: FilteringBoundLogger, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+        self._said = clock.monotonic()
+
+    def __call__(self, met: int, total: int | None, *, done: bool) -> None:
+        if not done and self._clock.monotonic() - self._said >= _EVERY:
+            self._said = self._clock.monotonic()
+            self._log.info("list_being_read", tasks=met, of=total)

@@ -1,0 +1,4 @@
+"""Pure: what a task, a notice, the list and the bot's own trouble are, and what follows from what.
+
+No I/O, no clock, no logging, no markup.
+"""

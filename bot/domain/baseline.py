@@ -1,0 +1,63 @@
+"""Pure: the first run: what it takes note of in silence, what it watches, and what it announces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.domain.listing import FullRead, Listing
+from bot.domain.news import Known, baseline, is_known, news, placed, settle
+from bot.domain.task import Task, is_final
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the first run leaves. `announced` are finished tasks to tell of, `noted` is how many are not told of."""
+
+    tasks: Mapping[str, Known]
+    floor: int
+    announced: tuple[Task, ...]
+    watching: int
+    noted: int
+
+
+class Baseline:
+    """Takes in the pages of the first full read, and forgets at once what would be forgotten at its end.
+
+    *announce*: what is younger than *retention* (seconds) and finished is announced instead of taken note of.
+    """
+
+    def __init__(self, *, announce: bool, retention: float, now: float) -> None:
+        self._announce = announce
+        self._retention = retention
+        self._now = now
+        self._known: dict[str, Known] = {}
+        self._young: list[Task] = []
+
+    def add(self, new: tuple[Task, ...], *, newest: int) -> None:
+        """Take in the tasks of a page. *newest* is the newest create_time met so far."""
+        floor = int(newest - self._retention)
+        kept = [task for task in new if not is_final(task.status) or not self._is_old(task, floor)]
+        # What was met first stands: one that has ended since is watched, and announced by the next poll.
+        self._known = baseline(kept, now=self._now) | self._known
+        if self._announce:
+            self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
+
+    def taken(self, full: FullRead, listing: Listing) -> Taken:
+        """Return what the read *full*, which has come to its end, leaves; *listing* is its outcome."""
+        settled = settle(
+            placed(self._known, full.places(listing)),
+            full.met,
+            # Old tasks may show up that it did not list: those are not news either.
+            newest=full.newest or int(full.answered_at or 0),
+            floor=0,
+            retention=self._retention,
+            keep=frozenset(),
+            now=self._now,
+        )
+        announced = news({}, self._young, floor=settled.floor, now=self._now)
+        tasks = {**settled.tasks, **announced.changed}
+        watching = sum(one.watched for one in tasks.values())
+        noted = len(full.met) - watching - len(announced.ended)
+        return Taken(tasks, settled.floor, announced.ended, watching, noted)
+
+    def _is_old(self, task: Task, floor: int) -> bool:
+        return is_known(task, {}, floor=floor)

@@ -1,0 +1,177 @@
+"""Pure: what was known + what was listed → news.
+
+Levels are compared, not edges: a task is news when it has ended and is not known to have ended, however that came
+about. A task missing from the listing is never news: absence does not say how it ended.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from bot.domain.task import Status, Task, is_final, rank
+
+LINK_WAIT = 60.0  # seconds for which a success without a video link is still waited for
+VANISHED_READS = 3  # full reads in a row that do not list a task before it counts as gone
+VANISHED_AFTER = 300.0  # seconds that must have passed as well
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered of one task.
+
+    `place` is how many tasks of the list are older, where that is known. `missed` counts full reads in a row that did
+    not list it, `missed_since` is the first of them, `linkless_since` when it was first seen succeeded without a link
+    (0: never). `noted` says that it had ended before the first run. Times are Unix seconds.
+    """
+
+    status: int
+    create_time: int
+    first_seen: float
+    place: int | None = None
+    missed: int = 0
+    missed_since: float = 0.0
+    linkless_since: float = 0.0
+    vanished: bool = False
+    noted: bool = False
+
+    @property
+    def watched(self) -> bool:
+        """True while its end is waited for."""
+        return not is_final(self.status) and not self.vanished
+
+    def age(self, now: float) -> float:
+        """Return the seconds since it was created, or since it was first seen where its create_time cannot be used.
+
+        The clock may have been set since it was first seen, so its create_time comes first.
+        """
+        return now - (self.create_time if 0 < self.create_time <= now else self.first_seen)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`changed` is what is to be remembered from now on; `ended` are the tasks to tell of, in the order listed."""
+
+    changed: Mapping[str, Known]
+    ended: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a full read leaves: all that is to be remembered, the new floor, and the tasks that vanished."""
+
+    tasks: Mapping[str, Known]
+    floor: int
+    vanished: tuple[str, ...]
+
+
+def usable(create_time: int, now: float) -> bool:
+    """Tell whether a `create_time` can be compared: it was told, and is not a day ahead of the clock."""
+    return 0 < create_time <= now + _DAY
+
+
+def is_known(task: Task, known: Mapping[str, Known], *, floor: int) -> bool:
+    """Tell whether *task* is remembered, or is so old that it was and has been forgotten.
+
+    Both times that are compared are Chanjing's: however wrong our clock is, what is old stays old.
+    """
+    return task.id in known or 0 < task.create_time < floor
+
+
+def news(known: Mapping[str, Known], listed: Iterable[Task], *, floor: int, now: float) -> News:
+    """Return the tasks that reached a final status since *known* was taken.
+
+    Statuses only rise, 0 < 10 < 30 < 20: an older answer is not news, a failed task that later succeeds is. A success
+    without a video link is waited for until LINK_WAIT seconds have passed, then it is news without.
+    """
+    changed: dict[str, Known] = {}
+    ended: list[Task] = []
+    for task in listed:
+        before = changed.get(task.id) or known.get(task.id)
+        if before is None and is_known(task, known, floor=floor):
+            continue
+        after = _follow(before, task, now)
+        if after != before:
+            changed[task.id] = after
+        if is_final(after.status) and (before is None or rank(after.status) > rank(before.status)):
+            ended.append(task)
+    return News(changed, tuple(ended))
+
+
+def _follow(before: Known | None, task: Task, now: float) -> Known:
+    """Return what is remembered of *task* after this look at it."""
+    if before is None:
+        before = Known(Status.QUEUED, task.create_time, now)
+        if not is_final(task.status):
+            return replace(before, status=task.status)
+    if before.missed or before.vanished:
+        before = replace(before, missed=0, missed_since=0.0, vanished=False)
+    if rank(task.status) <= rank(before.status):
+        return before
+    if task.status == Status.SUCCEEDED and not task.video_url:
+        waited = now - before.linkless_since
+        # A wait in the future means that the clock was set back: begin again.
+        if not before.linkless_since or waited < 0:
+            return replace(before, linkless_since=now)
+        if waited < LINK_WAIT:
+            return before
+    return replace(before, status=task.status, linkless_since=0.0, place=None, noted=False)
+
+
+def baseline(listed: Iterable[Task], *, now: float) -> dict[str, Known]:
+    """Return what is remembered of *listed* at the first run, where everything finished is taken note of in silence."""
+    return {task.id: Known(task.status, task.create_time, now, noted=is_final(task.status)) for task in listed}
+
+
+def settle(
+    known: Mapping[str, Known],
+    listed: AbstractSet[str],
+    *,
+    newest: int,
+    floor: int,
+    retention: float,
+    keep: AbstractSet[str],
+    now: float,
+) -> Settled:
+    """Return what a full read that listed the ids *listed* leaves.
+
+    The floor rises to the *newest* create_time met less *retention*; it never moves back, and never follows the clock.
+    Ended tasks below it are forgotten unless in *keep* (still owed). One without a create_time, or whose create_time is
+    more than a day ahead of the newest, is forgotten when three full reads in a row did not list it. A watched task
+    stays; missing from three full reads and for five minutes, it has vanished.
+    """
+    floor = max(floor, int(newest - retention)) if newest else floor
+    tasks: dict[str, Known] = {}
+    vanished = []
+    for task_id, before in known.items():
+        comparable = 0 < before.create_time <= floor + retention + _DAY
+        after = before
+        if before.watched or not comparable:
+            after = _count_absence(before, listed=task_id in listed, now=now)
+        if after.vanished and not before.vanished:
+            vanished.append(task_id)
+        gone = before.create_time < floor if comparable else after.missed >= VANISHED_READS
+        if gone and not after.watched and task_id not in keep:
+            continue
+        tasks[task_id] = after
+    return Settled(tasks, floor, tuple(vanished))
+
+
+def _count_absence(before: Known, *, listed: bool, now: float) -> Known:
+    if listed:
+        return replace(before, missed=0, missed_since=0.0) if before.missed else before
+    # A first absence in the future means that the clock was set back: begin its five minutes again.
+    since = before.missed_since if 0 < before.missed_since <= now else now
+    after = replace(before, missed=min(before.missed + 1, VANISHED_READS), missed_since=since)
+    gone = before.watched and after.missed >= VANISHED_READS and now - since >= VANISHED_AFTER
+    return replace(after, vanished=True) if gone else after
+
+
+def placed(tasks: Mapping[str, Known], places: Mapping[str, int]) -> Mapping[str, Known]:
+    """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
+    moved = {
+        task_id: replace(known, place=place)
+        for task_id, place in places.items()
+        if (known := tasks.get(task_id)) and known.watched and known.place != place
+    }
+    return {**tasks, **moved} if moved else tasks

@@ -1,0 +1,40 @@
+"""Pure: everything the bot remembers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.listing import Listing
+from bot.domain.news import Known
+from bot.domain.outbox import Outbox, Receipt
+from bot.domain.summary import Day
+from bot.domain.trouble import Ongoing
+
+VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the bot remembers.
+
+    `instance` tells this bot's own messages from those of another bot in the same channel. `baseline_at` is when the
+    first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts, `delivered_count` counts all
+    messages there ever were. `account` is a salted hash of the app_id or token with which the list was last read ("":
+    not known yet). `summarised` are the days whose summary was made last, with commas between. `boards` are
+    the ts of the boards, by channel; `boards_posted` is when one was last posted though there may be another, in Unix
+    seconds.
+    """
+
+    version: int = VERSION
+    instance: str = ""
+    baseline_at: float | None = None
+    listing: Listing = field(default_factory=Listing)
+    tasks: Mapping[str, Known] = field(default_factory=dict)
+    outbox: Outbox = field(default_factory=Outbox)
+    delivered: tuple[Receipt, ...] = ()
+    delivered_count: int = 0
+    troubles: Mapping[str, Ongoing] = field(default_factory=dict)
+    days: Mapping[str, Day] = field(default_factory=dict)
+    summarised: str = ""
+    boards: Mapping[str, str] = field(default_factory=dict)
+    boards_posted: Mapping[str, float] = field(default_factory=dict)
+    account: str = ""

@@ -1,0 +1,143 @@
+"""Pure: the bot's own trouble → notices.
+
+What ails the bot is observed after each poll, as a level: the causes in force now. One message is owed when a cause
+has been in force for five minutes, one when it is over, and at most one an hour for one cause.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from bot.domain.outbox import Destination, Notice, Trouble
+from bot.errors import ChanjingError, ChanjingRefused, ForeignStateError
+
+_AFTER = 300.0  # seconds for which a cause must be in force before it is told
+_HOUR = 3600.0
+_REMEMBERED = 200  # subjects of one cause that come and go, at most
+_SHOWN = 5  # subjects named in one message: ids of 32 characters on one line
+
+# Those that end are told to be over; the others are told once for each subject and never again.
+TOLD_WHEN_OVER = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
+# One poll fails for one of these: only a good poll says that another of them is over.
+_OF_CHANJING = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
+_OF_ANSWERS = ("unknown_status", "malformed_items")
+TOLD_ONCE = ("task_vanished", "page_size_refused", *_OF_ANSWERS)
+CODES = (*TOLD_WHEN_OVER, *TOLD_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ailment:
+    """One cause as it is now.
+
+    `detail` is what happened, without a remedy: the message has one of its own. `subjects` are what it concerns, such
+    as task ids.
+    """
+
+    detail: str = ""
+    subjects: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Ongoing:
+    """One cause as remembered. Times are Unix seconds; `told_at` 0: not told. `subjects` are those it was told of.
+
+    `detail` is what happened when it was first seen, and again when it was told.
+    """
+
+    since: float
+    told_at: float = 0.0
+    subjects: tuple[str, ...] = ()
+    over: bool = False
+    detail: str = ""
+
+
+def ailments(
+    error: ChanjingError | ForeignStateError | None,
+    *,
+    stuck: Iterable[str],
+    vanished: Iterable[str],
+    destinations: Mapping[str, Destination],
+    alerts_channel: str,
+    page_size: int,
+    odd: Iterable[tuple[str, str]],
+) -> dict[str, Ailment]:
+    """Return the causes in force now, given what this poll met.
+
+    *error* is how the poll failed; *page_size* is what the list was found to take (0: whatever was asked); *odd* are
+    (code, what) of answers that could not be read whole. A channel that refuses is not told of in that very channel.
+    """
+    found: dict[str, Ailment] = {}
+    match error:
+        case ForeignStateError():
+            found["foreign_state"] = Ailment()
+        case ChanjingRefused():
+            found["chanjing_refused"] = Ailment(error.said)
+        case ChanjingError():
+            found["chanjing_unreachable"] = Ailment(error.said)
+    refusing = {c: d.refused for c, d in destinations.items() if d.refused and c != alerts_channel}
+    subjects = {
+        "task_stuck": frozenset(stuck),
+        "task_vanished": frozenset(vanished),
+        **{code: frozenset(what for other, what in odd if other == code) for code in _OF_ANSWERS},
+    }
+    found |= {code: Ailment(subjects=concerned) for code, concerned in subjects.items() if concerned}
+    if page_size:
+        found["page_size_refused"] = Ailment()
+    if refusing:
+        found["slack_refused"] = Ailment(", ".join(dict.fromkeys(refusing.values())), frozenset(refusing))
+    return found
+
+
+def observe(
+    remembered: Mapping[str, Ongoing], now_ailing: Mapping[str, Ailment], now: float
+) -> tuple[Mapping[str, Ongoing], tuple[Notice, ...]]:
+    """Return what is to be remembered of each cause, and the notices that are owed for it.
+
+    The same object comes back where nothing changed.
+    """
+    after = dict(remembered)
+    owed: list[Notice] = []
+    for code, ailment in now_ailing.items():
+        before = after.get(code)
+        if before is None or before.over:
+            # Told less than an hour ago: the clock of the hour goes on.
+            before = Ongoing(now, told_at=before.told_at if before else 0.0, detail=ailment.detail)
+        # Never ahead of now, where the clock was set back.
+        after[code] = before = replace(before, since=min(before.since, now), told_at=min(before.told_at, now))
+        if told := _tell(code, before, ailment, now):
+            after[code], notice = told
+            owed.append(notice)
+    blind = any(code in now_ailing for code in _OF_CHANJING)
+    for code, before in remembered.items():
+        if code in now_ailing or code in TOLD_ONCE or (blind and code in _OF_CHANJING):
+            continue
+        if _told(before) and not before.over:
+            owed.append(_notice(code, before, Trouble(code, "", before.since, until=now), now))
+            after[code] = replace(before, over=True)
+        elif not 0 <= now - before.told_at < _HOUR:
+            del after[code]
+        elif not before.over:
+            after[code] = replace(before, over=True)
+    return (after if after != remembered else remembered), tuple(owed)
+
+
+def _told(one: Ongoing) -> bool:
+    return one.told_at >= one.since > 0
+
+
+def _tell(code: str, before: Ongoing, ailment: Ailment, now: float) -> tuple[Ongoing, Notice] | None:
+    """Return the cause as told now, and the notice; None where there is nothing to tell, or not yet."""
+    fresh = sorted(ailment.subjects - set(before.subjects))
+    if now - before.since < _AFTER or (_told(before) and not fresh) or 0 <= now - before.told_at < _HOUR:
+        return None
+    named = ", ".join(fresh[:_SHOWN]) + (f" (+{len(fresh) - _SHOWN})" if len(fresh) > _SHOWN else "")
+    trouble = Trouble(code, ": ".join(filter(None, (named, ailment.detail))), before.since)
+    subjects = sorted(ailment.subjects)
+    if code in _OF_ANSWERS:
+        # What is odd is forgotten at each start, and yet told once.
+        subjects = [*subjects, *sorted(set(before.subjects) - ailment.subjects)][:_REMEMBERED]
+    told = replace(before, told_at=now, subjects=tuple(subjects), detail=ailment.detail)
+    return told, _notice(code, told, trouble, now)
+
+
+def _notice(code: str, ongoing: Ongoing, trouble: Trouble, now: float) -> Notice:
+    return Notice(f"trouble:{code}:{ongoing.told_at:.0f}", int(trouble.until is not None), "alerts", now, trouble)

@@ -1,0 +1,183 @@
+"""One HTTP exchange under one deadline and one limit of size."""
+
+import contextlib
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from bot.errors import NO_THREAD
+from bot.harmless import clean
+from bot.http.proxy import Proxy
+from bot.http.redaction import redacted
+from bot.http.transport import why
+
+MAX_BODY = 16 * 1024 * 1024  # bytes, after decompression
+# The steps before a request is sent.
+_BEGINNING = (".connect_tcp.started", ".setup_socks5_connection.started", ".start_tls.started")
+
+
+class TooLargeError(httpx.DecodingError):
+    """The body is larger than what is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Names in `headers` are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Exchange:
+    """Sends requests over one httpx client, one at a time. *proxy* is what the client goes through, to be named.
+
+    *settled* is called when an exchange has ended, in whatever way: a bot that waits for one is not dead.
+
+    httpx's timeouts bound each read, not the answer: a server that drips a byte a second could hold the bot for ever.
+    So a timer shuts the socket at the deadline, and afterwards nothing of ours is left on the wire.
+    """
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        *,
+        timeout: float,
+        keep_alive: bool = True,
+        proxy: Proxy | None = None,
+        settled: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settled = settled
+        self._client = client
+        # We ask for no compression: a 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it.
+        self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
+        self._timeout = timeout
+        self._proxy = proxy
+        self._socket: socket.socket | None = None
+        self._connecting = False
+        self._overdue = threading.Event()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be printed of the way there."""
+        return self._proxy.secrets if self._proxy else ()
+
+    def send(self, url: str, *, headers: Mapping[str, str], content: bytes, max_body: int = MAX_BODY) -> Answer:
+        """POST *content* and return the whole answer, redirects included, which are not followed.
+
+        Raise an httpx.RequestError in every other case: no connection, no whole answer within the timeout (seconds), a
+        body of more than *max_body* bytes (TooLargeError) or one that cannot be decompressed. ConnectError,
+        ConnectTimeout, ProxyError and UnsupportedProtocol say that nothing was sent. The texts quote nothing of the
+        answer.
+        """
+        with self._response("POST", url, headers, content) as response:
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, names, _read(response, max_body))
+
+    def status(self, url: str) -> int:
+        """GET *url* and return the status of the answer, whose body is not read. Raise as `send` does."""
+        with self._response("GET", url, {}, b"") as response:
+            return response.status_code
+
+    @contextlib.contextmanager
+    def _response(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Iterator[httpx.Response]:
+        self._overdue.clear()
+        self._connecting = False
+        timer = threading.Timer(self._timeout, self._cut)
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError:
+            raise httpx.ConnectError(NO_THREAD) from None
+        try:
+            asked = {**headers, **self._headers}
+            extensions = {"trace": self._follow}
+            with self._client.stream(method, url, headers=asked, content=content, extensions=extensions) as response:
+                self._refuse_answer_of_proxy(response.status_code)
+                yield response
+        except Exception as error:  # noqa: BLE001 - whatever a library raises, it was this request that failed
+            if self._connecting and self._socket is not None:
+                self._socket.close()  # httpcore forgets it where SOCKS fails
+            raise self._in_words(error, url) from None
+        finally:
+            timer.cancel()
+            # Else one that is just going off could cut the next exchange.
+            timer.join()
+            self._settled()
+
+    def _in_words(self, error: Exception, url: str) -> httpx.RequestError:
+        """Return what is raised for *error*. Without a connection nothing was sent, which is worth knowing."""
+        # httpx's own timeout may strike first.
+        if self._overdue.is_set() or isinstance(error, httpx.TimeoutException):
+            if self._connecting or isinstance(error, httpx.ConnectTimeout):
+                way = f" through {self._proxy}" if self._proxy else ""
+                return httpx.ConnectTimeout(f"no connection{way} within {self._timeout:g} s")
+            return httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s")
+        kind = type(error) if isinstance(error, httpx.RequestError) else httpx.RequestError
+        if isinstance(error, httpx.InvalidURL | UnicodeError):
+            kind = httpx.UnsupportedProtocol
+        elif self._connecting and kind is not httpx.ProxyError:
+            kind = httpx.ConnectError
+        return kind(why(error, urlsplit(url).hostname or "", self._proxy))
+
+    def _refuse_answer_of_proxy(self, status: int) -> None:
+        if self._proxy and status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            raise httpx.ProxyError(str(status))
+
+    def _follow(self, event: str, info: Mapping[str, Any]) -> None:
+        # httpx documents this hook: https://www.python-httpx.org/advanced/extensions/#trace
+        # Through a proxy the names begin otherwise, and TLS takes the socket over from the one that connected.
+        if event.endswith(_BEGINNING):
+            self._connecting = True
+        elif "request" in info:
+            self._connecting = info["request"].method == b"CONNECT"
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+            if self._overdue.is_set():
+                self._cut()
+
+    def _cut(self) -> None:
+        self._overdue.set()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket.shutdown(): that takes the TLS layer away under a read in another thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _read(response: httpx.Response, most: int) -> bytes:
+    """Return the body of *response*, decompressed within the limit although we asked for it as it is."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"identity", ""}:
+        decompressor = None
+    elif encoding in {"gzip", "x-gzip", "deflate"}:
+        decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the header
+    else:
+        raise httpx.DecodingError("the answer is compressed in a way that is not known here and was not asked for")
+    body = bytearray()
+    for piece in response.iter_raw():
+        try:
+            body += decompressor.decompress(piece, most + 1 - len(body)) if decompressor else piece
+        except zlib.error as error:
+            raise httpx.DecodingError("the answer says that it is compressed, and is not") from error
+        if len(body) > most:
+            raise TooLargeError(f"the answer is larger than {most // 1024**2} MiB")
+    return bytes(body)
+
+
+def plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
+    """Return what somebody else said, fit for one line of a log: printable, short, and without our secrets."""
+    match said:
+        case None:
+            text = "null"
+        case dict() | list():
+            text = f"a {type(said).__name__}"
+        case _:
+            text = str(said)
+    # Before it is cut, which could leave half a secret.
+    return clean(redacted(text, secrets)[: 10 * most])[:most]

@@ -1,0 +1,1 @@
+"""Slack: its API, its messages and its markup, which nothing outside this folder knows."""

@@ -1,0 +1,191 @@
+"""Draw a Slack message on a terminal about as Slack shows it: `preview` and `demo` use it."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from html import unescape
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, OverflowMethod, RenderableType, RenderResult
+from rich.containers import Lines
+from rich.emoji import Emoji
+from rich.panel import Panel
+from rich.style import Style as Look
+from rich.table import Table
+from rich.text import Text
+
+from bot.slack.blocks import Block, Message
+
+_MARKS = {"*": "bold", "_": "italic", "~": "strike", "`": "cyan"}
+_TOKEN = re.compile(
+    r"<(?P<inside>[^<>\n]*)>"
+    r"|(?<![^\W_])(?P<mark>[*_~`])(?P<marked>\S|\S[^\n]*?\S)(?P=mark)(?![^\W_])"
+    r"|(?P<emoji>:[a-z0-9_+'-]+:)"
+)
+_DATE = re.compile(r"!date\^(?P<when>\d+)\^(?P<day>\{date_[a-z_]+\} )?[^|]*\|(?P<fallback>.*)")
+_GAP = 3  # columns between two fields
+
+
+def draw(message: Message, console: Console, *, zone: tzinfo | None = None) -> None:
+    """Print *message*. Dates are told in *zone* (None: the machine's own). In a pipe no line is broken or filled up."""
+    if console.is_terminal:
+        console.print(Drawn(message, zone=zone))
+        return
+    with console.capture() as drawn:
+        console.print(Drawn(message, zone=zone), soft_wrap=True)
+    console.file.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
+
+
+class Drawn:
+    """A message as something that rich can print, also inside its tables and live displays."""
+
+    def __init__(self, message: Message, *, zone: tzinfo | None = None) -> None:
+        self.message = message
+        self.zone = zone
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the sender, then the blocks, or the text where there are none."""
+        # Without a colour system rich writes no escape sequences at all: the address has to be spelled out.
+        markup = Mrkdwn(self.zone, spell_links=console.color_system is None)
+        yield Text.assemble(("lipsync-bot", "bold"), " ", ("APP", "dim"))
+        if not self.message.blocks:
+            yield markup.draw(self.message.text)
+        for block, before in zip(self.message.blocks, (None, *self.message.blocks), strict=False):
+            if before and "text" in before and "text" in block:
+                yield Text()  # Slack leaves a gap between two paragraphs
+            yield _block(block, markup, options.max_width)
+
+
+class Mrkdwn:
+    """Slack's markup as rich text. `spell_links`: write `label (url)`, for an output that cannot hide an address."""
+
+    def __init__(self, zone: tzinfo | None = None, *, spell_links: bool = False) -> None:
+        self.zone = zone
+        self.spell_links = spell_links
+
+    def draw(self, text: str, style: str = "") -> Text:
+        """Return *text* drawn. Quoted lines get Slack's bar."""
+        lines = Text("\n").join(Text.assemble(*self._line(line)) for line in text.split("\n"))
+        return Prose.assemble(lines, style=style)
+
+    def _line(self, line: str) -> Iterator[Text]:
+        if line.startswith("> "):
+            yield Text("▌ ", "dim")
+            line = line.removeprefix("> ")
+        at = 0
+        for token in _TOKEN.finditer(line):
+            yield Text(unescape(line[at : token.start()]))
+            yield self._token(token)
+            at = token.end()
+        yield Text(unescape(line[at:]))
+
+    def _token(self, token: re.Match[str]) -> Text:
+        if (inside := token["inside"]) is not None:
+            return self._angle(inside)
+        if token["mark"] == "`":
+            return Text(unescape(token["marked"]), _MARKS["`"])
+        if token["mark"]:
+            return Text.assemble(*self._line(token["marked"]), style=_MARKS[token["mark"]])
+        return Text(Emoji.replace(token["emoji"]))
+
+    def _angle(self, inside: str) -> Text:
+        """Return what stands between `<` and `>`: a date, a mention or a link."""
+        if date := _DATE.fullmatch(inside):
+            return Text(self._date(int(date["when"]), date["fallback"], with_day=bool(date["day"])))
+        if inside.startswith(("!", "@", "#")):
+            name = inside.lstrip("!@#").removeprefix("subteam^").rpartition("|")[2]
+            return Text(f"{'#' if inside[0] == '#' else '@'}{name}", "bold yellow")
+        url, _, label = unescape(inside).partition("|")
+        if self.spell_links and label:
+            return Text(f"{label} ({url})")
+        return Text(label or url, Look(color="blue", underline=True, link=url))
+
+    def _date(self, when: int, fallback: str, *, with_day: bool) -> str:
+        try:
+            moment = datetime.fromtimestamp(when, UTC).astimezone(self.zone)
+        except (OverflowError, OSError, ValueError):
+            return fallback
+        return f"{moment:%Y-%m-%d %H:%M}" if with_day else f"{moment:%H:%M}"
+
+
+class Prose(Text):
+    """Text that may also break between Chinese characters. Rich breaks at spaces only, leaving lines half empty."""
+
+    def wrap(
+        self,
+        console: Console,
+        width: int,
+        *,
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        tab_size: int = 8,
+        no_wrap: bool | None = None,
+    ) -> Lines:
+        """Return the lines, none wider than *width* columns unless *no_wrap*."""
+        if no_wrap:
+            return super().wrap(console, width, justify=justify, overflow=overflow, tab_size=tab_size, no_wrap=True)
+        lines = Lines()
+        for line in self.split("\n", allow_blank=True):
+            lines.extend(line.divide(_breaks(line.plain, width)))
+        for line in lines:
+            line.rstrip()
+        if justify:
+            lines.justify(console, width, justify=justify, overflow=overflow or "fold")
+        return lines
+
+
+def _breaks(text: str, width: int) -> list[int]:
+    """Return where to break *text* so that each piece fits *width* columns; a space may hang over the edge."""
+    breaks: list[int] = []
+    start = best = used = 0
+    for at, char in enumerate(text):
+        if at > start and _may_break(text[at - 1], char):
+            best = at
+        used += cell_len(char)
+        if used > width and not char.isspace() and at > start:
+            start = best if best > start else at
+            breaks.append(start)
+            used = cell_len(text[start : at + 1])
+    return breaks
+
+
+def _may_break(before: str, char: str) -> bool:
+    if before.isspace():
+        return True
+    # A line starts with no closing mark, accent or joiner, and ends with no opening mark or joiner.
+    wide = any(unicodedata.east_asian_width(one) in {"W", "F"} for one in (before, char))
+    stays = unicodedata.category(char) in {"Pe", "Pf", "Po", "Mn", "Cf"} or char.isspace()
+    leads = unicodedata.category(before) in {"Ps", "Pi", "Cf"}
+    return wide and not stays and not leads
+
+
+def _block(block: Block, markup: Mrkdwn, width: int) -> RenderableType:
+    match block:
+        case {"type": "section", "fields": fields}:
+            return _fields([markup.draw(field["text"]) for field in fields], width)
+        case {"type": "section", "text": {"text": text}}:
+            return markup.draw(text)
+        case {"type": "image", "image_url": url, "alt_text": alt}:
+            return _picture(url, alt, markup, width)
+        case {"type": "context", "elements": elements}:
+            return markup.draw("  ".join(element["text"] for element in elements), "dim")
+        case _:
+            return Text(f"[{block.get('type', '?')}]", "dim")
+
+
+def _fields(texts: list[Text], width: int) -> RenderableType:
+    """Return *texts* in two columns, row by row as Slack fills them."""
+    grid = Table.grid(padding=(0, _GAP, 0, 0))
+    for _ in range(2):
+        grid.add_column(min_width=min(24, width // 2 - _GAP))
+    for at in range(0, len(texts), 2):
+        grid.add_row(*texts[at : at + 2])
+    return grid
+
+
+def _picture(url: str, alt: str, markup: Mrkdwn, width: int) -> RenderableType:
+    """Return a frame in the shape of a picture. Its address is behind the words, or under it where that cannot be."""
+    words = Prose(alt, Look(link=None if markup.spell_links else url), justify="center")
+    frame = Panel(words, border_style="dim", padding=(1, 2), width=min(48, width))
+    return Group(frame, Text(url, "dim", overflow="fold")) if markup.spell_links else frame

@@ -1,0 +1,405 @@
+"""One cycle, the whole pipeline.
+
+    pages of the list            listing.Read names them, chanjing fetches them
+      → news on each page        diff.news, against state.tasks
+      → state saved              the new statuses and the new notices, in one atomic write: now it cannot be lost
+      → delivered                deliver.Delivery, also when the listing failed
+      → a part of a full read    listing.FullRead, when one is due, in the time that is left until the next poll
+
+The first run is a full read, all or nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from structlog.typing import FilteringBoundLogger
+
+from bot.clock import Clock
+from bot.domain import news as diff
+from bot.domain import outbox, summary, trouble
+from bot.domain.baseline import Baseline
+from bot.domain.listing import Budget, FullRead, Listing, Order, Read
+from bot.domain.news import Known
+from bot.domain.outbox import Greeting, Notice, Role, TaskEnded
+from bot.domain.task import Page, Status, Task, is_final
+from bot.errors import ChanjingError, ForeignStateError
+from bot.metrics import Metrics
+from bot.store.file import Store
+from bot.watch.deliver import Delivery
+from bot.watch.pages import Pages, Shown
+
+_YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
+_AWAY = 900.0  # seconds without a good poll from which on we say that we were away
+_SHARE = 5.0  # seconds that deliveries get at least, however long the poll before them took
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to poll. Spans are in seconds."""
+
+    page_size: int
+    interval: float
+    active_interval: float
+    first_run: Literal["baseline", "announce"]
+    full_scan_interval: float
+    retention: float
+    stuck_after: float = 3600.0
+    alerts_channel: str = ""
+    daily_summary: str | None = None  # "HH:MM", by the machine's TZ
+
+
+class Poll:
+    """Polls one account for one state file."""
+
+    def __init__(
+        self,
+        fetch: Callable[[int, int], Page],
+        delivery: Delivery,
+        store: Store,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        settings: Settings,
+        *,
+        beat: Callable[[], None],
+        last_alive: float | None = None,
+        progress: Shown,
+        show_board: Callable[[Sequence[Task]], None] | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._delivery = delivery
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._settings = settings
+        self._beat = beat
+        self._progress = progress
+        self._show_board = show_board
+        self._metrics = metrics or Metrics()
+        self._budget = Budget()
+        self._full: FullRead | None = None
+        self._ours = True  # the last poll met a task that is known, so the list is that of the state
+        self._foreign = False  # a whole list was read in which none is, and nothing known was met since
+        self._watched: tuple[Mapping[str, Known], dict[str, Known]] = ({}, {})
+        self._last_good = last_alive  # Unix seconds
+        self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
+        self._vanished: tuple[str, ...] = ()
+        size = store.state.listing.page_size or settings.page_size
+        self._pages = Pages(fetch, clock, log, size=size, fetched=self._fetched, wait=self._wait)
+
+    def cycle(self) -> None:
+        """Poll, deliver, and go on with a full read, until the next poll is due.
+
+        Raise ChanjingError when the list could not be read (what is due has been delivered all the same),
+        ForeignStateError, StateError, or Stopped.
+        """
+        began = self._clock.monotonic()
+        error = self._poll()
+        interval = self.interval()
+        # A share for each: neither a long queue, nor a long list, nor a Chanjing that hangs may starve the others.
+        share = self._clock.monotonic() + min(interval, _SHARE)
+        self._delivery.run(max(share, began + (interval / 2 if self._full_read_due() else interval)))
+        if error:
+            raise error
+        self._update_board()
+        if self._full_read_due():
+            self._read_on(began + interval)
+            self._delivery.run(began + interval)
+
+    def once(self) -> None:
+        """Poll, with a whole full read if one is due, and deliver what is due. Raises as `cycle` does."""
+        error = self._poll()
+        if not error and self._full_read_due():
+            try:
+                self._read_on(float("inf"))
+            except ChanjingError as failure:
+                error = failure
+        self._delivery.run_once()
+        if error:
+            raise error
+        self._update_board()
+
+    def interval(self) -> float:
+        """Return the seconds from the start of one poll to the start of the next."""
+        now = self._clock.now()
+        young = any(now - known.first_seen < _YOUNG for known in self._watching().values())
+        return self._settings.active_interval if young else self._settings.interval
+
+    def owing(self) -> bool:
+        """Tell whether anything is still to be delivered."""
+        return bool(self._store.state.outbox.notices)
+
+    def _poll(self) -> ChanjingError | ForeignStateError | None:
+        """Read the list, take note of how that went, and return the error if it failed."""
+        failure: ChanjingError | ForeignStateError | None = None
+        began = self._clock.monotonic()
+        try:
+            if self._store.state.baseline_at is None:
+                self._first_run()
+            else:
+                self._read_news()
+        except (ChanjingError, ForeignStateError) as error:
+            failure = error
+        else:
+            self._last_good = self._clock.now()
+            self._metrics.last_good_poll.set(self._last_good)
+        self._metrics.polls.labels("failed" if failure else "ok").inc()
+        self._metrics.poll_duration.observe(self._clock.monotonic() - began)
+        self._observe(failure)
+        return failure
+
+    def _observe(self, error: ChanjingError | ForeignStateError | None) -> None:
+        """Save what the bot has to say of itself: its trouble, and the summary of the day; and what the list takes."""
+        state, now = self._store.state, self._clock.now()
+        watching, listing = self._watching(), state.listing
+        if self._pages.size != self._settings.page_size:
+            listing = replace(listing, page_size=self._pages.size)
+        ailing = trouble.ailments(
+            error,
+            stuck=(task_id for task_id, known in watching.items() if known.age(now) > self._settings.stuck_after),
+            vanished=self._vanished,
+            destinations=state.outbox.destinations,
+            alerts_channel=self._settings.alerts_channel,
+            page_size=listing.page_size,
+            odd=self._pages.odd,
+        )
+        troubles, notices = trouble.observe(state.troubles, ailing, now)
+        days, summarised = state.days, state.summarised
+        if self._settings.daily_summary is not None:
+            days, summarised, told = summary.summarise(
+                days, summarised, at=self._settings.daily_summary, rendering=len(watching), now=now, zone=None
+            )
+            notices = (*notices, *told)
+        owed = outbox.owe(state.outbox, map(self._own, notices), state.delivered)
+        self._store.save(
+            replace(state, listing=listing, troubles=troubles, days=days, summarised=summarised, outbox=owed)
+        )
+
+    def _own(self, notice: Notice) -> Notice:
+        """Return *notice*, of which the bot itself is the subject, as one that no other bot in the channel owes."""
+        return replace(notice, subject=f"{notice.subject}:{self._store.state.instance}")
+
+    def _fetched(self, page: Page) -> None:
+        self._beat()
+        if self._show_board:
+            self._latest |= {task.id: task for task in page.tasks if not is_final(task.status)}
+
+    def _update_board(self) -> None:
+        """Show what is rendering, unless there is something to deliver: notices go first."""
+        if self._show_board and self._delivery.idle():
+            watching = self._watching()
+            self._latest = {
+                # What was not listed since the start is shown as it is remembered.
+                task_id: self._latest.get(task_id, Task(task_id, known.status, create_time=known.create_time))
+                for task_id, known in watching.items()
+            }
+            self._show_board(list(self._latest.values()))
+
+    def _read_news(self) -> None:
+        """Read the new end of the list, and save the news of each page."""
+        state, now, spent = self._store.state, self._clock.now(), self._pages.spent
+        ages = {task_id: known.age(now) for task_id, known in self._watching().items()}
+        stale = {
+            task_id: place
+            for task_id, age in ages.items()
+            if age >= _YOUNG and (place := state.tasks[task_id].place) is not None
+        }
+        read = Read(
+            state.listing,
+            state.tasks,
+            account=state.account,
+            fresh={task_id for task_id, age in ages.items() if age < _YOUNG},
+            stale=stale if stale and self._budget.may_look() else {},
+            max_pages=self._budget.max_pages(self._clock.monotonic()),
+        )
+        pending: dict[int, tuple[Task, ...]] = {}  # by the number of the page
+        places: dict[str, int] = {}
+        owed: dict[int, set[str]] = {}
+        try:
+            for page, new in self._walk(read):
+                pending[page.number] = (*pending.get(page.number, ()), *new)
+                places |= state.listing.places(page)
+                if not read.withheld:
+                    listed = [task for number in sorted(pending) for task in pending[number]]
+                    newer = _newer(owed, page, state.listing.order)
+                    owed[page.number] = self._take(listed, places, read.outcome(self._store.state.listing), newer=newer)
+                    pending, places = {}, {}
+        finally:
+            self._budget.spend(
+                walked=read.pages - read.looks,
+                looked=read.looks,
+                took=self._pages.spent - spent,
+                now=self._clock.monotonic(),
+            )
+        if read.foreign or (self._foreign and read.withheld):
+            self._foreign = True
+            raise ForeignStateError(
+                "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
+                "Use a token of that account, or give this one a state.path of its own."
+            )
+        self._foreign = False
+        self._ours = not read.withheld or not read.met
+        if not read.withheld:
+            self._store.save(replace(self._store.state, account=read.account or state.account))
+
+    def _read_on(self, until: float) -> None:
+        """Go on with the full read, page by page, until *until* or its end."""
+        if self._full is None:
+            self._full = FullRead(self._store.state.listing, now=self._clock.now())
+            self._log.debug("full_read_started")
+        full = self._full
+        owed: dict[int, set[str]] = {}
+        for page, new in self._walk(full):
+            state, listing = self._store.state, self._store.state.listing
+            if page.account not in {"", state.account}:
+                self._full = None  # another token: first the next poll has to recognise the list
+                return
+            if listing.total_count is not None:
+                unknown = sum(not diff.is_known(task, state.tasks, floor=listing.floor) for task in new)
+                listing = replace(listing, total_count=listing.total_count + unknown)
+            owed[page.number] = self._take(new, {}, listing, newer=_newer(owed, page, listing.order))
+            if self._clock.monotonic() >= until:
+                break
+        if full.complete:
+            self._full = None
+            self._settle(full)
+
+    def _full_read_due(self) -> bool:
+        if self._full is not None or not self._ours:
+            return self._ours
+        state, now = self._store.state, self._clock.now()
+        since = now - state.listing.full_read_at
+        due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._pages.size
+        return state.baseline_at is not None and due
+
+    def _settle(self, full: FullRead) -> None:
+        """Save what a full read leaves, after all its news has been saved."""
+        state, now = self._store.state, self._clock.now()
+        listing = full.outcome(state.listing, asked=self._pages.size, now=now)
+        settled = diff.settle(
+            diff.placed(state.tasks, full.places(listing)),
+            full.met,
+            newest=full.newest,
+            floor=listing.floor,
+            retention=self._settings.retention,
+            keep={notice.subject for notice in state.outbox.notices},
+            now=now,
+        )
+        self._store.save(
+            replace(
+                state,
+                tasks=settled.tasks,
+                listing=replace(listing, floor=settled.floor),
+                delivered=outbox.settled(state.delivered),
+            )
+        )
+        self._log.debug("full_read_finished", tasks=len(full.met), pages=full.pages, order=listing.order)
+        for task_id in settled.vanished:
+            self._log.warning("task_vanished", task_id=task_id)
+
+    def _walk(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
+        """Yield the pages of *walk*, each with what is new on it. One that takes long holds up no delivery."""
+        patience = self._clock.monotonic() + _SHARE
+        for page, new in self._pages.of(walk):
+            yield page, new
+            now = self._clock.monotonic()
+            if now >= patience and self.owing():
+                self._delivery.run(now)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait in the middle of a read, and deliver meanwhile."""
+        end = self._clock.monotonic() + seconds
+        if seconds and self.owing():
+            self._delivery.run(end)
+        self._clock.wait(max(0.0, end - self._clock.monotonic()))
+
+    def _take(
+        self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing, *, newer: AbstractSet[str]
+    ) -> set[str]:
+        """Save what *listed* changes: the new statuses and the new notices in one write. Return the notices' ids.
+
+        What is already owed with the ids *newer* comes after them.
+        """
+        state, now = self._store.state, self._clock.now()
+        found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
+        tasks = diff.placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
+        ended = _oldest_first(found.ended, listing.order)
+        notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
+        days = state.days
+        if self._settings.daily_summary is not None and notices:
+            endings = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
+            days = summary.count(days, state.summarised, endings, now=now, zone=None)
+        self._store.save(
+            replace(
+                state,
+                days=days,
+                tasks=tasks,
+                outbox=outbox.owe(state.outbox, notices, state.delivered, before=newer),
+                listing=listing,
+            )
+        )
+        for task in ended:
+            self._metrics.tasks_ended.labels(Status(task.status).name.lower()).inc()
+            self._log.info("task_ended", task_id=task.id, status=task.status)
+        return {notice.id for notice in notices}
+
+    def _notice(self, task: Task, before: Known | None, now: float) -> Notice:
+        role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
+        last, gap = self._last_good, now - (self._last_good or now)
+        away = (last, now) if last is not None and gap > max(_AWAY, 3 * self._settings.interval) else None
+        seen_shortly_before = before is not None and before.watched and gap <= max(60.0, 3 * self._settings.interval)
+        took = now - task.create_time
+        ready_after = took if seen_shortly_before and task.create_time and 0 < took < _DAY else None
+        return Notice(task.id, task.status, role, now, TaskEnded(task, ready_after, away))
+
+    def _first_run(self) -> None:
+        """Take note of the whole list, all or nothing, and greet."""
+        settings, began = self._settings, self._clock.now()
+        full = FullRead(self._store.state.listing, now=began)
+        first = Baseline(announce=settings.first_run == "announce", retention=settings.retention, now=began)
+        try:
+            for _, new in self._walk(full):
+                first.add(new, newest=full.newest)
+                self._progress(len(full.met), full.total_count, done=False)
+        finally:
+            self._progress(len(full.met), full.total_count, done=True)
+        state, now = self._store.state, self._clock.now()
+        listing = full.outcome(state.listing, asked=self._pages.size, now=now)
+        taken = first.taken(full, listing)
+        greeting = Greeting(taken.watching, taken.noted, announcing=len(taken.announced))
+        notices = [
+            self._own(Notice("greeting", 0, "alerts", now, greeting)),
+            *(self._notice(task, None, now) for task in _oldest_first(taken.announced, listing.order)),
+        ]
+        self._store.save(
+            replace(
+                state,
+                baseline_at=now,
+                account=full.account,
+                listing=replace(listing, floor=taken.floor),
+                tasks=taken.tasks,
+                outbox=outbox.owe(state.outbox, notices, state.delivered),
+            )
+        )
+        self._log.info("baseline_taken", noted=taken.noted, watching=taken.watching, announcing=len(taken.announced))
+
+    def _watching(self) -> dict[str, Known]:
+        """Return the tasks whose end is waited for; worked out anew only when the tasks have changed."""
+        tasks = self._store.state.tasks
+        if tasks is not self._watched[0]:
+            self._watched = (tasks, {task_id: known for task_id, known in tasks.items() if known.watched})
+            self._vanished = tuple(task_id for task_id, known in tasks.items() if known.vanished)
+        return self._watched[1]
+
+
+def _newer(owed: Mapping[int, AbstractSet[str]], page: Page, order: Order | None) -> set[str]:
+    """Return, of the ids of notices that are *owed* from each page of a read, those from pages newer than *page*."""
+    return {id_ for number, ids in owed.items() if (number > page.number) == (order == "oldest_first") for id_ in ids}
+
+
+def _oldest_first(tasks: Sequence[Task], order: Order | None) -> list[Task]:
+    """Return *tasks*, as listed in that *order*, in the order in which they were made, those of one second included."""
+    from_the_oldest = tasks if order == "oldest_first" else reversed(tasks)
+    return sorted(from_the_oldest, key=lambda task: task.create_time)

@@ -1,0 +1,73 @@
+"""Schedule and pace: the cycle over and over, until somebody ends the program."""
+
+from collections.abc import Callable
+
+import schedule
+from structlog.typing import FilteringBoundLogger
+
+from bot.clock import Clock
+from bot.errors import ChanjingError, ForeignStateError, StateError, StateHeldError, Stopped
+from bot.watch.cycle import Poll
+
+
+class Daemon:
+    """Runs cycles at the pace that the poll asks for."""
+
+    def __init__(
+        self, poll: Poll, clock: Clock, log: FilteringBoundLogger, *, cycle_ended: Callable[[bool], None]
+    ) -> None:
+        self._poll = poll
+        self._cycle_ended = cycle_ended
+        self._clock = clock
+        self._log = log
+        self._scheduler = schedule.Scheduler()
+        self._failing: type[Exception] | None = None
+
+    def run(self) -> None:
+        """Poll until the clock says that the program was asked to end. Raise StateHeldError when the lock is lost."""
+        try:
+            self._cycle()
+            while True:
+                self._wait()
+                self._scheduler.run_pending()
+        except Stopped:
+            self._log.info("stopped")
+
+    def _wait(self) -> None:
+        """Wait for the next cycle, at most for the interval.
+
+        `schedule` reckons in naive local time: when the clock was set back, its next run lies too far ahead.
+        """
+        interval = self._poll.interval()
+        idle = self._scheduler.idle_seconds
+        if idle is None or idle > interval:
+            self._arm(0.0)
+            return
+        self._clock.wait(max(0.0, idle))
+
+    def _arm(self, seconds: float) -> None:
+        self._scheduler.clear()
+        # The library asks for whole numbers and takes any but 0.
+        self._scheduler.every(max(seconds, 0.001)).seconds.do(self._cycle)  # type: ignore[arg-type]
+
+    def _cycle(self) -> None:
+        """Run one cycle. Whatever fails in it, there is a next one: a job that raises is called again at once."""
+        began, well = self._clock.monotonic(), False
+        try:
+            self._poll.cycle()
+        except (Stopped, StateHeldError):
+            raise
+        except (ChanjingError, ForeignStateError, StateError) as error:
+            # Once for each kind, then quietly: an hour without a network is not 120 lines.
+            again, self._failing = self._failing is type(error), type(error)
+            (self._log.debug if again else self._log.error)("poll_failed", error=str(error))
+        except Exception:  # noqa: BLE001 - a fault of ours must not end the watch; the next cycle begins from the state
+            self._log.exception("cycle_failed")
+        else:
+            if self._failing:
+                self._log.info("poll_recovered")
+            self._failing, well = None, True
+            self._log.debug("poll_finished", seconds=round(self._clock.monotonic() - began, 3))
+        self._cycle_ended(well)
+        spent = self._clock.monotonic() - began
+        self._arm(max(0.0, self._poll.interval() - spent))

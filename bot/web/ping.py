@@ -1,0 +1,95 @@
+"""Pings a dead-man's switch, such as healthchecks.io: the bot does its work, or why not."""
+
+import threading
+from collections.abc import Callable
+
+import httpx
+from structlog.typing import FilteringBoundLogger
+
+from bot.clock import Clock
+from bot.domain.health import Reasons
+from bot.errors import NO_THREAD
+from bot.http.client import Exchange
+from bot.metrics import Metrics
+
+TIMEOUT = 5.0  # seconds for a ping
+_EVERY = 60.0  # seconds
+
+
+def ask(exchange: Exchange, url: httpx.URL) -> tuple[int | None, str]:
+    """Ask for *url*; return the status of the answer, if there is one, and what went wrong ("": nothing).
+
+    The text does not hold the URL: who has it can keep the switch quiet.
+    """
+    try:
+        status = exchange.status(str(url))
+    except httpx.RequestError as error:
+        return None, str(error)
+    if httpx.codes.is_redirect(status):
+        return status, f"HTTP {status}: a redirect, which the bot does not follow. Set the address that it leads to"
+    return status, "" if httpx.codes.is_success(status) else f"HTTP {status}"
+
+
+def below(url: httpx.URL, name: str) -> httpx.URL:
+    """Return *url* with *name* added to its path, as healthchecks.io and its like have it."""
+    return url.copy_with(path=f"{url.path.rstrip('/')}/{name}")
+
+
+class Ping:
+    """Pings at most once a minute. Neither a slow answer nor a failure reaches the loop."""
+
+    def __init__(
+        self,
+        url: str,
+        exchange: Exchange,
+        clock: Clock,
+        ailing: Callable[[], Reasons],
+        log: FilteringBoundLogger,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._url = httpx.URL(url)
+        self._exchange = exchange
+        self._clock = clock
+        self._ailing = ailing
+        self._log = log
+        self._counted = (metrics or Metrics()).pings
+        self._next = 0.0
+        self._failing = ""
+        self._thread: threading.Thread | None = None
+
+    def after_cycle(self, *, well: bool) -> None:
+        """Send a ping, if it is time: after each good cycle, or to say that the bot is not well."""
+        found = self._ailing()
+        if self._clock.monotonic() < self._next or not (well or found):
+            return
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._next = self._clock.monotonic() + _EVERY
+        url = self._url
+        if found:
+            url = below(url, "fail").copy_merge_params({"reason": ",".join(code for code, _ in found)})
+        thread = threading.Thread(target=self._send, args=(url,), name="ping", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._note(NO_THREAD)
+        else:
+            self._thread = thread
+
+    def close(self) -> None:
+        """Wait for a ping that is under way."""
+        if self._thread is not None:
+            self._thread.join(TIMEOUT)
+
+    def _send(self, url: httpx.URL) -> None:
+        _, failure = ask(self._exchange, url)
+        self._note(failure)
+
+    def _note(self, failure: str) -> None:
+        """Count and log how a ping went; each failure once, until another one or a success."""
+        self._counted.labels("failed" if failure else "ok").inc()
+        again, before, self._failing = failure == self._failing, self._failing, failure
+        if failure:
+            (self._log.debug if again else self._log.warning)("ping_failed", error=f"monitor.ping_url: {failure}.")
+        elif before:
+            self._log.info("ping_recovered")

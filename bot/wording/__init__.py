@@ -1,0 +1,1 @@
+"""Pure: every sentence, in every language."""

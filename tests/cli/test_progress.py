@@ -1,0 +1,73 @@
+"""How far the first reading has come, on a terminal and elsewhere."""
+
+import io
+import os
+import pty
+import threading
+
+import pytest
+import structlog
+
+from bot.cli.progress import shown
+from bot.stderr import without_waiting
+from tests.simulated import SimulatedClock
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    return Terminal()
+
+
+def bar(terminal):
+    return shown(structlog.get_logger(), SimulatedClock(), terminal)
+
+
+def test_a_long_list_has_a_bar_on_a_terminal(terminal):
+    progress = bar(terminal)
+    progress(50, 1_000, done=False)
+    progress(1_000, 1_000, done=True)
+    assert "Reading the list" in terminal.getvalue()
+
+
+def test_a_short_list_has_none(terminal):
+    progress = bar(terminal)
+    progress(50, 200, done=False)
+    progress(200, 200, done=True)
+    assert terminal.getvalue() == ""
+
+
+def test_a_reading_after_one_that_failed_has_a_bar_again(terminal):
+    progress = bar(terminal)
+    progress(50, 1_000, done=False)
+    progress(50, 1_000, done=True)
+    before = terminal.tell()
+    progress(900, 1_000, done=False)
+    progress(1_000, 1_000, done=True)
+    assert "Reading the list" in terminal.getvalue()[before:]
+
+
+def test_elsewhere_a_line_is_logged_every_five_seconds():
+    clock = SimulatedClock()
+    with structlog.testing.capture_logs() as lines:
+        progress = shown(structlog.get_logger(), clock, io.StringIO())
+        for met in range(100, 1_100, 100):
+            clock.pass_by(1)
+            progress(met, 1_000, done=met == 1_000)
+    assert [line["tasks"] for line in lines] == [500]
+
+
+def test_a_terminal_that_was_stopped_does_not_hold_up_the_reading(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours), os.fdopen(theirs, "w") as stderr:  # nobody reads *ours*
+        progress = bar(without_waiting(stderr))
+        reading = threading.Thread(target=lambda: [progress(n, 5_000, done=False) for n in range(3_000)], daemon=True)
+        reading.start()
+        reading.join(60)
+        assert not reading.is_alive()

@@ -1,0 +1,194 @@
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from bot.domain.outbox import Destination
+from bot.domain.trouble import CODES, Ailment, Ongoing, ailments, observe
+from bot.errors import ChanjingRefused, ChanjingUnavailable, ForeignStateError
+from tests.worlds import Bot, World
+
+NOW = 1_763_800_000.0
+MINUTE = 60
+
+
+def run(schedule, *, until, step=30):
+    """Observe every *step* seconds; *schedule* is (from, to, code, subjects), in seconds. Return (at, trouble) owed."""
+    remembered: Mapping[str, Ongoing] = {}
+    told = []
+    for at in range(0, until, step):
+        now = {
+            code: Ailment("why", frozenset(subjects)) for start, end, code, subjects in schedule if start <= at < end
+        }
+        remembered, notices = observe(remembered, now, NOW + at)
+        told += [(at, notice.content) for notice in notices]
+    return told, remembered
+
+
+def said(told):
+    return [(at, trouble.until is not None) for at, trouble in told]
+
+
+def test_what_lasts_five_minutes_is_told_once_and_once_more_when_it_is_over():
+    told, remembered = run([(0, 1800, "chanjing_unreachable", ())], until=3 * 3600)
+    assert said(told) == [(300, False), (1800, True)]
+    assert told[1][1].until - told[1][1].since == 1800
+    assert remembered == {}
+
+
+def test_what_happened_is_remembered_for_status_until_it_is_over_and_written_once():
+    causes = [{"chanjing_unreachable": Ailment(f"list: HTTP 502, trace_id {n}")} for n in range(20)]
+    remembered: Mapping[str, Ongoing] = {}
+    details = []
+    for at, cause in enumerate(causes):
+        remembered, _ = observe(remembered, cause, NOW + 30 * at)
+        details.append(remembered["chanjing_unreachable"].detail.rpartition(" ")[2])
+    assert details == ["0"] * 10 + ["10"] * 10
+
+
+def test_what_passes_within_five_minutes_is_never_told():
+    told, remembered = run([(0, 290, "chanjing_unreachable", ())], until=3600)
+    assert told == []
+    assert remembered == {}
+
+
+def test_one_cause_is_told_at_most_once_an_hour():
+    flapping = [(start, start + 600, "slack_refused", ()) for start in range(0, 4 * 3600, 900)]
+    told, _ = run(flapping, until=4 * 3600)
+    begun = [at for at, over in said(told) if not over]
+    assert len(begun) == 4
+    assert all(later - earlier >= 3600 for earlier, later in pairwise(begun))
+
+
+def test_each_end_that_is_told_belongs_to_a_beginning_that_was():
+    flapping = [(start, start + 600, "slack_refused", ()) for start in range(0, 4 * 3600, 900)]
+    told, _ = run(flapping, until=5 * 3600)
+    assert [over for _, over in said(told)] == [False, True] * 4
+
+
+def test_two_causes_are_told_apart():
+    told, _ = run([(0, 900, "chanjing_refused", ()), (0, 900, "task_stuck", ["a"])], until=901)
+    assert sorted((trouble.code, trouble.until is not None) for _, trouble in told) == [
+        ("chanjing_refused", False),
+        ("chanjing_refused", True),
+        ("task_stuck", False),
+        ("task_stuck", True),
+    ]
+
+
+def test_another_stuck_task_is_told_of_when_the_hour_is_over():
+    told, _ = run([(0, 9000, "task_stuck", ["a"]), (600, 9000, "task_stuck", ["a", "b"])], until=8000)
+    assert [(at, trouble.detail) for at, trouble in told] == [(300, "a: why"), (3900, "b: why")]
+
+
+def test_a_task_that_vanished_is_told_once_and_for_all():
+    told, _ = run([(0, 30_000, "task_vanished", ["a"]), (50_000, 90_000, "task_vanished", ["a"])], until=90_000)
+    assert said(told) == [(300, False)]
+
+
+def test_what_comes_and_goes_is_told_once_for_each_subject():
+    turns = [(n * 4000, (n + 1) * 4000, "unknown_status", [("40", "50")[n % 2]]) for n in range(6)]
+    told, _ = run(turns, until=24_000)
+    assert [trouble.detail for _, trouble in told] == ["40: why", "50: why"]
+
+
+def test_tasks_that_vanish_one_after_another_are_not_remembered_for_ever():
+    days = [(n * 86_400, (n + 2) * 86_400, "task_vanished", [f"t{n}"]) for n in range(20)]
+    _, remembered = run(days, until=20 * 86_400, step=3600)
+    assert len(remembered["task_vanished"].subjects) <= 2
+
+
+def test_many_subjects_are_not_all_named():
+    told, _ = run([(0, 900, "task_stuck", [f"t{n:02}" for n in range(50)])], until=600)
+    assert told[0][1].detail.endswith("t04 (+45): why")
+
+
+def test_a_clock_that_is_set_back_delays_the_message_by_five_minutes_at_most():
+    remembered, _ = observe({}, {"chanjing_refused": Ailment()}, NOW)
+    back = NOW - 7200
+    remembered, notices = observe(remembered, {"chanjing_refused": Ailment()}, back)
+    assert not notices
+    _, notices = observe(remembered, {"chanjing_refused": Ailment()}, back + 300)
+    assert len(notices) == 1
+
+
+def test_nothing_changed_is_the_same_object():
+    remembered, _ = observe({}, {"chanjing_refused": Ailment()}, NOW)
+    assert observe(remembered, {"chanjing_refused": Ailment()}, NOW + 1)[0] is remembered
+
+
+NOTHING: dict[str, Any] = {
+    "stuck": (),
+    "vanished": (),
+    "destinations": {},
+    "alerts_channel": "CALERTS",
+    "page_size": 0,
+    "odd": (),
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "change", "code"),
+    [
+        (ChanjingUnavailable("no answer"), {}, "chanjing_unreachable"),
+        (ChanjingRefused("10400"), {}, "chanjing_refused"),
+        (ForeignStateError("other"), {}, "foreign_state"),
+        (None, {"stuck": ["a"]}, "task_stuck"),
+        (None, {"vanished": ["a"]}, "task_vanished"),
+        (None, {"page_size": 10}, "page_size_refused"),
+        (None, {"odd": [("unknown_status", "25")]}, "unknown_status"),
+        (None, {"odd": [("malformed_items", "an item")]}, "malformed_items"),
+        (None, {"destinations": {"C1": Destination(refused="is_archived", error="is_archived")}}, "slack_refused"),
+    ],
+)
+def test_each_cause_has_its_code(error, change, code):
+    assert list(ailments(error, **{**NOTHING, **change})) == [code]
+    assert code in CODES
+
+
+def test_a_message_has_a_remedy_of_its_own_so_that_of_the_error_is_left_out():
+    error = ChanjingRefused("list: code 10400.", "Put a valid token there.", code=10400)
+    refused = Destination(refused="not_in_channel", error="not_in_channel. Invite the bot.")
+    found = ailments(error, **{**NOTHING, "destinations": {"C1": refused, "C2": refused}})
+    assert found == {
+        "chanjing_refused": Ailment("list: code 10400."),
+        "slack_refused": Ailment("not_in_channel", frozenset({"C1", "C2"})),
+    }
+
+
+def test_a_channel_that_refuses_is_not_told_of_in_that_very_channel():
+    refusing = {"CALERTS": Destination(refused="is_archived", error="is_archived")}
+    assert ailments(None, **{**NOTHING, "destinations": refusing}) == {}
+
+
+def test_an_hour_without_chanjing_is_two_messages_and_a_restart_repeats_none():
+    world = World()
+    world.fill(5)
+    bot = Bot(world)
+    bot.cycle()
+    world.fail_at = set(range(len(world.requests), 10_000))
+    ends = bot.clock.now() + 3600
+    while bot.clock.now() < ends:
+        bot.cycle()
+        if len(world.requests) % 20 == 0:
+            bot.restart()
+    world.fail_at = set()
+    for _ in range(3):
+        bot.cycle()
+    troubles = [n.content for n in bot.postbox.notices if n.content.kind == "trouble"]
+    assert [(trouble.code, trouble.until is not None) for trouble in troubles] == [
+        ("chanjing_unreachable", False),
+        ("chanjing_unreachable", True),
+    ]
+
+
+def test_only_a_good_poll_says_that_a_refused_token_is_accepted_again():
+    refused, unreachable = {"chanjing_refused": Ailment()}, {"chanjing_unreachable": Ailment()}
+    remembered, _ = observe({}, refused, NOW)
+    remembered, told = observe(remembered, refused, NOW + 300)
+    assert len(told) == 1
+    remembered, told = observe(remembered, unreachable, NOW + 330)
+    assert told == ()
+    _, (over,) = observe(remembered, {}, NOW + 360)
+    assert over.subject.startswith("trouble:chanjing_refused:")

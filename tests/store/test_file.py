@@ -1,0 +1,570 @@
+import contextlib
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from pydantic_core import SchemaValidator
+
+from bot.disk import LocalDisk, resolve
+from bot.domain import outbox
+from bot.domain.listing import Listing
+from bot.domain.news import Known
+from bot.domain.outbox import (
+    Content,
+    Destination,
+    Greeting,
+    Mark,
+    Notice,
+    Outbox,
+    Receipt,
+    Summary,
+    TaskEnded,
+    Trouble,
+)
+from bot.domain.state import VERSION, State
+from bot.domain.summary import Day
+from bot.domain.task import Task
+from bot.domain.trouble import Ongoing
+from bot.errors import StateError, StateHeldError
+from bot.store import file as states
+from bot.store.file import Store
+from bot.store.lock import Lock
+from tests.irregular import KINDS
+from tests.simulated import NOON
+
+SMALL = State(baseline_at=NOON, tasks={"a": Known(10, 1, NOON)}, delivered_count=1)
+LATER = replace(SMALL, tasks={"a": Known(20, 1, NOON)}, delivered_count=2)
+
+
+@pytest.fixture
+def path(tmp_path):
+    directory = tmp_path / "the bot’s 状态"
+    directory.mkdir()
+    return directory / "state of it.json"
+
+
+def refuse_warnings(text: str) -> None:
+    pytest.fail(f"warned: {text}")
+
+
+def load(path: Path) -> State:
+    """Return the state, which must be read without a warning."""
+    return states.load(path, refuse_warnings)
+
+
+def start(path: Path) -> State:
+    """Do what a bot does first."""
+    Lock(path).take(NOON)
+    return load(path)
+
+
+def saved(path: Path, *generations: State) -> Store:
+    store = Store(path, State())
+    for state in generations:
+        store.save(state)
+    return store
+
+
+def names(path: Path) -> set[str]:
+    return {file.name.removeprefix(path.name) for file in path.parent.iterdir()}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in path.parent.iterdir()}
+
+
+# What is saved is what is loaded
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
+seconds = st.floats(0, 4e9)
+number = st.integers(0, 2**53)
+role = st.sampled_from(["success", "failure", "alerts"])
+task = st.builds(Task, text, st.integers(-5, 60), number, text, text, text, number, number)
+content: st.SearchStrategy[Content] = st.one_of(
+    st.builds(TaskEnded, task, st.none() | seconds, st.none() | st.tuples(seconds, seconds)),
+    st.builds(Greeting, number, number, number),
+    st.builds(Trouble, text, text, seconds, st.none() | seconds),
+    st.builds(Summary, text, number, st.lists(st.tuples(text, number), max_size=2).map(tuple), number),
+    st.builds(outbox.Test),
+)
+notice = st.builds(Notice, text, number, role, seconds, content, number, st.integers(0, 3), seconds, text)
+mark = st.builds(Mark, st.lists(text, max_size=2).map(tuple), seconds, text, st.booleans(), number)
+destination = st.builds(Destination, text, st.none() | mark, seconds, number, text, text, text, st.booleans())
+listing = st.builds(
+    Listing, st.none() | st.sampled_from(["newest_first", "neither"]), st.none() | number, st.booleans()
+)
+every_state = st.builds(
+    State,
+    listing=listing,
+    baseline_at=st.none() | seconds,
+    tasks=st.dictionaries(text, st.builds(Known, number, number, seconds, st.none() | number), max_size=3),
+    outbox=st.builds(Outbox, st.lists(notice, max_size=3).map(tuple), st.dictionaries(text, destination, max_size=2)),
+    delivered=st.lists(st.builds(Receipt, text, text, number, role, text, text, seconds), max_size=3).map(tuple),
+    delivered_count=number,
+    troubles=st.dictionaries(text, st.builds(Ongoing, seconds, seconds, st.lists(text, max_size=2).map(tuple))),
+    days=st.dictionaries(text, st.builds(Day, number, st.dictionaries(text, number), st.tuples(seconds)), max_size=2),
+    boards=st.dictionaries(text, text, max_size=2),
+)
+
+
+@given(every_state)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_what_is_saved_is_what_is_loaded(tmp_path, state):
+    path = tmp_path / "state.json"
+    Store(path, State()).write(state)
+    assert load(path) == state
+
+
+def test_a_state_that_was_never_saved_is_new(path):
+    assert load(path) == State()
+    assert states.peek(path) is None
+
+
+def test_the_file_is_readable_and_for_its_owner_only(path):
+    saved(path, SMALL)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(json.loads(path.read_text("utf-8"))) == [field.name for field in fields(State)]
+
+
+def test_the_generation_before_is_kept_and_nothing_else(path):
+    saved(path, SMALL, LATER)
+    assert load(path) == LATER
+    assert load(path.with_name(path.name + ".bak")) == SMALL
+    assert names(path) == {"", ".bak"}
+
+
+def test_nothing_is_written_when_nothing_changed(path):
+    store = saved(path, SMALL)
+    before = path.stat()
+    store.save(replace(SMALL))
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert names(path) == {""}
+
+
+def test_a_symbolic_link_stays_one(path):
+    link = path.with_name("link.json")
+    link.symlink_to(path)
+    saved(resolve(link), SMALL)
+    assert link.is_symlink()
+    assert load(path) == SMALL
+
+
+# A crash leaves the old state or the new one
+
+CRASHES = """
+import os, sys
+from dataclasses import fields, replace
+from pathlib import Path
+from bot import disk
+from bot.domain import outbox
+from bot.store import file as states
+from bot.domain.news import Known
+
+path = Path(sys.argv[1])
+old = states.State(baseline_at=1.0, tasks={"a": Known(10, 1, 1.0)})
+new = replace(old, baseline_at=2.0)
+
+def die_at(line):
+    def trace(frame, event, arg):
+        nonlocal line
+        if frame.f_code.co_filename not in (states.__file__, disk.__file__):
+            return None
+        line -= event == "line"
+        if line < 0:
+            os._exit(1)
+        return trace
+    return trace
+
+line = survived = 0
+while not survived:
+    for file in path.parent.iterdir():
+        file.unlink()
+    store = states.Store(path, states.State())
+    store.save(replace(old, baseline_at=0.0))
+    store.save(old)
+    child = os.fork()
+    if not child:
+        sys.settrace(die_at(line))
+        store.save(new)
+        os._exit(0)
+    survived = os.waitpid(child, 0)[1] == 0
+    found = states.load(path, lambda text: print("warned:", text))
+    assert found in (old, new), (line, found)
+    assert found == new or not survived
+    states.Store(path, found).save(replace(found, baseline_at=3.0))
+    assert states.load(path, print).baseline_at == 3.0
+    line += 1
+print(line)
+"""
+
+
+def test_a_crash_at_any_line_leaves_the_old_state_or_the_new_one(path):
+    done = subprocess.run(
+        [sys.executable, "-c", CRASHES, path], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) > 20
+
+
+@contextlib.contextmanager
+def no_more_than(size: int) -> Iterator[None]:
+    """Let no file grow beyond *size* bytes: a full disk that needs no disk of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_is_full_leaves_all_as_it_was_and_on_it_goes_when_there_is_space(path):
+    store = saved(path, SMALL)
+    before = contents(path)
+    with no_more_than(100), pytest.raises(StateError, match=r"cannot be written: .*\. .*disk"):
+        store.save(LATER)
+    assert contents(path) == before
+    assert store.state == SMALL
+    store.save(LATER)
+    assert load(path) == LATER
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a directory on a file system of 64 KiB."""
+    directory = tmp_path / "disk"
+    directory.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", directory],  # noqa: S607 - wherever it is
+        capture_output=True,
+        check=False,
+    )
+    if mount.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield directory
+    subprocess.run(["umount", directory], check=True)  # noqa: S607 - wherever it is
+
+
+def test_a_full_disk_is_told_as_such(small_disk):
+    store = saved(small_disk / "state.json", SMALL)
+    filler = small_disk / "filler"
+    with contextlib.suppress(OSError):
+        filler.write_bytes(bytes(1024**2))
+    with pytest.raises(StateError, match="The disk is full: free some space"):
+        store.save(LATER)
+    filler.unlink()
+    store.save(LATER)
+    assert load(small_disk / "state.json") == LATER
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_is_not_writable_is_told_with_a_remedy(path):
+    path.parent.chmod(0o500)
+    with pytest.raises(StateError, match="Give the bot's user write"):
+        Lock(path).take(NOON)
+    with pytest.raises(StateError, match="Give the bot's user write"):
+        saved(path, SMALL)
+
+
+def test_a_read_only_file_system_is_told_with_a_remedy(small_disk):
+    path = small_disk / "state.json"
+    store = saved(path, SMALL)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)  # noqa: S607 - wherever it is
+    with pytest.raises(StateError, match="mount a writable volume"):
+        store.save(LATER)
+    with pytest.raises(StateError, match="mount a writable volume"):
+        Lock(path).take(NOON)
+    assert load(path) == SMALL
+
+
+def test_a_file_that_is_mounted_alone_is_told_with_a_remedy(path):
+    store = saved(path, SMALL)
+    mount = subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False)  # noqa: S607 - wherever it is
+    if mount.returncode:
+        pytest.skip("only root may mount a file")
+    try:
+        with pytest.raises(StateError, match="mount its directory"):
+            store.save(LATER)
+    finally:
+        subprocess.run(["umount", path], check=True)  # noqa: S607 - wherever it is
+    assert load(path) == SMALL
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
+def test_a_file_that_may_not_be_read_is_told_with_a_remedy(path):
+    saved(path, SMALL)
+    path.chmod(0)
+    with pytest.raises(StateError, match=r"cannot be read: Permission denied\. Give the bot's user read access"):
+        states.peek(path)
+
+
+# What cannot be read
+
+
+def good() -> dict[str, object]:
+    document: dict[str, object] = json.loads(states._STATE.dump_json(SMALL))
+    return document
+
+
+GARBAGE = {
+    "nothing": b"",
+    "NULs": bytes(500),
+    "noise": bytes(range(256)) * 20_000,
+    "text": b"hello",
+    "null": b"null",
+    "list": b"[]",
+    "string": b'"state"',
+    "empty object": b"{}",
+    "no version": json.dumps({key: value for key, value in good().items() if key != "version"}).encode(),
+    "version null": json.dumps(good() | {"version": None}).encode(),
+    "version true": json.dumps(good() | {"version": True}).encode(),
+    "version text": json.dumps(good() | {"version": "1"}).encode(),
+    "version 0": json.dumps(good() | {"version": 0}).encode(),
+    "tasks a list": json.dumps(good() | {"tasks": []}).encode(),
+    "tasks null": json.dumps(good() | {"tasks": None}).encode(),
+    "a task a number": json.dumps(good() | {"tasks": {"a": 5}}).encode(),
+    "a status as text": json.dumps(
+        good() | {"tasks": {"a": {"status": "20", "create_time": 1, "first_seen": 1}}}
+    ).encode(),
+    "time as text": json.dumps(good() | {"baseline_at": "2025-02-04"}).encode(),
+    "outbox null": json.dumps(good() | {"outbox": None}).encode(),
+    "unknown content": json.dumps(good() | {"outbox": {"notices": [{"content": {"kind": "?"}}]}}).encode(),
+    "doubled key": json.dumps(good()).replace('"tasks":', '"tasks": {}, "tasks":').encode(),
+    "NaN": json.dumps(good() | {"baseline_at": float("nan")}).encode(),
+    "infinity": json.dumps(good() | {"baseline_at": float("inf")}).encode(),
+    "1e999": json.dumps(good()).replace(f"{NOON}", "1e999").encode(),
+    "an integer beyond all floats": json.dumps(good()).replace(f"{NOON}", "9" * 400).encode(),
+    "an integer too long to parse": json.dumps(good()).replace(f"{NOON}", "9" * 5000).encode(),
+    "version 2.0": json.dumps(good() | {"version": 2.0}).encode(),
+    "UTF-16": json.dumps(good()).encode("utf-16"),
+    "latin-1": json.dumps(good() | {"x": "é"}, ensure_ascii=False).encode("latin-1"),
+    "two documents": json.dumps(good()).encode() * 2,
+    "deep": b"[" * 100_000,
+    "deep inside": b'{"version": 1, "tasks": ' + b'{"a":' * 50_000,
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_a_file_that_is_no_state_is_put_aside_and_the_one_before_is_used(path, garbage):
+    saved(path, SMALL, LATER)
+    path.write_bytes(garbage)
+    warnings: list[str] = []
+    assert states.load(path, warnings.append) == SMALL
+    put_aside = [file for file in path.parent.iterdir() if re.search(r"\.corrupt-\d{8}T\d{6}Z$", file.name)]
+    assert [file.read_bytes() for file in put_aside] == [garbage]
+    assert len(warnings) == 1
+    assert put_aside[0].name in warnings[0]
+    assert len(warnings[0]) < 600
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_when_the_one_before_cannot_be_read_either_nothing_is_touched_and_nothing_begins_anew(path, garbage):
+    for name in (path.name, path.name + ".bak"):
+        path.with_name(name).write_bytes(garbage)
+    before = contents(path)
+    for read in (load, states.peek):
+        with pytest.raises(StateError, match="Put a good copy of either back") as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+        assert len(str(caught.value)) < 900
+    assert contents(path) == before
+
+
+def test_a_file_cut_short_anywhere_is_never_taken_for_a_state(path):
+    document = states._STATE.dump_json(SMALL, indent=1)
+    for length in range(len(document)):
+        path.write_bytes(document[:length])
+        with pytest.raises(StateError):
+            load(path)
+
+
+def test_peeking_at_a_file_that_cannot_be_read_shows_the_one_before_and_touches_nothing(path):
+    saved(path, SMALL, LATER)
+    path.write_bytes(b"{")
+    before = contents(path)
+    assert states.peek(path) == SMALL
+    assert contents(path) == before
+
+
+def test_a_missing_file_beside_the_one_before_is_no_first_run(path):
+    saved(path, SMALL, LATER)
+    path.unlink()
+    warnings: list[str] = []
+    assert states.load(path, warnings.append) == SMALL
+    assert warnings == [f"{path}: missing; {path.name}.bak is used"]
+
+
+@pytest.mark.parametrize("read", [load, states.peek])
+def test_a_missing_file_beside_one_that_cannot_be_read_is_no_first_run(path, read):
+    path.with_name(path.name + ".bak").write_bytes(b"{")
+    with pytest.raises(StateError, match=r"missing; .* Put a good copy"):
+        read(path)
+
+
+@pytest.mark.parametrize("where", ["", ".bak"])
+def test_a_newer_format_is_refused_and_left_alone(path, where):
+    path.write_bytes(b"{")
+    path.with_name(path.name + where).write_text(json.dumps(good() | {"version": 3, "tasks": "something new"}))
+    before = contents(path)
+    with pytest.raises(StateError, match=r"newer version of the bot \(format 3, this one reads 2\)\. Run that version"):
+        load(path)
+    assert contents(path) == before
+
+
+def test_a_corrupt_state_is_saved_over_only_after_it_was_put_aside(path):
+    saved(path, SMALL, LATER)
+    path.write_bytes(b"{")
+    Store(path, states.load(path, lambda _: None)).save(LATER)
+    assert load(path) == LATER
+    assert len(names(path)) == 3
+
+
+# What is in it, all of it
+
+VERSION_1 = (Path(__file__).parent / "state-version-1.json").read_bytes()  # written by the first version that had one
+_FREE = {
+    "tasks",
+    "destinations",
+    "troubles",
+    "days",
+    "failed",
+    "boards",
+    "boards_posted",
+    "found",
+}  # objects whose keys are data
+
+
+def newest() -> bytes:
+    """Return the same state as this version writes it."""
+    return states._STATE.dump_json(states._STATE.validate_json(VERSION_1)).replace(b'"version":1', b'"version":2')
+
+
+def objects(value: Any, name: str = "") -> Iterator[dict[str, Any]]:
+    """Yield each object in *value* whose keys are the format's."""
+    if isinstance(value, dict):
+        if name not in _FREE:
+            yield value
+        for key, inner in value.items():
+            yield from objects(inner, "" if name in _FREE else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from objects(inner)
+
+
+def within(old: Any, new: Any) -> bool:
+    """Tell whether everything in *old* stands in *new*, which may have more keys."""
+    if isinstance(old, dict):
+        return isinstance(new, dict) and all(key in new and within(value, new[key]) for key, value in old.items())
+    if isinstance(old, list):
+        return isinstance(new, list) and len(old) == len(new) and all(map(within, old, new))
+    return bool(old == new)
+
+
+def test_the_state_of_the_first_version_is_read_and_saved_as_this_one(path):
+    path.write_bytes(VERSION_1)
+    read = load(path)
+    assert within({**json.loads(VERSION_1), "version": VERSION}, json.loads(states._STATE.dump_json(read)))
+    Store(path, State()).write(read)
+    assert load(path) == read
+    assert json.loads(path.read_bytes())["version"] == VERSION
+
+
+@pytest.mark.parametrize("document", [VERSION_1, newest()], ids=["version 1", "this version"])
+def test_a_document_that_lacks_a_key_or_has_another_is_no_state_at_any_depth(path, document):
+    broken = 0
+    for number in range(len(list(objects(json.loads(document))))):
+        keys = list(list(objects(json.loads(document)))[number])
+        for key in [*keys, None]:
+            parsed = json.loads(document)
+            chosen = list(objects(parsed))[number]
+            if key is None:
+                chosen["another"] = 1
+            else:
+                del chosen[key]
+            path.write_text(json.dumps(parsed), "utf-8")
+            with pytest.raises(StateError, match="not a state file: "):
+                states.peek(path)
+            broken += 1
+    assert broken > 150
+
+
+@pytest.mark.parametrize("version", [1, VERSION])
+def test_a_version_and_nothing_else_is_no_empty_state(path, version):
+    path.write_text(json.dumps({"version": version}))
+    with pytest.raises(StateError, match="not a state file: instance: the key is missing"):
+        load(path)
+
+
+def test_a_key_that_an_older_version_did_not_have_takes_its_default_and_must_not_be_there():
+    before = {**states._VERSION_1, "State": states._VERSION_1["State"].replace(" boards", "")}
+    older = SchemaValidator(states._exact(states._STATE.core_schema, before))
+    document = json.loads(VERSION_1)
+    with pytest.raises(ValidationError):
+        older.validate_json(VERSION_1, strict=True)
+    del document["boards"]
+    assert older.validate_json(json.dumps(document), strict=True).boards == {}
+
+
+# Only where there is a file
+
+
+@pytest.mark.parametrize("where", ["", ".bak"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_a_regular_file_is_read(path, where, kind):
+    if where:
+        path.write_bytes(b"{")
+    KINDS[kind](path.with_name(path.name + where))
+    for read in (load, states.peek):
+        with pytest.raises(StateError, match=f"not a state file: it is {kind}"):
+            read(path)
+
+
+# Only while the lock is held
+
+
+def test_a_copy_that_has_lost_its_lock_saves_nothing(path):
+    store = saved(path, SMALL)
+    before = contents(path)
+
+    def lost() -> None:
+        raise StateHeldError("lost")
+
+    held = Store(path, store.state, verify=lost)
+    for state in (LATER, SMALL):
+        with pytest.raises(StateHeldError):
+            held.save(state)
+    assert contents(path) == before
+
+
+class Late(LocalDisk):
+    """A disk on which the lock is lost while the new file is being written."""
+
+    lost = False
+
+    def sync(self, path: Path) -> None:
+        super().sync(path)
+        self.lost = True
+
+
+def test_a_copy_that_loses_its_lock_while_it_saves_does_not_replace_the_state(path):
+    saved(path, SMALL)
+    disk = Late()
+
+    def verify() -> None:
+        if disk.lost:
+            raise StateHeldError("lost")
+
+    with pytest.raises(StateHeldError):
+        Store(path, SMALL, disk, verify=verify).save(LATER)
+    assert load(path) == SMALL

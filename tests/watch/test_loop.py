@@ -1,0 +1,82 @@
+"""The loop: whatever a cycle does, there is a next one."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bot.clock import SystemClock
+from bot.errors import ChanjingUnavailable, StateError, StateHeldError
+from bot.watch.loop import Daemon
+
+
+class Script:
+    """Stands for Poll: raises what each cycle is to raise (None: nothing), and stops the program with the last.
+
+    `intervals` are the answers to `interval`, in order; the last one stays.
+    """
+
+    def __init__(self, *raised: Exception | None, intervals: tuple[float, ...] = (0.01,)) -> None:
+        self._raised = list(raised)
+        self._intervals = list(intervals)
+        self.stop = threading.Event()
+        self.ended: list[bool] = []
+
+    def cycle(self) -> None:
+        error = self._raised.pop(0)
+        if not self._raised:
+            self.stop.set()
+        if error:
+            raise error
+
+    def interval(self) -> float:
+        return self._intervals.pop(0) if len(self._intervals) > 1 else self._intervals[0]
+
+    def run(self) -> list[tuple[str, str]]:
+        """Run until the last cycle; return (level, event) of what was logged."""
+        # A cycle that never comes must not hold up the tests.
+        late = threading.Timer(10, self.stop.set)
+        late.daemon = True
+        late.start()
+        with structlog.testing.capture_logs() as lines:
+            clock = SystemClock(self.stop)
+            Daemon(self, clock, structlog.get_logger(), cycle_ended=self.ended.append).run()  # type: ignore[arg-type]
+        return list(_told(lines))
+
+
+def _told(lines: list[structlog.typing.EventDict]) -> Iterator[tuple[str, str]]:
+    return ((line["log_level"], line["event"]) for line in lines if line["event"] != "poll_finished")
+
+
+def test_a_fault_of_ours_ends_one_cycle_and_not_the_watch():
+    script = Script(RuntimeError("boom"), None, None)
+    assert script.run() == [("error", "cycle_failed"), ("info", "stopped")]
+    assert script.ended == [False, True, True]
+
+
+def test_a_failure_that_goes_on_is_logged_loudly_once_and_so_is_its_end():
+    unreachable = ChanjingUnavailable("list: no answer")
+    script = Script(unreachable, unreachable, StateError("disk full"), None)
+    assert script.run() == [
+        ("error", "poll_failed"),
+        ("debug", "poll_failed"),
+        ("error", "poll_failed"),
+        ("info", "poll_recovered"),
+        ("info", "stopped"),
+    ]
+    assert script.ended == [False, False, False, True]
+
+
+def test_a_next_cycle_further_ahead_than_the_interval_is_due_now():
+    # As when the clock is set back: `schedule` reckons in local time, and would wait for it to catch up.
+    script = Script(None, None, intervals=(3600.0, 0.01))
+    script.run()
+    assert script.ended == [True, True]
+
+
+def test_a_copy_that_no_longer_holds_the_state_ends_at_once():
+    script = Script(None, StateHeldError("lost"), None)
+    with pytest.raises(StateHeldError):
+        script.run()
+    assert script.ended == [True]

@@ -1,0 +1,79 @@
+"""Both languages say the same things."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from string import Formatter
+
+import pytest
+
+from bot.wording import phrases as wording
+from bot.wording import remedies
+from bot.wording.phrases import Phrase, duration
+
+
+def _phrases(value: object, name: str) -> Iterator[tuple[str, Phrase]]:
+    """Find every sentence in a value, however deep."""
+    if isinstance(value, Phrase):
+        yield name, value
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _phrases(item, f"{name}.{index}")
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from _phrases(getattr(value, field.name), f"{name}.{field.name}")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _phrases(item, f"{name}.{key}")
+
+
+SENTENCES = {
+    found: phrase
+    for module in (wording, remedies)
+    for name, value in vars(module).items()
+    if not name.startswith("__")
+    for found, phrase in _phrases(value, name)
+}
+
+
+def _placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+@pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
+def test_both_languages_have_the_sentence_with_the_same_placeholders(phrase):
+    assert phrase.en.strip()
+    assert phrase.zh.strip()
+    assert _placeholders(phrase.en) == _placeholders(phrase.zh)
+
+
+@pytest.mark.parametrize("phrase", [phrase for phrase in SENTENCES.values() if phrase.one])
+def test_the_english_for_one_needs_no_number_but_what_the_plural_has(phrase):
+    assert _placeholders(phrase.one) <= _placeholders(phrase.en)
+    assert phrase.say("en", n=1) == phrase.one
+    assert "2" in phrase.say("en", n=2)
+
+
+@pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
+def test_chinese_sentences_use_chinese_punctuation(phrase):
+    assert not re.search(r"[\u4e00-\u9fff] ?[,.;:?!(]", phrase.zh)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (0.004, "0.1 s", "0.1 秒"),
+        (0.8, "0.8 s", "0.8 秒"),
+        (5.0, "5 s", "5 秒"),
+        (9.97, "10 s", "10 秒"),
+        (42, "42 s", "42 秒"),
+        (59.5, "1 min", "1 分钟"),
+        (65, "1 min 5 s", "1 分钟 5 秒"),
+        (3_600, "1 h", "1 小时"),
+        (7_859, "2 h 10 min", "2 小时 10 分钟"),
+        (90_061, "1 d 1 h", "1 天 1 小时"),
+        (-3, "0.1 s", "0.1 秒"),
+    ],
+)
+def test_a_length_of_time_reads_as_people_write_it(seconds, english, chinese):
+    assert (duration(seconds, "en"), duration(seconds, "zh")) == (english, chinese)
