@@ -18,8 +18,8 @@ from benchmarks.simulation import A_DAY
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.domain.listing import Listing
-from bot.domain.news import Known
+from bot.domain.listing import ListProfile
+from bot.domain.news import TaskRecord
 from bot.domain.state import State
 from bot.domain.task import Status
 from bot.store.file import Store
@@ -55,8 +55,8 @@ def main() -> None:
 def _remember(path: Path, chanjing: ChanjingServer, count: int, now: float) -> None:
     """Save a state that knows the newest *count* tasks of the account, its full read just done."""
     newest = chanjing.tasks[-count:]
-    tasks = {task["id"]: Known(task["status"], task["create_time"], now) for task in newest}
-    listing = Listing(
+    tasks = {task["id"]: TaskRecord(task["status"], task["create_time"], now) for task in newest}
+    listing = ListProfile(
         order="newest_first",
         total_count=max(_KNOWN),
         asked=50,

@@ -183,7 +183,7 @@ class Simulation:
             self.clock,
             log.make("error", "text"),
             settings,
-            beat=lambda: None,
+            heartbeat=lambda: None,
             progress=lambda *_, **__: None,
         )
 

@@ -42,7 +42,7 @@ from bot.watch.cycle import Poll, Settings
 from bot.watch.deliver import Delivery
 from bot.watch.pages import Pages, Shown
 from bot.web.ping import TIMEOUT, Ping
-from bot.web.probes import Examination, StateCollector, Vitals, serving
+from bot.web.probes import HealthCheck, LoopHealth, StateCollector, serving
 
 
 class MakeExchange(Protocol):
@@ -89,28 +89,28 @@ def bot(
         )
         store = state.Store(path, loaded, verify=lock.verify, metrics=metrics)
         store.write(loaded)
-        vitals = Vitals(clock)
+        loop_health = LoopHealth(clock)
         metrics.registry.register(StateCollector(store, clock))
-        examination = Examination(vitals, store, clock, interval=config.poll.interval, patience=silence)
+        health_check = HealthCheck(loop_health, store, clock, interval=config.poll.interval, max_silence=silence)
         if listen and config.monitor.listen:
-            _listen(stack, config.monitor.listen, examination, metrics, log)
+            _listen(stack, config.monitor.listen, health_check, metrics, log)
         exchange = stack.enter_context(http(trust_env=trust_env))
         ping = None
         if config.monitor.ping_url is not None:
             url = config.monitor.ping_url.get_secret_value()
-            ping = Ping(url, exchange(url, TIMEOUT), clock, examination.ready, log, metrics)
+            ping = Ping(url, exchange(url, TIMEOUT), clock, health_check.ready, log, metrics)
             stack.callback(ping.close)
         # Several may follow one another before anything else says that the bot is alive.
-        watched = partial(exchange, settled=vitals.beat)
+        watched = partial(exchange, settled=loop_health.heartbeat)
 
-        def beat() -> None:
-            lock.beat()
-            vitals.beat()
-            lock.leave(health.to_leave(examination.condition()))
+        def heartbeat() -> None:
+            lock.heartbeat()
+            loop_health.heartbeat()
+            lock.leave(health.to_leave(health_check.condition()))
 
         def cycle_ended(well: bool) -> None:  # noqa: FBT001 - the one thing there is to say of it
-            vitals.cycle_ended(well=well)
-            lock.leave(health.to_leave(examination.condition()))
+            loop_health.cycle_ended(well=well)
+            lock.leave(health.to_leave(health_check.condition()))
             if ping is not None:
                 ping.after_cycle(well=well)
 
@@ -123,7 +123,7 @@ def bot(
                 store,
                 metrics,
                 lock.last_alive,
-                beat=beat,
+                heartbeat=heartbeat,
                 progress=progress,
             ),
             cycle_ended,
@@ -133,12 +133,12 @@ def bot(
 def _listen(
     stack: contextlib.ExitStack,
     address: tuple[str, int],
-    examination: Examination,
+    health_check: HealthCheck,
     metrics: Metrics,
     log: FilteringBoundLogger,
 ) -> None:
     try:
-        port = stack.enter_context(serving(address, examination, metrics.registry, log))
+        port = stack.enter_context(serving(address, health_check, metrics.registry, log))
     except OSError as error:
         foreign = error.errno == errno.EADDRNOTAVAIL
         cure = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."
@@ -156,7 +156,7 @@ def _poll(
     metrics: Metrics,
     last_alive: float | None,
     *,
-    beat: Callable[[], None],
+    heartbeat: Callable[[], None],
     progress: Shown,
 ) -> Poll:
     destination = slack(config, exchange, clock)
@@ -171,7 +171,7 @@ def _poll(
         digest_after=config.slack.digest_after,
         pace=config.slack.pace,
         settle=config.slack.settle,
-        beat=beat,
+        heartbeat=heartbeat,
         metrics=metrics,
     )
     settings = Settings(
@@ -192,7 +192,7 @@ def _poll(
         clock,
         log,
         settings,
-        beat=beat,
+        heartbeat=heartbeat,
         last_alive=last_alive,
         progress=progress,
         show_board=_board(config, destination, store, clock, log),

@@ -49,8 +49,8 @@ def unmet(lock: str, environment: Environment) -> set[str]:
     for who, line, extras in required:
         wanted = Requirement(line)
         pin = pinned.get(canonicalize_name(wanted.name))
-        met = pin and wanted.specifier.contains(pin.version) and wanted.extras <= pin.requirement.extras
-        if applies(wanted, environment, extras) and not met:
+        seen = pin and wanted.specifier.contains(pin.version) and wanted.extras <= pin.requirement.extras
+        if applies(wanted, environment, extras) and not seen:
             missing.add(f"{who} requires {line}")
     return missing
 

@@ -164,7 +164,7 @@ class Bot:
             self.clock,
             structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(50)),
             Settings(**self.settings),
-            beat=lambda: self.beats.append(self.clock.monotonic()),
+            heartbeat=lambda: self.beats.append(self.clock.monotonic()),
             progress=lambda *_, **__: None,
             show_board=lambda tasks: self.boards.append([task.id for task in tasks]),
         )

@@ -521,7 +521,7 @@ def _unread_channels(path: Path) -> list[str]:
         known = state.peek(resolve(path))
     except StateError:
         return []  # reported already
-    return [channel for channel, one in known.outbox.destinations.items() if one.blind] if known else []
+    return [channel for channel, one in known.outbox.destinations.items() if one.history_unreadable] if known else []
 
 
 def _known_state(path: Path) -> "State":

@@ -25,13 +25,13 @@ class _Bar:
         self._bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
         self._task: TaskID | None = None
 
-    def __call__(self, met: int, total: int | None, *, done: bool) -> None:
+    def __call__(self, seen: int, total: int | None, *, done: bool) -> None:
         if self._task is None:
             if done or (total or 0) <= _LONG:
                 return
             self._task = self._bar.add_task("list", total=total)
             self._bar.start()
-        self._bar.update(self._task, completed=met, total=total, refresh=True)
+        self._bar.update(self._task, completed=seen, total=total, refresh=True)
         if done:
             # A first reading that failed is followed by another.
             self._bar.stop()
@@ -45,7 +45,7 @@ class _Lines:
         self._clock = clock
         self._said = clock.monotonic()
 
-    def __call__(self, met: int, total: int | None, *, done: bool) -> None:
+    def __call__(self, seen: int, total: int | None, *, done: bool) -> None:
         if not done and self._clock.monotonic() - self._said >= _EVERY:
             self._said = self._clock.monotonic()
-            self._log.info("list_being_read", tasks=met, of=total)
+            self._log.info("list_being_read", tasks=seen, of=total)

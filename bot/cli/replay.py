@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 
-from bot.domain.listing import FullRead, Listing
+from bot.domain.listing import FullScan, ListProfile
 from bot.domain.outbox import Content, Role, TaskEnded, notice_id
 from bot.domain.task import Status, Task
 from bot.slack.blocks import Message
@@ -17,7 +17,7 @@ def find(pages: Pages, prefix: str, *, now: float) -> list[Task]:
     The state keeps no links, so the list is asked. Raise ChanjingError.
     """
     found: dict[str, Task] = {}
-    for _, tasks in pages.of(FullRead(Listing(), now=now)):
+    for _, tasks in pages.of(FullScan(ListProfile(), now=now)):
         found |= {task.id: task for task in tasks if task.id.startswith(prefix)}
         if prefix in found:
             return [found[prefix]]

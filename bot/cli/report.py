@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from bot.domain.news import Known
+from bot.domain.news import TaskRecord
 from bot.domain.outbox import Destination, Notice, Role, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Status
@@ -168,7 +168,7 @@ def explain(
         yield "announced", _why_not(known)
 
 
-def _why_not(known: Known) -> str:
+def _why_not(known: TaskRecord) -> str:
     if known.vanished:
         return "not yet: it vanished from the list before it ended"
     if known.linkless_since:

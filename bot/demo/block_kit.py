@@ -27,7 +27,7 @@ def problems(message: Mapping[str, Any]) -> list[str]:
         found.append("no_text: neither text nor blocks")
     if len(text) > MAX_TEXT:
         found.append(f"msg_too_long: {len(text)} characters of text")
-    if (characters := sum(len(value) for _, name, value in walk(blocks, "") if name != "type")) > MAX_CHARACTERS:
+    if (characters := sum(len(value) for _, name, value in scan(blocks, "") if name != "type")) > MAX_CHARACTERS:
         found.append(f"msg_blocks_too_long: {characters} characters in the blocks")
     if metadata:
         found += _metadata(metadata)
@@ -63,7 +63,7 @@ def _is_kept(value: Any) -> bool:
 def _blocks(blocks: Any, at: str) -> Iterator[str]:
     yield from _items(_BLOCK, MAX_BLOCKS)(blocks, at)
     seen: set[tuple[str, str]] = set()
-    for where, name, value in walk(blocks, at):
+    for where, name, value in scan(blocks, at):
         if name in {"block_id", "action_id"}:
             if (name, value) in seen:
                 yield said(f"{name} already exists: {value}", where)
@@ -176,11 +176,11 @@ _BLOCK = _typed(
 )
 
 
-def walk(value: Any, at: str) -> Iterator[tuple[str, str, str]]:
+def scan(value: Any, at: str) -> Iterator[tuple[str, str, str]]:
     """Yield each string inside *value*: the JSON pointer to it, its name and itself."""
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, part in parts:
         if isinstance(part, str):
             yield f"{at}/{name}", str(name), part
         else:
-            yield from walk(part, f"{at}/{name}")
+            yield from scan(part, f"{at}/{name}")

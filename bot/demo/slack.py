@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bot.demo.block_kit import MAX_TEXT, keeps_metadata, problems, said, walk
+from bot.demo.block_kit import MAX_TEXT, keeps_metadata, problems, said, scan
 from bot.demo.server import Answer, Call, LoopbackServer, RateLimit, json_answer, text_answer
 
 CHANNEL = "C0LIPSYNC01"
@@ -323,7 +323,7 @@ class SlackServer(LoopbackServer):
         found = [problem for problem in problems(content) if not problem.startswith("msg_too_long")]
         found = found or [
             f"invalid_blocks: {said('downloading image failed', at)}"
-            for at, name, url in walk(content["blocks"], "/blocks")
+            for at, name, url in scan(content["blocks"], "/blocks")
             if name == "image_url" and self.image_unfetchable(url)
         ]
         if found:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.domain.listing import FullRead, Listing
-from bot.domain.news import Known, baseline, is_known, news, placed, settle
+from bot.domain.listing import FullScan, ListProfile
+from bot.domain.news import TaskRecord, baseline, is_known, news, placed, settle
 from bot.domain.task import Task, is_final
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class BaselineResult:
     """What the first run leaves. `announced` are finished tasks to tell of, `noted` is how many are not told of."""
 
-    tasks: Mapping[str, Known]
+    tasks: Mapping[str, TaskRecord]
     floor: int
     announced: tuple[Task, ...]
     watching: int
@@ -29,7 +29,7 @@ class Baseline:
         self._announce = announce
         self._retention = retention
         self._now = now
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, TaskRecord] = {}
         self._young: list[Task] = []
 
     def add(self, new: tuple[Task, ...], *, newest: int) -> None:
@@ -41,11 +41,11 @@ class Baseline:
         if self._announce:
             self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
 
-    def taken(self, full: FullRead, listing: Listing) -> Taken:
+    def taken(self, full: FullScan, listing: ListProfile) -> BaselineResult:
         """Return what the read *full*, which has come to its end, leaves; *listing* is its outcome."""
         settled = settle(
             placed(self._known, full.places(listing)),
-            full.met,
+            full.seen,
             # Old tasks may show up that it did not list: those are not news either.
             newest=full.newest or int(full.answered_at or 0),
             floor=0,
@@ -56,8 +56,8 @@ class Baseline:
         announced = news({}, self._young, floor=settled.floor, now=self._now)
         tasks = {**settled.tasks, **announced.changed}
         watching = sum(one.watched for one in tasks.values())
-        noted = len(full.met) - watching - len(announced.ended)
-        return Taken(tasks, settled.floor, announced.ended, watching, noted)
+        noted = len(full.seen) - watching - len(announced.ended)
+        return BaselineResult(tasks, settled.floor, announced.ended, watching, noted)
 
     def _is_old(self, task: Task, floor: int) -> bool:
         return is_known(task, {}, floor=floor)

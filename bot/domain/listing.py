@@ -1,7 +1,7 @@
 """Which pages to read and when to stop.
 
 The order of the list is not documented, so it is observed by full reads, not assumed. `Read` is pure: it is fed with
-pages and names the next one, and so is `FullRead`; `Budget` bounds what reads may cost.
+pages and names the next one, and so is `FullScan`; `Budget` bounds what reads may cost.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bot.domain.news import Known, is_known, usable
+from bot.domain.news import TaskRecord, is_known, usable
 from bot.domain.task import Page, Task, is_final, rank
 
 Order = Literal["newest_first", "oldest_first", "neither"]
@@ -22,7 +22,7 @@ _CLEAR = 9  # of ten neighbours must agree before the list counts as ordered
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListProfile:
     """What is remembered of the list itself.
 
     `asked` is the page size of the last full read and `per_page` the most items a page of it held (the server may cap
@@ -70,14 +70,14 @@ def _unfinished(page: Page) -> Iterator[tuple[int, Task]]:
     return ((index, task) for index, task in enumerate(page.tasks) if not is_final(task.status))
 
 
-class _Walk:
+class _Scan:
     """What a walk over the list has met so far. `next` is the page to read; None: there is nothing more to read.
 
     It asks for no more pages than there are with a task on them that is new to it, and SPARE. So it ends however the
     server answers: also one that answers a page past the end with its last page, or each page with the same.
     """
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, listing: ListProfile) -> None:
         self._listing = listing
         self.next: int | None = 1
         self.complete = False
@@ -98,7 +98,7 @@ class _Walk:
         return self._listing.count_holds
 
     @property
-    def met(self) -> AbstractSet[str]:
+    def seen(self) -> AbstractSet[str]:
         """The ids of the tasks met so far."""
         return self._ranks.keys()
 
@@ -152,7 +152,7 @@ class _Walk:
         return page.number + 1 if self._spare > 0 else self._highest + 1
 
 
-class Read(_Walk):
+class Read(_Scan):
     """One look for news: feed it with `add(page)` while `next` names a page.
 
     It begins at the new end: page 1, or the last page where the list is oldest first. It stops when it has met a page
@@ -167,8 +167,8 @@ class Read(_Walk):
 
     def __init__(
         self,
-        listing: Listing,
-        known: Mapping[str, Known],
+        listing: ListProfile,
+        known: Mapping[str, TaskRecord],
         *,
         account: str = "",
         fresh: AbstractSet[str] = frozenset(),
@@ -224,16 +224,16 @@ class Read(_Walk):
         return (*new, *risen)
 
     @property
-    def withheld(self) -> bool:
+    def unconfirmed(self) -> bool:
         """True while what was met may be another account's, so that it must not be announced."""
         return not self._recognised and len(self._known) >= FOREIGN_AFTER
 
     @property
     def foreign(self) -> bool:
         """True when the whole list was read, holds tasks, and none of at least ten known ones."""
-        return self.complete and bool(self.met) and self.withheld
+        return self.complete and bool(self.seen) and self.unconfirmed
 
-    def outcome(self, listing: Listing) -> Listing:
+    def outcome(self, listing: ListProfile) -> ListProfile:
         """Return *listing* with what is to be remembered after this read, or after as much of it as there was."""
         if self.complete:
             holds = listing.count_holds and not (self._ended and self._unknown < self._growth)
@@ -316,25 +316,25 @@ class Read(_Walk):
         return following < self._lowest if self._backward else following > self._highest
 
     def _may_stop(self) -> bool:
-        if self.withheld or not self._edge_known or not self._fresh <= self.met:
+        if self.unconfirmed or not self._edge_known or not self._fresh <= self.seen:
             return False
         start = self._count_at_start
         usable = self._listing.count_holds and self._listing.total_count is not None and start is not None
-        if not usable or len(self.met) > (start or 0):
+        if not usable or len(self.seen) > (start or 0):
             return self._listing.order in {"newest_first", "oldest_first"}
         return self._unknown >= self._growth
 
     def _pages_of_stale(self, page: Page) -> list[int]:
         if page.total_count is None:
             return []
-        missing = (place for task_id, place in self._stale.items() if task_id not in self.met)
+        missing = (place for task_id, place in self._stale.items() if task_id not in self.seen)
         return sorted({self._listing.page_of(place, page) for place in missing}, reverse=True)
 
 
-class FullRead(_Walk):
+class FullScan(_Scan):
     """A walk from page 1 to the end of the list, whatever it meets. It may be spread over several polls."""
 
-    def __init__(self, listing: Listing, *, now: float) -> None:
+    def __init__(self, listing: ListProfile, *, now: float) -> None:
         super().__init__(listing)
         self._now = now
         self.newest = 0  # the newest create_time met, but for those that are a day ahead of the clock
@@ -356,13 +356,13 @@ class FullRead(_Walk):
         self.complete = self.next is None
         return (*new, *risen)
 
-    def outcome(self, listing: Listing, *, asked: int, now: float) -> Listing:
+    def outcome(self, listing: ListProfile, *, asked: int, now: float) -> ListProfile:
         """Return *listing* with what is to be remembered after this read to its end, in pages of *asked* tasks.
 
         The count that polls have kept meanwhile stands, if it could be believed: it knows of tasks at the new end that
         came after this read had passed there.
         """
-        counted = len(self.met) + self._unreadable
+        counted = len(self.seen) + self._unreadable
         totals = self._totals or {-1}
         holds = min(totals) <= counted <= max(totals)
         total = self.total_count if self.total_count is None or not holds else min(counted, self.total_count)
@@ -378,7 +378,7 @@ class FullRead(_Walk):
             empty=not self._listed,
         )
 
-    def places(self, listing: Listing) -> dict[str, int]:
+    def places(self, listing: ListProfile) -> dict[str, int]:
         """Return, for each unfinished task met, how many tasks are older, given the *outcome*. Empty: not known."""
         found = {
             task_id: listing.place((page.number - 1) * self.per_page + index, page)

@@ -17,7 +17,7 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TaskRecord:
     """What is remembered of one task.
 
     `place` is how many tasks of the list are older, where that is known. `missed` counts full reads in a row that did
@@ -52,15 +52,15 @@ class Known:
 class News:
     """`changed` is what is to be remembered from now on; `ended` are the tasks to tell of, in the order listed."""
 
-    changed: Mapping[str, Known]
+    changed: Mapping[str, TaskRecord]
     ended: tuple[Task, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Reconciled:
     """What a full read leaves: all that is to be remembered, the new floor, and the tasks that vanished."""
 
-    tasks: Mapping[str, Known]
+    tasks: Mapping[str, TaskRecord]
     floor: int
     vanished: tuple[str, ...]
 
@@ -70,7 +70,7 @@ def usable(create_time: int, now: float) -> bool:
     return 0 < create_time <= now + _DAY
 
 
-def is_known(task: Task, known: Mapping[str, Known], *, floor: int) -> bool:
+def is_known(task: Task, known: Mapping[str, TaskRecord], *, floor: int) -> bool:
     """Tell whether *task* is remembered, or is so old that it was and has been forgotten.
 
     Both times that are compared are Chanjing's: however wrong our clock is, what is old stays old.
@@ -78,13 +78,13 @@ def is_known(task: Task, known: Mapping[str, Known], *, floor: int) -> bool:
     return task.id in known or 0 < task.create_time < floor
 
 
-def news(known: Mapping[str, Known], listed: Iterable[Task], *, floor: int, now: float) -> News:
+def news(known: Mapping[str, TaskRecord], listed: Iterable[Task], *, floor: int, now: float) -> News:
     """Return the tasks that reached a final status since *known* was taken.
 
     Statuses only rise, 0 < 10 < 30 < 20: an older answer is not news, a failed task that later succeeds is. A success
     without a video link is waited for until LINK_WAIT seconds have passed, then it is news without.
     """
-    changed: dict[str, Known] = {}
+    changed: dict[str, TaskRecord] = {}
     ended: list[Task] = []
     for task in listed:
         before = changed.get(task.id) or known.get(task.id)
@@ -98,10 +98,10 @@ def news(known: Mapping[str, Known], listed: Iterable[Task], *, floor: int, now:
     return News(changed, tuple(ended))
 
 
-def _follow(before: Known | None, task: Task, now: float) -> Known:
+def _follow(before: TaskRecord | None, task: Task, now: float) -> TaskRecord:
     """Return what is remembered of *task* after this look at it."""
     if before is None:
-        before = Known(Status.QUEUED, task.create_time, now)
+        before = TaskRecord(Status.QUEUED, task.create_time, now)
         if not is_final(task.status):
             return replace(before, status=task.status)
     if before.missed or before.vanished:
@@ -118,13 +118,13 @@ def _follow(before: Known | None, task: Task, now: float) -> Known:
     return replace(before, status=task.status, linkless_since=0.0, place=None, noted=False)
 
 
-def baseline(listed: Iterable[Task], *, now: float) -> dict[str, Known]:
+def baseline(listed: Iterable[Task], *, now: float) -> dict[str, TaskRecord]:
     """Return what is remembered of *listed* at the first run, where everything finished is taken note of in silence."""
-    return {task.id: Known(task.status, task.create_time, now, noted=is_final(task.status)) for task in listed}
+    return {task.id: TaskRecord(task.status, task.create_time, now, noted=is_final(task.status)) for task in listed}
 
 
 def settle(
-    known: Mapping[str, Known],
+    known: Mapping[str, TaskRecord],
     listed: AbstractSet[str],
     *,
     newest: int,
@@ -132,7 +132,7 @@ def settle(
     retention: float,
     keep: AbstractSet[str],
     now: float,
-) -> Settled:
+) -> Reconciled:
     """Return what a full read that listed the ids *listed* leaves.
 
     The floor rises to the *newest* create_time met less *retention*; it never moves back, and never follows the clock.
@@ -141,7 +141,7 @@ def settle(
     stays; missing from three full reads and for five minutes, it has vanished.
     """
     floor = max(floor, int(newest - retention)) if newest else floor
-    tasks: dict[str, Known] = {}
+    tasks: dict[str, TaskRecord] = {}
     vanished = []
     for task_id, before in known.items():
         comparable = 0 < before.create_time <= floor + retention + _DAY
@@ -154,10 +154,10 @@ def settle(
         if gone and not after.watched and task_id not in keep:
             continue
         tasks[task_id] = after
-    return Settled(tasks, floor, tuple(vanished))
+    return Reconciled(tasks, floor, tuple(vanished))
 
 
-def _count_absence(before: Known, *, listed: bool, now: float) -> Known:
+def _count_absence(before: TaskRecord, *, listed: bool, now: float) -> TaskRecord:
     if listed:
         return replace(before, missed=0, missed_since=0.0) if before.missed else before
     # A first absence in the future means that the clock was set back: begin its five minutes again.
@@ -167,7 +167,7 @@ def _count_absence(before: Known, *, listed: bool, now: float) -> Known:
     return replace(after, vanished=True) if gone else after
 
 
-def placed(tasks: Mapping[str, Known], places: Mapping[str, int]) -> Mapping[str, Known]:
+def placed(tasks: Mapping[str, TaskRecord], places: Mapping[str, int]) -> Mapping[str, TaskRecord]:
     """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
     moved = {
         task_id: replace(known, place=place)

@@ -118,7 +118,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Intent:
     """What was about to be posted: written before the post, so that a crash cannot hide it.
 
     `at` is Unix seconds, `after` the ts of the last receipt in that channel ("": none). `looks` counts those that did
@@ -205,7 +205,7 @@ class Destination:
     """
 
     last_ts: str = ""
-    mark: Mark | None = None
+    mark: Intent | None = None
     until: float = 0.0
     refusals: int = 0
     refused: str = ""
@@ -217,7 +217,7 @@ class Destination:
     moved_to: str = ""
 
     @property
-    def blind(self) -> bool:
+    def history_unreadable(self) -> bool:
         """True when it is known that nothing can be looked for there."""
         return self.checked and bool(self.unreadable)
 
@@ -227,7 +227,7 @@ class Destination:
 
         Each time it may have arrived, so the distances grow threefold, up to half an hour.
         """
-        if self.mark is None or not self.mark.in_doubt or not self.blind:
+        if self.mark is None or not self.mark.in_doubt or not self.history_unreadable:
             return 0.0
         return self.mark.at + min(3.0 ** min(self.mark.rounds, 16), _LONGEST_DISTANCE)
 
@@ -285,7 +285,7 @@ def metadata(ids: Iterable[str], event_type: str = EVENT_TYPE) -> dict[str, Any]
     return {"event_type": event_type, "event_payload": {"ids": " ".join(ids)}}
 
 
-def owe(
+def enqueue(
     outbox: Outbox, notices: Iterable[Notice], delivered: Iterable[Receipt], *, before: AbstractSet[str] = frozenset()
 ) -> Outbox:
     """Return the outbox with *notices* added, but for those that are owed already or have a receipt.
@@ -353,7 +353,7 @@ def dispatched(outbox: Outbox, channel: str, chosen: Iterable[Notice], now: floa
     message in doubt is newer than that, by Slack's clock.
     """
     ids, before = tuple(notice.id for notice in chosen), outbox.to(channel)
-    mark = Mark(ids, now, after=before.last_ts)
+    mark = Intent(ids, now, after=before.last_ts)
     if before.mark:
         mark = replace(mark, again=not before.mark.absent, rounds=before.mark.rounds + 1)
     # A look for this message must not go on where an earlier one, which could not meet it, was cut short.
@@ -529,6 +529,6 @@ def unmarked(outbox: Outbox, channel: str) -> Outbox:
     return outbox.with_destination(channel, mark=None)
 
 
-def _attempted(outbox: Outbox, mark: Mark | None, error: str) -> Outbox:
+def _attempted(outbox: Outbox, mark: Intent | None, error: str) -> Outbox:
     ids = mark.ids if mark else ()
     return outbox.with_notices(ids, lambda notice: replace(notice, attempts=notice.attempts + 1, last_error=error))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.listing import Listing
-from bot.domain.news import Known
+from bot.domain.listing import ListProfile
+from bot.domain.news import TaskRecord
 from bot.domain.outbox import Outbox, Receipt
 from bot.domain.summary import Day
 from bot.domain.trouble import Ongoing
@@ -27,8 +27,8 @@ class State:
     version: int = VERSION
     instance: str = ""
     baseline_at: float | None = None
-    listing: Listing = field(default_factory=Listing)
-    tasks: Mapping[str, Known] = field(default_factory=dict)
+    listing: ListProfile = field(default_factory=ListProfile)
+    tasks: Mapping[str, TaskRecord] = field(default_factory=dict)
     outbox: Outbox = field(default_factory=Outbox)
     delivered: tuple[Receipt, ...] = ()
     delivered_count: int = 0

@@ -25,7 +25,7 @@ CODES = (*TOLD_WHEN_OVER, *TOLD_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
-class Ailment:
+class Problem:
     """One cause as it is now.
 
     `detail` is what happened, without a remedy: the message has one of its own. `subjects` are what it concerns, such
@@ -50,7 +50,7 @@ class Ongoing:
     detail: str = ""
 
 
-def ailments(
+def problems(
     error: ChanjingError | ForeignStateError | None,
     *,
     stuck: Iterable[str],
@@ -59,36 +59,36 @@ def ailments(
     alerts_channel: str,
     page_size: int,
     odd: Iterable[tuple[str, str]],
-) -> dict[str, Ailment]:
+) -> dict[str, Problem]:
     """Return the causes in force now, given what this poll met.
 
     *error* is how the poll failed; *page_size* is what the list was found to take (0: whatever was asked); *odd* are
     (code, what) of answers that could not be read whole. A channel that refuses is not told of in that very channel.
     """
-    found: dict[str, Ailment] = {}
+    found: dict[str, Problem] = {}
     match error:
         case ForeignStateError():
-            found["foreign_state"] = Ailment()
+            found["foreign_state"] = Problem()
         case ChanjingRefused():
-            found["chanjing_refused"] = Ailment(error.said)
+            found["chanjing_refused"] = Problem(error.said)
         case ChanjingError():
-            found["chanjing_unreachable"] = Ailment(error.said)
+            found["chanjing_unreachable"] = Problem(error.said)
     refusing = {c: d.refused for c, d in destinations.items() if d.refused and c != alerts_channel}
     subjects = {
         "task_stuck": frozenset(stuck),
         "task_vanished": frozenset(vanished),
         **{code: frozenset(what for other, what in odd if other == code) for code in _OF_ANSWERS},
     }
-    found |= {code: Ailment(subjects=concerned) for code, concerned in subjects.items() if concerned}
+    found |= {code: Problem(subjects=concerned) for code, concerned in subjects.items() if concerned}
     if page_size:
-        found["page_size_refused"] = Ailment()
+        found["page_size_refused"] = Problem()
     if refusing:
-        found["slack_refused"] = Ailment(", ".join(dict.fromkeys(refusing.values())), frozenset(refusing))
+        found["slack_refused"] = Problem(", ".join(dict.fromkeys(refusing.values())), frozenset(refusing))
     return found
 
 
 def observe(
-    remembered: Mapping[str, Ongoing], now_ailing: Mapping[str, Ailment], now: float
+    remembered: Mapping[str, Ongoing], current: Mapping[str, Problem], now: float
 ) -> tuple[Mapping[str, Ongoing], tuple[Notice, ...]]:
     """Return what is to be remembered of each cause, and the notices that are owed for it.
 
@@ -96,19 +96,19 @@ def observe(
     """
     after = dict(remembered)
     owed: list[Notice] = []
-    for code, ailment in now_ailing.items():
+    for code, problem in current.items():
         before = after.get(code)
         if before is None or before.over:
             # Told less than an hour ago: the clock of the hour goes on.
-            before = Ongoing(now, told_at=before.told_at if before else 0.0, detail=ailment.detail)
+            before = Ongoing(now, told_at=before.told_at if before else 0.0, detail=problem.detail)
         # Never ahead of now, where the clock was set back.
         after[code] = before = replace(before, since=min(before.since, now), told_at=min(before.told_at, now))
-        if told := _tell(code, before, ailment, now):
+        if told := _tell(code, before, problem, now):
             after[code], notice = told
             owed.append(notice)
-    blind = any(code in now_ailing for code in _OF_CHANJING)
+    history_unreadable = any(code in current for code in _OF_CHANJING)
     for code, before in remembered.items():
-        if code in now_ailing or code in TOLD_ONCE or (blind and code in _OF_CHANJING):
+        if code in current or code in TOLD_ONCE or (history_unreadable and code in _OF_CHANJING):
             continue
         if _told(before) and not before.over:
             owed.append(_notice(code, before, Trouble(code, "", before.since, until=now), now))
@@ -124,18 +124,18 @@ def _told(one: Ongoing) -> bool:
     return one.told_at >= one.since > 0
 
 
-def _tell(code: str, before: Ongoing, ailment: Ailment, now: float) -> tuple[Ongoing, Notice] | None:
+def _tell(code: str, before: Ongoing, problem: Problem, now: float) -> tuple[Ongoing, Notice] | None:
     """Return the cause as told now, and the notice; None where there is nothing to tell, or not yet."""
-    fresh = sorted(ailment.subjects - set(before.subjects))
+    fresh = sorted(problem.subjects - set(before.subjects))
     if now - before.since < _AFTER or (_told(before) and not fresh) or 0 <= now - before.told_at < _HOUR:
         return None
     named = ", ".join(fresh[:_SHOWN]) + (f" (+{len(fresh) - _SHOWN})" if len(fresh) > _SHOWN else "")
-    trouble = Trouble(code, ": ".join(filter(None, (named, ailment.detail))), before.since)
-    subjects = sorted(ailment.subjects)
+    trouble = Trouble(code, ": ".join(filter(None, (named, problem.detail))), before.since)
+    subjects = sorted(problem.subjects)
     if code in _OF_ANSWERS:
         # What is odd is forgotten at each start, and yet told once.
-        subjects = [*subjects, *sorted(set(before.subjects) - ailment.subjects)][:_REMEMBERED]
-    told = replace(before, told_at=now, subjects=tuple(subjects), detail=ailment.detail)
+        subjects = [*subjects, *sorted(set(before.subjects) - problem.subjects)][:_REMEMBERED]
+    told = replace(before, told_at=now, subjects=tuple(subjects), detail=problem.detail)
     return told, _notice(code, told, trouble, now)
 
 

@@ -26,8 +26,8 @@ _STATE = TypeAdapter(State)
 _VERSION_1 = {
     "State": "version instance baseline_at listing tasks outbox delivered delivered_count troubles days summarised"
     " boards",
-    "Listing": "order total_count count_holds asked per_page last_page page_size floor full_read_at",
-    "Known": "status create_time first_seen place missed missed_since linkless_since vanished noted",
+    "ListProfile": "order total_count count_holds asked per_page last_page page_size floor full_read_at",
+    "TaskRecord": "status create_time first_seen place missed missed_since linkless_since vanished noted",
     "Outbox": "notices destinations",
     "Notice": "subject status role since content attempts rung held_until last_error",
     "TaskEnded": "task ready_after away kind",
@@ -37,7 +37,7 @@ _VERSION_1 = {
     "Summary": "day succeeded failed rendering median slowest kind",
     "Test": "kind",
     "Destination": "last_ts mark until refusals refused error unreadable checked",
-    "Mark": "ids at after in_doubt looks again rounds",
+    "Intent": "ids at after in_doubt looks again rounds",
     "Receipt": "id subject status role channel ts at",
     "Ongoing": "since told_at subjects over",
     "Day": "succeeded failed took",

@@ -76,7 +76,7 @@ class Lock:
                 "Leave the files beside the state alone, and start the bot again."
             )
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Say that the bot is alive."""
         if self._file is None:
             return

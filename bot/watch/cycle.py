@@ -4,7 +4,7 @@
       → news on each page        diff.news, against state.tasks
       → state saved              the new statuses and the new notices, in one atomic write: now it cannot be lost
       → delivered                deliver.Delivery, also when the listing failed
-      → a part of a full read    listing.FullRead, when one is due, in the time that is left until the next poll
+      → a part of a full read    listing.FullScan, when one is due, in the time that is left until the next poll
 
 The first run is a full read, all or nothing.
 """
@@ -20,8 +20,8 @@ from bot.clock import Clock
 from bot.domain import news as diff
 from bot.domain import outbox, summary, trouble
 from bot.domain.baseline import Baseline
-from bot.domain.listing import Budget, FullRead, Listing, Order, Read
-from bot.domain.news import Known
+from bot.domain.listing import Budget, FullScan, ListProfile, Order, Read
+from bot.domain.news import TaskRecord
 from bot.domain.outbox import Greeting, Notice, Role, TaskEnded
 from bot.domain.task import Page, Status, Task, is_final
 from bot.errors import ChanjingError, ForeignStateError
@@ -63,7 +63,7 @@ class Poll:
         log: FilteringBoundLogger,
         settings: Settings,
         *,
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
         last_alive: float | None = None,
         progress: Shown,
         show_board: Callable[[Sequence[Task]], None] | None = None,
@@ -74,15 +74,15 @@ class Poll:
         self._clock = clock
         self._log = log
         self._settings = settings
-        self._beat = beat
+        self._beat = heartbeat
         self._progress = progress
         self._show_board = show_board
         self._metrics = metrics or Metrics()
         self._budget = Budget()
-        self._full: FullRead | None = None
+        self._full: FullScan | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was met since
-        self._watched: tuple[Mapping[str, Known], dict[str, Known]] = ({}, {})
+        self._watched: tuple[Mapping[str, TaskRecord], dict[str, TaskRecord]] = ({}, {})
         self._last_good = last_alive  # Unix seconds
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
@@ -156,7 +156,7 @@ class Poll:
         watching, listing = self._watching(), state.listing
         if self._pages.size != self._settings.page_size:
             listing = replace(listing, page_size=self._pages.size)
-        ailing = trouble.ailments(
+        ailing = trouble.problems(
             error,
             stuck=(task_id for task_id, known in watching.items() if known.age(now) > self._settings.stuck_after),
             vanished=self._vanished,
@@ -172,7 +172,7 @@ class Poll:
                 days, summarised, at=self._settings.daily_summary, rendering=len(watching), now=now, zone=None
             )
             notices = (*notices, *told)
-        owed = outbox.owe(state.outbox, map(self._own, notices), state.delivered)
+        owed = outbox.enqueue(state.outbox, map(self._own, notices), state.delivered)
         self._store.save(
             replace(state, listing=listing, troubles=troubles, days=days, summarised=summarised, outbox=owed)
         )
@@ -221,7 +221,7 @@ class Poll:
             for page, new in self._walk(read):
                 pending[page.number] = (*pending.get(page.number, ()), *new)
                 places |= state.listing.places(page)
-                if not read.withheld:
+                if not read.unconfirmed:
                     listed = [task for number in sorted(pending) for task in pending[number]]
                     newer = _newer(owed, page, state.listing.order)
                     owed[page.number] = self._take(listed, places, read.outcome(self._store.state.listing), newer=newer)
@@ -233,21 +233,21 @@ class Poll:
                 took=self._pages.spent - spent,
                 now=self._clock.monotonic(),
             )
-        if read.foreign or (self._foreign and read.withheld):
+        if read.foreign or (self._foreign and read.unconfirmed):
             self._foreign = True
             raise ForeignStateError(
                 "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
                 "Use a token of that account, or give this one a state.path of its own."
             )
         self._foreign = False
-        self._ours = not read.withheld or not read.met
-        if not read.withheld:
+        self._ours = not read.unconfirmed or not read.seen
+        if not read.unconfirmed:
             self._store.save(replace(self._store.state, account=read.account or state.account))
 
     def _read_on(self, until: float) -> None:
         """Go on with the full read, page by page, until *until* or its end."""
         if self._full is None:
-            self._full = FullRead(self._store.state.listing, now=self._clock.now())
+            self._full = FullScan(self._store.state.listing, now=self._clock.now())
             self._log.debug("full_read_started")
         full = self._full
         owed: dict[int, set[str]] = {}
@@ -274,13 +274,13 @@ class Poll:
         due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._pages.size
         return state.baseline_at is not None and due
 
-    def _settle(self, full: FullRead) -> None:
+    def _settle(self, full: FullScan) -> None:
         """Save what a full read leaves, after all its news has been saved."""
         state, now = self._store.state, self._clock.now()
         listing = full.outcome(state.listing, asked=self._pages.size, now=now)
         settled = diff.settle(
             diff.placed(state.tasks, full.places(listing)),
-            full.met,
+            full.seen,
             newest=full.newest,
             floor=listing.floor,
             retention=self._settings.retention,
@@ -295,17 +295,17 @@ class Poll:
                 delivered=outbox.settled(state.delivered),
             )
         )
-        self._log.debug("full_read_finished", tasks=len(full.met), pages=full.pages, order=listing.order)
+        self._log.debug("full_read_finished", tasks=len(full.seen), pages=full.pages, order=listing.order)
         for task_id in settled.vanished:
             self._log.warning("task_vanished", task_id=task_id)
 
-    def _walk(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
+    def _walk(self, scan: Read | FullScan) -> Iterator[tuple[Page, tuple[Task, ...]]]:
         """Yield the pages of *walk*, each with what is new on it. One that takes long holds up no delivery."""
-        patience = self._clock.monotonic() + _SHARE
-        for page, new in self._pages.of(walk):
+        max_silence = self._clock.monotonic() + _SHARE
+        for page, new in self._pages.of(scan):
             yield page, new
             now = self._clock.monotonic()
-            if now >= patience and self.owing():
+            if now >= max_silence and self.owing():
                 self._delivery.run(now)
 
     def _wait(self, seconds: float) -> None:
@@ -316,7 +316,7 @@ class Poll:
         self._clock.wait(max(0.0, end - self._clock.monotonic()))
 
     def _take(
-        self, listed: Iterable[Task], places: Mapping[str, int], listing: Listing, *, newer: AbstractSet[str]
+        self, listed: Iterable[Task], places: Mapping[str, int], listing: ListProfile, *, newer: AbstractSet[str]
     ) -> set[str]:
         """Save what *listed* changes: the new statuses and the new notices in one write. Return the notices' ids.
 
@@ -336,7 +336,7 @@ class Poll:
                 state,
                 days=days,
                 tasks=tasks,
-                outbox=outbox.owe(state.outbox, notices, state.delivered, before=newer),
+                outbox=outbox.enqueue(state.outbox, notices, state.delivered, before=newer),
                 listing=listing,
             )
         )
@@ -345,7 +345,7 @@ class Poll:
             self._log.info("task_ended", task_id=task.id, status=task.status)
         return {notice.id for notice in notices}
 
-    def _notice(self, task: Task, before: Known | None, now: float) -> Notice:
+    def _notice(self, task: Task, before: TaskRecord | None, now: float) -> Notice:
         role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
         last, gap = self._last_good, now - (self._last_good or now)
         away = (last, now) if last is not None and gap > max(_AWAY, 3 * self._settings.interval) else None
@@ -357,14 +357,14 @@ class Poll:
     def _first_run(self) -> None:
         """Take note of the whole list, all or nothing, and greet."""
         settings, began = self._settings, self._clock.now()
-        full = FullRead(self._store.state.listing, now=began)
+        full = FullScan(self._store.state.listing, now=began)
         first = Baseline(announce=settings.first_run == "announce", retention=settings.retention, now=began)
         try:
             for _, new in self._walk(full):
                 first.add(new, newest=full.newest)
-                self._progress(len(full.met), full.total_count, done=False)
+                self._progress(len(full.seen), full.total_count, done=False)
         finally:
-            self._progress(len(full.met), full.total_count, done=True)
+            self._progress(len(full.seen), full.total_count, done=True)
         state, now = self._store.state, self._clock.now()
         listing = full.outcome(state.listing, asked=self._pages.size, now=now)
         taken = first.taken(full, listing)
@@ -380,12 +380,12 @@ class Poll:
                 account=full.account,
                 listing=replace(listing, floor=taken.floor),
                 tasks=taken.tasks,
-                outbox=outbox.owe(state.outbox, notices, state.delivered),
+                outbox=outbox.enqueue(state.outbox, notices, state.delivered),
             )
         )
         self._log.info("baseline_taken", noted=taken.noted, watching=taken.watching, announcing=len(taken.announced))
 
-    def _watching(self) -> dict[str, Known]:
+    def _watching(self) -> dict[str, TaskRecord]:
         """Return the tasks whose end is waited for; worked out anew only when the tasks have changed."""
         tasks = self._store.state.tasks
         if tasks is not self._watched[0]:

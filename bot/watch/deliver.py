@@ -58,7 +58,7 @@ class Delivery:
         digest_after: int,
         pace: float,
         settle: float,
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
         metrics: Metrics | None = None,
     ) -> None:
         self._slack = slack
@@ -71,7 +71,7 @@ class Delivery:
         self._digest_after = digest_after
         self._pace = pace
         self._settle = settle
-        self._beat = beat
+        self._beat = heartbeat
         self._metrics = metrics or Metrics()
         self._read_at_start: set[str] = set()
         self._begun: set[str] = set()  # channels of which this process has read the newest page
@@ -129,7 +129,7 @@ class Delivery:
         if reading and (reading.wait == "none" or reading.at <= monotonic):
             return reading
         mark = destination.mark
-        if mark and not mark.absent and not destination.blind:
+        if mark and not mark.absent and not destination.history_unreadable:
             due = self._posted[channel] + box.LOOKS[mark.looks] * self._settle
             return _Step(due, channel, "look" if mark.looks else "first look", self._look)
         if mark and channel not in self._route.values():
@@ -154,7 +154,11 @@ class Delivery:
         """
         if owed and channel not in self._read_at_start:
             return _Step(self._clock.monotonic(), channel, "none", self._read_history)
-        if not destination.blind or destination.unreadable == WEBHOOK or channel not in self._route.values():
+        if (
+            not destination.history_unreadable
+            or destination.unreadable == WEBHOOK
+            or channel not in self._route.values()
+        ):
             return None
         return _Step(self._unread[channel] + _REREAD, channel, "reread", self._read_history)
 
@@ -252,7 +256,10 @@ class Delivery:
         """
         if channel not in self._read_at_start:
             self._save(self._outbox.with_destination(channel, checked=False))
-        if self._history(channel, self._outbox.to(channel).last_ts) is not None or self._outbox.to(channel).blind:
+        if (
+            self._history(channel, self._outbox.to(channel).last_ts) is not None
+            or self._outbox.to(channel).history_unreadable
+        ):
             self._read_at_start.add(channel)
 
     def _look(self, channel: str) -> None:
@@ -347,7 +354,7 @@ class Delivery:
         destination = outbox.to(channel)
         if in_vain and box.asked_long_enough(destination, now):
             self._give_up_reading(outbox, channel, reading, destination.unreadable or _NO_ANSWER, str(error))
-        elif destination.blind and not destination.mark:
+        elif destination.history_unreadable and not destination.mark:
             self._unread[channel] = self._clock.monotonic()
             self._save(outbox)
         else:

@@ -8,7 +8,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bot.chanjing.client import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
-from bot.domain.listing import FullRead, Read
+from bot.domain.listing import FullScan, Read
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingRejected
 
@@ -21,7 +21,7 @@ _ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 class Shown(Protocol):
     """What is told how many tasks were met, of how many (None: not told), and whether that was the end."""
 
-    def __call__(self, met: int, total: int | None, *, done: bool) -> None: ...
+    def __call__(self, seen: int, total: int | None, *, done: bool) -> None: ...
 
 
 class Pages:
@@ -51,26 +51,26 @@ class Pages:
         self.odd: set[tuple[str, str]] = set()
         self.spent = 0.0
 
-    def of(self, walk: Read | FullRead) -> Iterator[tuple[Page, tuple[Task, ...]]]:
+    def of(self, scan: Read | FullScan) -> Iterator[tuple[Page, tuple[Task, ...]]]:
         """Yield each page that *walk* asks for, and the tasks on it that are new to the walk or have risen.
 
         Raise ChanjingError, or Stopped.
         """
-        while walk.next is not None:
+        while scan.next is not None:
             try:
-                page = self._page(walk, walk.next)
+                page = self._page(scan, scan.next)
             except ChanjingRejected as error:
-                if not walk.pages and walk.next > 1:
-                    walk.start_over()
+                if not scan.pages and scan.next > 1:
+                    scan.start_over()
                     continue
-                if walk.pages or not may_be_page_size(error, self.size):
+                if scan.pages or not may_be_page_size(error, self.size):
                     raise
                 self._log.warning("page_size_refused", asked=self.size, used_from_now_on=DOCUMENTED_PAGE_SIZE)
                 self.size = DOCUMENTED_PAGE_SIZE
                 continue
-            yield page, walk.add(page)
+            yield page, scan.add(page)
 
-    def _page(self, walk: Read | FullRead, number: int) -> Page:
+    def _page(self, scan: Read | FullScan, number: int) -> Page:
         """Return page *number*, an empty one where the list has ended before it, in whatever way that is said.
 
         Raise ChanjingError, also where there is no list and it is not known that there should be none: it is no empty
@@ -78,18 +78,18 @@ class Pages:
         """
         for wait in _BEFORE_IT_ENDS:
             self._wait(wait)
-            page, doubt = self._ask(number, may_end=bool(walk.pages))
+            page, doubt = self._ask(number, may_end=bool(scan.pages))
             if doubt is None:
                 return page
-            total = max((n for n in (walk.total_count, page.total_count) if n is not None), default=None)
-            size = min(walk.per_page or page.size, page.size)
-            if total is None or total < len(walk.met) or not walk.count_holds:
+            total = max((n for n in (scan.total_count, page.total_count) if n is not None), default=None)
+            size = min(scan.per_page or page.size, page.size)
+            if total is None or total < len(scan.seen) or not scan.count_holds:
                 ended = None
             else:
                 ended = (number - 1) * size >= total
-            if (ended and number > 1) or (ended is not False and number == self._end and isinstance(walk, Read)):
+            if (ended and number > 1) or (ended is not False and number == self._end and isinstance(scan, Read)):
                 break
-            if not ended and not walk.pages:
+            if not ended and not scan.pages:
                 raise doubt
         else:
             # The count may be wrong, or not told: where the list goes on, its next page says so.

@@ -19,7 +19,7 @@ from bot.store.file import Store
 from bot.web.server import Response, listening
 
 
-class Vitals:
+class LoopHealth:
     """How the loop is doing, as told by the loop. Written by one thread; what others read is a single value."""
 
     def __init__(self, clock: Clock) -> None:
@@ -27,13 +27,13 @@ class Vitals:
         self._turned = clock.monotonic()
         self._failing_since: float | None = None
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Take note that the loop turns."""
         self._turned = self._clock.monotonic()
 
     def cycle_ended(self, *, well: bool) -> None:
         """Take note of how a cycle ended."""
-        self.beat()
+        self.heartbeat()
         if well:
             self._failing_since = None
         elif self._failing_since is None:
@@ -51,15 +51,17 @@ class Vitals:
         return 0.0 if since is None else self._clock.monotonic() - since
 
 
-class Examination:
+class HealthCheck:
     """Answers whether the bot is alive, and whether it is well."""
 
-    def __init__(self, vitals: Vitals, store: Store, clock: Clock, *, interval: float, patience: float = 0.0) -> None:
-        self._vitals = vitals
+    def __init__(
+        self, loop_health: LoopHealth, store: Store, clock: Clock, *, interval: float, max_silence: float = 0.0
+    ) -> None:
+        self._vitals = loop_health
         self._store = store
         self._clock = clock
         self._interval = interval
-        self._patience = patience
+        self._patience = max_silence
 
     def alive(self) -> Reasons:
         """Return nothing while the loop turns, however badly it fares: a restart would not help."""
@@ -108,7 +110,7 @@ class StateCollector(Collector):
 
 def serving(
     address: tuple[str, int],
-    examination: Examination,
+    health_check: HealthCheck,
     registry: CollectorRegistry,
     log: FilteringBoundLogger | None = None,
 ) -> AbstractContextManager[int]:
@@ -119,9 +121,9 @@ def serving(
             return Response(b"GET or HEAD\n", status=HTTPStatus.NOT_IMPLEMENTED)
         match path:
             case "/healthz":
-                return _told(examination.alive())
+                return _told(health_check.alive())
             case "/readyz":
-                return _told(examination.ready())
+                return _told(health_check.ready())
             case "/metrics":
                 return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
         return Response(b"/healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)

@@ -138,7 +138,7 @@ class _Server(TcpWSGIServer):
             self.task_dispatcher.set_thread_count(_THREADS)
             self._thread.start()
         except RuntimeError:
-            self._close(patience=0)
+            self._close(max_silence=0)
             raise
 
     def end(self) -> None:
@@ -156,11 +156,11 @@ class _Server(TcpWSGIServer):
                 wasyncore.loop(1, use_poll=True, map=self._connections, count=1)
             except Exception:  # noqa: BLE001 - whatever a stranger's connection brought about
                 time.sleep(_A_MOMENT)
-        self._close(patience=5)
+        self._close(max_silence=5)
 
-    def _close(self, *, patience: int) -> None:
+    def _close(self, *, max_silence: int) -> None:
         # The threads first: they write to what wakes the loop, whose number may be another file's once it is closed.
-        self.task_dispatcher.shutdown(timeout=patience)
+        self.task_dispatcher.shutdown(timeout=max_silence)
         for channel in list(self.active_channels.values()):
             channel.handle_close()
         self.close()

@@ -20,7 +20,7 @@ from bot.cli import program as cli
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain import health
-from bot.domain.news import Known
+from bot.domain.news import TaskRecord
 from bot.domain.outbox import Destination, Notice, Outbox, Receipt, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Task
@@ -326,7 +326,7 @@ def saved(room):
     def saved(*, since: float, alive: float | None = None) -> None:
         path = room / "state.json"
         notice = Notice("9499ed79", 20, "success", since, TaskEnded(Task("9499ed79", 20)))
-        known = State(baseline_at=since, tasks={"a": Known(0, 1, since)}, outbox=Outbox((notice,)))
+        known = State(baseline_at=since, tasks={"a": TaskRecord(0, 1, since)}, outbox=Outbox((notice,)))
         Store(path, State()).save(known)
         lock = Lock(path)
         lock.take(time.time())
@@ -415,7 +415,7 @@ def test_no_command_prints_what_others_hid_in_an_id_or_an_error(call, room):
     destinations = {HOSTILE: Destination(refused=HOSTILE, error=HOSTILE)}
     known = State(
         baseline_at=1.0,
-        tasks={HOSTILE: Known(20, 1, 1.0), f"{HOSTILE}2": Known(0, 1, 1.0)},
+        tasks={HOSTILE: TaskRecord(20, 1, 1.0), f"{HOSTILE}2": TaskRecord(0, 1, 1.0)},
         outbox=Outbox((notice,), destinations),
         delivered=(receipt,),
     )

@@ -56,9 +56,9 @@ def test_elsewhere_a_line_is_logged_every_five_seconds():
     clock = SimulatedClock()
     with structlog.testing.capture_logs() as lines:
         progress = shown(structlog.get_logger(), clock, io.StringIO())
-        for met in range(100, 1_100, 100):
+        for seen in range(100, 1_100, 100):
             clock.pass_by(1)
-            progress(met, 1_000, done=met == 1_000)
+            progress(seen, 1_000, done=seen == 1_000)
     assert [line["tasks"] for line in lines] == [500]
 
 

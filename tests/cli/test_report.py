@@ -5,8 +5,8 @@ import pytest
 from rich.console import Console
 
 from bot.cli import report
-from bot.domain.news import Known
-from bot.domain.outbox import Destination, Greeting, Mark, Notice, Outbox, Role, TaskEnded
+from bot.domain.news import TaskRecord
+from bot.domain.outbox import Destination, Greeting, Intent, Notice, Outbox, Role, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
@@ -18,10 +18,10 @@ NOTICE = Notice("9499ed79", 20, "success", NOON - 60, TaskEnded(Task("9499ed79",
 STATE = State(
     baseline_at=NOON - 3600,
     tasks={
-        "a": Known(0, 1, NOON),
-        "b": Known(10, 1, NOON),
-        "c": Known(20, 1, NOON),
-        "d": Known(10, 1, NOON, vanished=True),
+        "a": TaskRecord(0, 1, NOON),
+        "b": TaskRecord(10, 1, NOON),
+        "c": TaskRecord(20, 1, NOON),
+        "d": TaskRecord(10, 1, NOON, vanished=True),
     },
     outbox=Outbox((NOTICE,), {CHANNEL: Destination(checked=True)}),
     delivered_count=7,
@@ -63,7 +63,7 @@ def owed(outbox: Outbox) -> dict[str, object]:
 
 @pytest.mark.parametrize("in_doubt", [False, True])
 def test_a_notice_in_doubt_is_told_as_such(in_doubt):
-    mark = Mark((NOTICE.id,), NOON, "", in_doubt=in_doubt)
+    mark = Intent((NOTICE.id,), NOON, "", in_doubt=in_doubt)
     told = owed(Outbox((replace(NOTICE, attempts=1, last_error="lost"),), {CHANNEL: Destination(mark=mark)}))
     assert (told["in_doubt"], told["attempts"], told["last_error"]) == (in_doubt, 1, "lost")
 
@@ -140,9 +140,9 @@ def test_what_others_wrote_can_do_nothing_to_the_terminal():
 
 
 def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_told():
-    mark = Mark((NOTICE.id,), NOON, "", in_doubt=True)
-    blind = Destination(mark=mark, until=NOON + 30, unreadable="webhook", checked=True)
-    shown = printed(replace(STATE, outbox=Outbox((NOTICE,), {"webhook": blind})))
+    mark = Intent((NOTICE.id,), NOON, "", in_doubt=True)
+    history_unreadable = Destination(mark=mark, until=NOON + 30, unreadable="webhook", checked=True)
+    shown = printed(replace(STATE, outbox=Outbox((NOTICE,), {"webhook": history_unreadable})))
     assert "looks for" not in shown
     assert "next try 2025-02-04T12:00:30Z" in shown
 
@@ -155,7 +155,7 @@ def test_what_others_wrote_is_shown_as_they_wrote_it():
 
 
 def test_a_time_that_no_calendar_has_is_shown_as_the_number_it_is():
-    state = State(tasks={"a": Known(20, 1_738_670_400_000, NOON)})
+    state = State(tasks={"a": TaskRecord(20, 1_738_670_400_000, NOON)})
     assert ("created", "1738670400000") in report.explain(state, "a", ROUTE, lambda *_: "")
 
 
@@ -189,5 +189,5 @@ def test_the_table_tells_the_same_without_escape_sequences_in_a_pipe(state):
 def test_the_next_attempt_is_that_of_the_channel_the_notice_goes_to():
     other = {"C9": Destination(until=NOON + 300, refused="is_archived", error="x"), CHANNEL: Destination()}
     assert owed(Outbox((NOTICE,), other))["next_attempt"] is None
-    waiting = {CHANNEL: Destination(until=NOON + 300, mark=Mark((NOTICE.id,), NOON, ""))}
+    waiting = {CHANNEL: Destination(until=NOON + 300, mark=Intent((NOTICE.id,), NOON, ""))}
     assert owed(Outbox((NOTICE,), waiting))["next_attempt"] == "2025-02-04T12:05:00Z"

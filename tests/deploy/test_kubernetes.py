@@ -149,7 +149,7 @@ def probe(name):
     return DEPLOYMENT["spec"]["template"]["spec"]["containers"][0][f"{name}Probe"]
 
 
-def patience(name):
+def max_silence(name):
     """Return the seconds of red for which a probe waits."""
     return probe(name)["periodSeconds"] * probe(name)["failureThreshold"]
 
@@ -168,8 +168,8 @@ def test_the_probes_ask_where_the_bot_listens():
 
 
 def test_a_restart_comes_only_after_minutes_of_red():
-    assert patience("startup") >= 120
-    assert patience("liveness") >= 600
+    assert max_silence("startup") >= 120
+    assert max_silence("liveness") >= 600
 
 
 # The network

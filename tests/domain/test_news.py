@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.news import LINK_WAIT, Known, baseline, news, settle
+from bot.domain.news import LINK_WAIT, TaskRecord, baseline, news, settle
 from bot.domain.task import Status, Task, is_final, rank
 
 NOW = 1_763_800_000.0
@@ -12,7 +12,7 @@ QUEUED, GENERATING, SUCCEEDED, FAILED = Status
 
 
 def known(status, **fields):
-    return {"a": Known(status, **{"create_time": int(NOW) - 60, "first_seen": NOW - 60, **fields})}
+    return {"a": TaskRecord(status, **{"create_time": int(NOW) - 60, "first_seen": NOW - 60, **fields})}
 
 
 def listed(status, **fields):
@@ -115,9 +115,9 @@ def test_the_baseline_is_never_news():
     assert [task_id for task_id, one in remembered.items() if one.watched] == ["c"]
 
 
-def after_full_read(before, *, met=(), **options):
+def after_full_read(before, *, seen=(), **options):
     defaults = {"newest": int(NOW), "floor": 0, "retention": 7.0 * DAY, "keep": frozenset(), "now": NOW}
-    return settle(before, set(met), **{**defaults, **options})
+    return settle(before, set(seen), **{**defaults, **options})
 
 
 def test_the_floor_is_the_newest_task_less_the_retention_and_never_the_clock():
@@ -144,7 +144,7 @@ def test_the_floor_stays_when_nothing_was_listed():
     ],
 )
 def test_only_ended_tasks_below_the_floor_are_forgotten_unless_owed(status, create_time, keep, stays):
-    assert bool(after_full_read(known(status, create_time=create_time), met=["a"], keep=set(keep)).tasks) is stays
+    assert bool(after_full_read(known(status, create_time=create_time), seen=["a"], keep=set(keep)).tasks) is stays
 
 
 @pytest.mark.parametrize("clock", [NOW - 8 * DAY, 0.0, 10 * NOW])
@@ -166,7 +166,7 @@ def test_a_task_of_unknown_age_is_forgotten_when_three_full_reads_did_not_list_i
 
 def test_a_full_read_that_lists_it_starts_the_count_anew():
     tasks = after_full_read(after_full_read(known(SUCCEEDED, create_time=0)).tasks).tasks
-    tasks = after_full_read(tasks, met=["a"]).tasks
+    tasks = after_full_read(tasks, seen=["a"]).tasks
     assert after_full_read(after_full_read(tasks).tasks).tasks
 
 
@@ -203,7 +203,7 @@ def test_a_vanished_task_that_ended_is_news():
 
 @given(st.lists(st.sampled_from([0, 10, 20, 30, 7])))
 def test_whatever_the_answers_each_final_status_is_news_at_most_once_and_only_rising(answers):
-    remembered: dict[str, Known] = {}
+    remembered: dict[str, TaskRecord] = {}
     told = []
     for status in answers:
         found = news(remembered, listed(status), floor=0, now=NOW)
@@ -216,9 +216,9 @@ def test_whatever_the_answers_each_final_status_is_news_at_most_once_and_only_ri
 
 @pytest.mark.parametrize("first_seen", [0.0, NOW - 7200, NOW - 30, NOW + DAY])
 def test_a_task_is_as_old_as_its_create_time_says_whatever_our_clock_said_when_it_was_first_seen(first_seen):
-    assert Known(GENERATING, int(NOW) - 60, first_seen).age(NOW) == 60
+    assert TaskRecord(GENERATING, int(NOW) - 60, first_seen).age(NOW) == 60
 
 
 @pytest.mark.parametrize("create_time", [0, int(NOW) + 3600, int(NOW) * 1000])
 def test_where_the_create_time_says_nothing_a_task_is_as_old_as_we_know_it(create_time):
-    assert Known(GENERATING, create_time, NOW - 90).age(NOW) == 90
+    assert TaskRecord(GENERATING, create_time, NOW - 90).age(NOW) == 90

@@ -2,7 +2,7 @@
 
 from bot.domain.outbox import (
     Destination,
-    Mark,
+    Intent,
     Notice,
     Outbox,
     Receipt,
@@ -24,7 +24,7 @@ def receipt(number: int, *, subject: str = "task") -> Receipt:
 
 
 def test_a_channel_that_is_no_longer_used_is_forgotten_unless_something_there_is_in_doubt():
-    mark = Mark(("1",), 0.0, "")
+    mark = Intent(("1",), 0.0, "")
     outbox = Outbox((), {"used": Destination(), "doubtful": Destination(mark=mark), "left": Destination(refused="x")})
     assert set(outbox.for_channels(["used"]).destinations) == {"used", "doubtful"}
 
@@ -41,7 +41,7 @@ def test_a_digest_holds_as_many_as_fit_and_the_next_one_goes_on():
 
 
 def test_what_was_to_be_posted_is_posted_again_unchanged_whatever_fits():
-    mark = Mark(tuple(notice.id for notice in DUE[:5]), 0.0, "")
+    mark = Intent(tuple(notice.id for notice in DUE[:5]), 0.0, "")
     assert next_message(Outbox(DUE, {"C1": Destination(mark=mark)}), 2) == "abcde"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.domain.outbox import Destination
-from bot.domain.trouble import CODES, Ailment, Ongoing, ailments, observe
+from bot.domain.trouble import CODES, Ongoing, Problem, observe, problems
 from bot.errors import ChanjingRefused, ChanjingUnavailable, ForeignStateError
 from tests.worlds import Bot, World
 
@@ -19,7 +19,7 @@ def run(schedule, *, until, step=30):
     told = []
     for at in range(0, until, step):
         now = {
-            code: Ailment("why", frozenset(subjects)) for start, end, code, subjects in schedule if start <= at < end
+            code: Problem("why", frozenset(subjects)) for start, end, code, subjects in schedule if start <= at < end
         }
         remembered, notices = observe(remembered, now, NOW + at)
         told += [(at, notice.content) for notice in notices]
@@ -38,7 +38,7 @@ def test_what_lasts_five_minutes_is_told_once_and_once_more_when_it_is_over():
 
 
 def test_what_happened_is_remembered_for_status_until_it_is_over_and_written_once():
-    causes = [{"chanjing_unreachable": Ailment(f"list: HTTP 502, trace_id {n}")} for n in range(20)]
+    causes = [{"chanjing_unreachable": Problem(f"list: HTTP 502, trace_id {n}")} for n in range(20)]
     remembered: Mapping[str, Ongoing] = {}
     details = []
     for at, cause in enumerate(causes):
@@ -105,17 +105,17 @@ def test_many_subjects_are_not_all_named():
 
 
 def test_a_clock_that_is_set_back_delays_the_message_by_five_minutes_at_most():
-    remembered, _ = observe({}, {"chanjing_refused": Ailment()}, NOW)
+    remembered, _ = observe({}, {"chanjing_refused": Problem()}, NOW)
     back = NOW - 7200
-    remembered, notices = observe(remembered, {"chanjing_refused": Ailment()}, back)
+    remembered, notices = observe(remembered, {"chanjing_refused": Problem()}, back)
     assert not notices
-    _, notices = observe(remembered, {"chanjing_refused": Ailment()}, back + 300)
+    _, notices = observe(remembered, {"chanjing_refused": Problem()}, back + 300)
     assert len(notices) == 1
 
 
 def test_nothing_changed_is_the_same_object():
-    remembered, _ = observe({}, {"chanjing_refused": Ailment()}, NOW)
-    assert observe(remembered, {"chanjing_refused": Ailment()}, NOW + 1)[0] is remembered
+    remembered, _ = observe({}, {"chanjing_refused": Problem()}, NOW)
+    assert observe(remembered, {"chanjing_refused": Problem()}, NOW + 1)[0] is remembered
 
 
 NOTHING: dict[str, Any] = {
@@ -143,23 +143,23 @@ NOTHING: dict[str, Any] = {
     ],
 )
 def test_each_cause_has_its_code(error, change, code):
-    assert list(ailments(error, **{**NOTHING, **change})) == [code]
+    assert list(problems(error, **{**NOTHING, **change})) == [code]
     assert code in CODES
 
 
 def test_a_message_has_a_remedy_of_its_own_so_that_of_the_error_is_left_out():
     error = ChanjingRefused("list: code 10400.", "Put a valid token there.", code=10400)
     refused = Destination(refused="not_in_channel", error="not_in_channel. Invite the bot.")
-    found = ailments(error, **{**NOTHING, "destinations": {"C1": refused, "C2": refused}})
+    found = problems(error, **{**NOTHING, "destinations": {"C1": refused, "C2": refused}})
     assert found == {
-        "chanjing_refused": Ailment("list: code 10400."),
-        "slack_refused": Ailment("not_in_channel", frozenset({"C1", "C2"})),
+        "chanjing_refused": Problem("list: code 10400."),
+        "slack_refused": Problem("not_in_channel", frozenset({"C1", "C2"})),
     }
 
 
 def test_a_channel_that_refuses_is_not_told_of_in_that_very_channel():
     refusing = {"CALERTS": Destination(refused="is_archived", error="is_archived")}
-    assert ailments(None, **{**NOTHING, "destinations": refusing}) == {}
+    assert problems(None, **{**NOTHING, "destinations": refusing}) == {}
 
 
 def test_an_hour_without_chanjing_is_two_messages_and_a_restart_repeats_none():
@@ -184,7 +184,7 @@ def test_an_hour_without_chanjing_is_two_messages_and_a_restart_repeats_none():
 
 
 def test_only_a_good_poll_says_that_a_refused_token_is_accepted_again():
-    refused, unreachable = {"chanjing_refused": Ailment()}, {"chanjing_unreachable": Ailment()}
+    refused, unreachable = {"chanjing_refused": Problem()}, {"chanjing_unreachable": Problem()}
     remembered, _ = observe({}, refused, NOW)
     remembered, told = observe(remembered, refused, NOW + 300)
     assert len(told) == 1

@@ -312,12 +312,12 @@ class World:
         self.delivery = Delivery(
             self.slack, self.store, self.clock, log,
             route=self.route, render=_put_into_words, digest_after=self.digest_after, pace=self.pace, settle=SETTLE,
-            beat=lambda: None, metrics=_METRICS,
+            heartbeat=lambda: None, metrics=_METRICS,
         )  # fmt: skip
         settings = Settings(self.page_size, self.interval, 5.0, "baseline", 3600.0, 7 * 86_400.0)
         self.poll = Poll(
             self.chanjing.page, self.delivery, self.store, self.clock, log, settings,
-            beat=lambda: None, progress=lambda *_, **__: None, metrics=_METRICS,
+            heartbeat=lambda: None, progress=lambda *_, **__: None, metrics=_METRICS,
         )  # fmt: skip
 
     def run(self, seconds: float) -> None:

@@ -148,7 +148,7 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     Delivery(
         channel, MemoryStore(State(outbox=Outbox(due))), SimulatedClock(NOW), structlog.get_logger(),
         route=wiring.routes(config), render=wiring.renderer(config), fitting=wiring.fitter(config),
-        digest_after=5, pace=1.0, settle=45.0, beat=lambda: None,
+        digest_after=5, pace=1.0, settle=45.0, heartbeat=lambda: None,
     ).run_once()  # fmt: skip
     assert 2 <= len(channel.messages) < 20
     shown = "".join(everything(message) for message in channel.messages)

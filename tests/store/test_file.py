@@ -18,13 +18,13 @@ from pydantic_core import SchemaValidator
 
 from bot.disk import LocalDisk, resolve
 from bot.domain import outbox
-from bot.domain.listing import Listing
-from bot.domain.news import Known
+from bot.domain.listing import ListProfile
+from bot.domain.news import TaskRecord
 from bot.domain.outbox import (
     Content,
     Destination,
     Greeting,
-    Mark,
+    Intent,
     Notice,
     Outbox,
     Receipt,
@@ -43,8 +43,8 @@ from bot.store.lock import Lock
 from tests.irregular import KINDS
 from tests.simulated import NOON
 
-SMALL = State(baseline_at=NOON, tasks={"a": Known(10, 1, NOON)}, delivered_count=1)
-LATER = replace(SMALL, tasks={"a": Known(20, 1, NOON)}, delivered_count=2)
+SMALL = State(baseline_at=NOON, tasks={"a": TaskRecord(10, 1, NOON)}, delivered_count=1)
+LATER = replace(SMALL, tasks={"a": TaskRecord(20, 1, NOON)}, delivered_count=2)
 
 
 @pytest.fixture
@@ -99,16 +99,16 @@ content: st.SearchStrategy[Content] = st.one_of(
     st.builds(outbox.Test),
 )
 notice = st.builds(Notice, text, number, role, seconds, content, number, st.integers(0, 3), seconds, text)
-mark = st.builds(Mark, st.lists(text, max_size=2).map(tuple), seconds, text, st.booleans(), number)
+mark = st.builds(Intent, st.lists(text, max_size=2).map(tuple), seconds, text, st.booleans(), number)
 destination = st.builds(Destination, text, st.none() | mark, seconds, number, text, text, text, st.booleans())
 listing = st.builds(
-    Listing, st.none() | st.sampled_from(["newest_first", "neither"]), st.none() | number, st.booleans()
+    ListProfile, st.none() | st.sampled_from(["newest_first", "neither"]), st.none() | number, st.booleans()
 )
 every_state = st.builds(
     State,
     listing=listing,
     baseline_at=st.none() | seconds,
-    tasks=st.dictionaries(text, st.builds(Known, number, number, seconds, st.none() | number), max_size=3),
+    tasks=st.dictionaries(text, st.builds(TaskRecord, number, number, seconds, st.none() | number), max_size=3),
     outbox=st.builds(Outbox, st.lists(notice, max_size=3).map(tuple), st.dictionaries(text, destination, max_size=2)),
     delivered=st.lists(st.builds(Receipt, text, text, number, role, text, text, seconds), max_size=3).map(tuple),
     delivered_count=number,
@@ -170,10 +170,10 @@ from pathlib import Path
 from bot import disk
 from bot.domain import outbox
 from bot.store import file as states
-from bot.domain.news import Known
+from bot.domain.news import TaskRecord
 
 path = Path(sys.argv[1])
-old = states.State(baseline_at=1.0, tasks={"a": Known(10, 1, 1.0)})
+old = states.State(baseline_at=1.0, tasks={"a": TaskRecord(10, 1, 1.0)})
 new = replace(old, baseline_at=2.0)
 
 def die_at(line):

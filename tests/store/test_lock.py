@@ -98,7 +98,7 @@ def test_the_heartbeat_is_when_a_bot_was_last_alive(path):
     lock.take(NOON)
     os.utime(file_of(path), (NOON, NOON))
     assert heartbeat(path) == NOON
-    lock.beat()
+    lock.heartbeat()
     assert heartbeat(path) > NOON
     lock.release()
 
@@ -109,7 +109,7 @@ def test_the_heartbeat_moves_where_times_cannot_be_set(path, monkeypatch, refuse
     lock.take(NOON)
     os.utime(file_of(path), (NOON, NOON))
     monkeypatch.setattr(os, "utime", refusing(refused))
-    lock.beat()
+    lock.heartbeat()
     assert heartbeat(path) > NOON
     lock.leave({"health": 1})
     assert left(path) == (

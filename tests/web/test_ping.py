@@ -27,7 +27,7 @@ class Switch:
         self.exchange = exchange
         self.url = server.url + SECRET
         self.clock = SimulatedClock()
-        self.ailments: list[tuple[str, str]] = []
+        self.problems: list[tuple[str, str]] = []
         self.metrics = Metrics()
         self.answers(200)
 
@@ -43,7 +43,7 @@ class Switch:
 
     def ping(self, url=None):
         return Ping(
-            url or self.url, self.exchange, self.clock, lambda: self.ailments, structlog.get_logger(), self.metrics
+            url or self.url, self.exchange, self.clock, lambda: self.problems, structlog.get_logger(), self.metrics
         )
 
     def counted(self, result):
@@ -74,7 +74,7 @@ def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_wit
         switch.clock.wait(30)
     assert switch.targets() == [SECRET] * 5
     switch.clock.wait(60)
-    switch.ailments.append(("slack_refused", "why"))
+    switch.problems.append(("slack_refused", "why"))
     ping.after_cycle(well=False)
     ping.close()
     assert switch.targets()[-1] == f"{SECRET}/fail?reason=slack_refused"

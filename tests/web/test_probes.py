@@ -13,14 +13,14 @@ from bot import app as wiring
 from bot.config.sections import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.domain.news import Known
+from bot.domain.news import TaskRecord
 from bot.domain.outbox import Destination, Notice, Outbox, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Status, Task
 from bot.domain.trouble import Ongoing
 from bot.errors import ChanjingUnavailable
 from bot.metrics import PREFIX, Metrics
-from bot.web.probes import Examination, StateCollector, Vitals, serving
+from bot.web.probes import HealthCheck, LoopHealth, StateCollector, serving
 from tests.simulated import SimulatedClock
 from tests.worlds import MemoryStore
 
@@ -31,10 +31,10 @@ class Patient:
     def __init__(self):
         self.clock = SimulatedClock()
         self.store = MemoryStore()
-        self.vitals = Vitals(self.clock)
+        self.loop_health = LoopHealth(self.clock)
         self.metrics = Metrics()
         self.metrics.registry.register(StateCollector(self.store, self.clock))
-        self.examination = Examination(self.vitals, self.store, self.clock, interval=30.0)
+        self.health_check = HealthCheck(self.loop_health, self.store, self.clock, interval=30.0)
         self.url = ""
 
     def get(self, path, method="GET"):
@@ -59,7 +59,7 @@ class Patient:
 @pytest.fixture
 def patient():
     patient = Patient()
-    with serving(("127.0.0.1", 0), patient.examination, patient.metrics.registry) as port:
+    with serving(("127.0.0.1", 0), patient.health_check, patient.metrics.registry) as port:
         patient.url = f"http://127.0.0.1:{port}"
         yield patient
 
@@ -72,21 +72,21 @@ def test_a_loop_that_does_not_turn_is_neither_alive_nor_ready(patient):
     patient.clock.wait(121)
     assert patient.get("/healthz").status_code == 503
     assert patient.codes() == ["polls_failing"]
-    patient.vitals.beat()
+    patient.loop_health.heartbeat()
     assert patient.get("/healthz").status_code == 200
     assert patient.codes() == []
 
 
 def test_polls_that_fail_for_three_intervals_and_two_minutes_make_it_unready_but_not_dead(patient):
     for _ in range(4):
-        patient.vitals.cycle_ended(well=False)
+        patient.loop_health.cycle_ended(well=False)
         assert patient.codes() == []
         patient.clock.wait(30)
-    patient.vitals.cycle_ended(well=False)
+    patient.loop_health.cycle_ended(well=False)
     patient.clock.wait(1)
     assert patient.codes() == ["polls_failing"]
     assert patient.get("/healthz").status_code == 200
-    patient.vitals.cycle_ended(well=True)
+    patient.loop_health.cycle_ended(well=True)
     assert patient.codes() == []
 
 
@@ -145,7 +145,7 @@ def test_what_the_state_holds_is_told_when_it_is_asked_for(patient):
 
 
 def test_statuses_that_chanjing_makes_up_share_one_series(patient):
-    patient.has(tasks={f"t{number}": Known(number, 1, 1.0) for number in (20, 30, *range(1_000, 1_300))})
+    patient.has(tasks={f"t{number}": TaskRecord(number, 1, 1.0) for number in (20, 30, *range(1_000, 1_300))})
     assert patient.metric("tasks", status="other") == 300
     assert patient.get("/metrics").text.count(f"{PREFIX}_tasks{{") == 3
 
