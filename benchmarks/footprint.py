@@ -56,16 +56,16 @@ def _remember(path: Path, chanjing: ChanjingServer, count: int, now: float) -> N
     """Save a state that knows the newest *count* tasks of the account, its full read just done."""
     newest = chanjing.tasks[-count:]
     tasks = {task["id"]: TaskRecord(task["status"], task["create_time"], now) for task in newest}
-    listing = ListProfile(
+    profile = ListProfile(
         order="newest_first",
         total_count=max(_KNOWN),
         asked=50,
         per_page=50,
         last_page=max(_KNOWN) // 50,
         floor=newest[0]["create_time"],
-        full_read_at=now,
+        full_scan_at=now,
     )
-    Store(path, State()).write(State(baseline_at=now, listing=listing, tasks=tasks))
+    Store(path, State()).write(State(baseline_at=now, profile=profile, tasks=tasks))
 
 
 def _config(home: Path, chanjing: ChanjingServer, slack: SlackServer) -> Path:

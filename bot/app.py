@@ -328,8 +328,8 @@ def renderer(config: Config) -> Callable[[Sequence[Notice]], Message]:
     style = Style(config.slack.language, config.slack.mention_on_failure)
 
     def put_into_words(notices: Sequence[Notice]) -> Message:
-        rung = max(notice.rung for notice in notices)
-        return render([notice.content for notice in notices], style, rung=rung)
+        fallback = max(notice.fallback for notice in notices)
+        return render([notice.content for notice in notices], style, fallback=fallback)
 
     return put_into_words
 

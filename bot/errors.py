@@ -13,7 +13,7 @@
     │   └── ChanjingRejected         any other code: not tried again
     └── SlackError               what became of one call to Slack
         ├── RateLimited              not posted: the destination waits
-        ├── PayloadRefused           not posted: the notice goes a step down the ladder
+        ├── PayloadRefused           not posted: the notice falls back one level
         ├── DestinationRefused       not posted: the destination waits for somebody to mend it
         └── OutcomeUnknown           perhaps posted: in doubt, look before posting again
 

@@ -137,9 +137,9 @@ class Chaos:
             self.process.wait()
             self.process = None
             known = state.peek(self.path)
-            marks = [one.mark for one in known.outbox.destinations.values()] if known else []
-            # Killed between a mark and what was to be said of it. A doubt that was seen is counted where it is printed.
-            self.doubts += sum(mark is not None and not mark.in_doubt for mark in marks)
+            intents = [one.intent for one in known.outbox.destinations.values()] if known else []
+            # Killed between an intent and its outcome. A doubt that was seen is counted where it is printed.
+            self.doubts += sum(intent is not None and not intent.in_doubt for intent in intents)
 
     def printed(self) -> str:
         return (self.directory / "stderr").read_text("utf-8", "replace")

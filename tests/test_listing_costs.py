@@ -24,10 +24,10 @@ def test_an_idle_poll_costs_one_request_whatever_the_size_of_the_account(finishe
     # A first run over a million takes long to simulate: what it would remember of the list is put in its place.
     learnt = after_first_run(min(finished, 2_000), order)
     account = Account(finished, order)
-    listing = replace(learnt.state.listing, total_count=finished, last_page=-(-finished // DEFAULTS.page_size))
+    profile = replace(learnt.state.profile, total_count=finished, last_page=-(-finished // DEFAULTS.page_size))
     newest = {task.id: known for task, known in zip(_newest(account), learnt.state.tasks.values(), strict=False)}
     bot = Simulation(
-        account, ONLY_POLLS, clock=learnt.clock, state=replace(learnt.state, listing=listing, tasks=newest)
+        account, ONLY_POLLS, clock=learnt.clock, state=replace(learnt.state, profile=profile, tasks=newest)
     )
 
     assert [bot.cycle().requests for _ in range(10)] == [1] * 10

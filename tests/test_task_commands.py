@@ -42,12 +42,12 @@ STATE = State(
         "slow0005": TaskRecord(10, 0, T + 10),
         "link0009": TaskRecord(10, int(T), T + 10, linkless_since=T + 90),
         "gone0006": TaskRecord(10, int(T), T + 10, vanished=True),
-        "old00007": TaskRecord(20, int(T), T - 10, noted=True),
+        "old00007": TaskRecord(20, int(T), T - 10, baselined=True),
         "long0008": TaskRecord(20, int(T), T - 10),
     },
     outbox=Outbox(
         (owed("owed0003", attempts=2, last_error="ratelimited"), owed("owed0004")),
-        {CHANNEL: Destination(mark=Intent((owed("owed0004").id,), T, "", in_doubt=True))},
+        {CHANNEL: Destination(intent=Intent((owed("owed0004").id,), T, "", in_doubt=True))},
     ),
     delivered=(receipt("told0001"), receipt("found002", subject="")),
 )

@@ -184,10 +184,10 @@ class Bot:
     def full_cycle(self) -> None:
         """Run cycles until a whole full read has been made."""
         self.clock.wait(self.settings["full_scan_interval"])
-        before = self.store.state.listing.full_read_at
+        before = self.store.state.profile.full_scan_at
         for _ in range(1000):
             self.cycle()
-            if self.store.state.listing.full_read_at != before:
+            if self.store.state.profile.full_scan_at != before:
                 return
         raise AssertionError("no full read within 1000 cycles")
 

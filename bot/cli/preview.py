@@ -46,7 +46,7 @@ def owed(state: State, prefix: str) -> list[str]:
 def of_task(state: State, task_id: str, style: Style) -> Message:
     """Return the message for a task that is owed, as it would be posted next."""
     notice = next(notice for notice in state.outbox.notices if notice.subject == task_id)
-    return render([notice.content], style, rung=notice.rung)
+    return render([notice.content], style, fallback=notice.fallback)
 
 
 def as_json(messages: list[Message], *, ascii_only: bool = False) -> str:

@@ -11,7 +11,7 @@ from bot.domain.news import TaskRecord
 from bot.domain.outbox import Destination, Notice, Role, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Status
-from bot.domain.trouble import TOLD_WHEN_OVER
+from bot.domain.trouble import REPORTED_WHEN_OVER
 from bot.harmless import visible
 from bot.wording.remedies import words_for
 
@@ -48,7 +48,7 @@ def guarantee(state: State) -> str:
 
 def _owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, Any]:
     destinations = state.outbox.destinations
-    marked = next((one for one in destinations.values() if one.mark and notice.id in one.mark.ids), None)
+    marked = next((one for one in destinations.values() if one.intent and notice.id in one.intent.ids), None)
     destination = marked or destinations.get(route.get(notice.role, ""), Destination())
     return {
         "task_id": notice.subject,
@@ -57,7 +57,7 @@ def _owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, 
         "since": _iso(notice.since),
         "attempts": notice.attempts,
         "next_attempt": _iso(max(notice.held_until, destination.until, destination.repeats_at) or None),
-        "in_doubt": bool(marked and marked.mark and marked.mark.in_doubt),
+        "in_doubt": bool(marked and marked.intent and marked.intent.in_doubt),
         "last_error": notice.last_error or None,
     }
 
@@ -74,7 +74,7 @@ def _iso(at: float | None) -> str | None:
 def troubles(state: State) -> Iterator[str]:
     """Yield two lines for each of the bot's own problems in force: what it is, and since when with what happened."""
     for code, one in state.troubles.items():
-        if code in TOLD_WHEN_OVER and not one.over:
+        if code in REPORTED_WHEN_OVER and not one.over:
             yield words_for(code).title.en
             yield ": ".join(filter(None, (f"  since {_iso(one.since)}", ", ".join(one.subjects), one.detail)))
 
@@ -175,6 +175,6 @@ def _why_not(known: TaskRecord) -> str:
         return "not yet: it has succeeded, and the bot waits up to a minute for its link"
     if known.watched:
         return "not yet: it has not ended"
-    if known.noted:
+    if known.baselined:
         return "never: it had ended before the bot's first run, which records such tasks without announcing them"
     return "yes; its receipt is no longer kept (only the last 500 are)"

@@ -10,13 +10,13 @@ from bot.domain.task import Task, is_final
 
 @dataclass(frozen=True, slots=True)
 class BaselineResult:
-    """What the first run leaves. `announced` are finished tasks to tell of, `noted` is how many are not told of."""
+    """What the first run leaves. `announced` are finished tasks to tell of, `baselined` is how many are not told of."""
 
     tasks: Mapping[str, TaskRecord]
     floor: int
     announced: tuple[Task, ...]
     watching: int
-    noted: int
+    baselined: int
 
 
 class Baseline:
@@ -41,10 +41,10 @@ class Baseline:
         if self._announce:
             self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
 
-    def taken(self, full: FullScan, listing: ListProfile) -> BaselineResult:
-        """Return what the read *full*, which has come to its end, leaves; *listing* is its outcome."""
+    def taken(self, full: FullScan, profile: ListProfile) -> BaselineResult:
+        """Return what the read *full*, which has come to its end, leaves; *profile* is its outcome."""
         settled = settle(
-            placed(self._known, full.places(listing)),
+            placed(self._known, full.places(profile)),
             full.seen,
             # Old tasks may show up that it did not list: those are not news either.
             newest=full.newest or int(full.answered_at or 0),
@@ -56,8 +56,8 @@ class Baseline:
         announced = news({}, self._young, floor=settled.floor, now=self._now)
         tasks = {**settled.tasks, **announced.changed}
         watching = sum(one.watched for one in tasks.values())
-        noted = len(full.seen) - watching - len(announced.ended)
-        return BaselineResult(tasks, settled.floor, announced.ended, watching, noted)
+        baselined = len(full.seen) - watching - len(announced.ended)
+        return BaselineResult(tasks, settled.floor, announced.ended, watching, baselined)
 
     def _is_old(self, task: Task, floor: int) -> bool:
         return is_known(task, {}, floor=floor)

@@ -41,7 +41,7 @@ class ListProfile:
     last_page: int = 1
     page_size: int = 0
     floor: int = 0
-    full_read_at: float = 0.0
+    full_scan_at: float = 0.0
     empty: bool = False
 
     def size_of(self, page: Page) -> int:
@@ -77,8 +77,8 @@ class _Scan:
     server answers: also one that answers a page past the end with its last page, or each page with the same.
     """
 
-    def __init__(self, listing: ListProfile) -> None:
-        self._listing = listing
+    def __init__(self, profile: ListProfile) -> None:
+        self._profile = profile
         self.next: int | None = 1
         self.complete = False
         self.pages = 0
@@ -95,7 +95,7 @@ class _Scan:
     @property
     def count_holds(self) -> bool:
         """False when the last full read contradicted the count."""
-        return self._listing.count_holds
+        return self._profile.count_holds
 
     @property
     def seen(self) -> AbstractSet[str]:
@@ -145,7 +145,7 @@ class _Scan:
         self._highest = max(self._highest, page.number)
         if changed < 0 and page.number > 1 and self._spare > 0:
             # Something was taken out of the list, so tasks have moved up, onto pages that have been read.
-            return max(1, page.number + changed // self._listing.size_of(page))
+            return max(1, page.number + changed // self._profile.size_of(page))
         # When the list grew by a page meanwhile, the same tasks come once more.
         if not page.listed or (beyond and not any_new and self._repeats(page, moved=self._grown)):
             return None
@@ -167,7 +167,7 @@ class Read(_Scan):
 
     def __init__(
         self,
-        listing: ListProfile,
+        profile: ListProfile,
         known: Mapping[str, TaskRecord],
         *,
         account: str = "",
@@ -175,32 +175,32 @@ class Read(_Scan):
         stale: Mapping[str, int] | None = None,
         max_pages: int | None = None,
     ) -> None:
-        super().__init__(listing)
+        super().__init__(profile)
         self._known = known
         self._ours = account
         self._fresh = fresh
         self._stale = stale or {}
         self._max_pages = max_pages
-        self._backward = listing.order == "oldest_first"
-        self._lowest = listing.last_page + 1
+        self._backward = profile.order == "oldest_first"
+        self._lowest = profile.last_page + 1
         self._unknown = 0
         # Where it was empty, there is none that could be recognised.
-        self._recognised = listing.empty
+        self._recognised = profile.empty
         self._edge_known = False
         self._held = 0  # how many tasks the page before held, on the way to the end of a list that grows there
         self._begins = 0  # where the next read begins: the last page, or one that has become fuller since it was read
         self._ended = False  # it went on to the end of the list
         self._count_at_start: int | None = None
-        self.per_page = listing.per_page
+        self.per_page = profile.per_page
         self._visits: list[int] = []
         self.looks = 0  # pages that were read for stale tasks only
         if self._backward:
-            self.next = listing.last_page
+            self.next = profile.last_page
 
     def add(self, page: Page) -> tuple[Task, ...]:
         """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
         if self.account and page.account not in {"", self.account}:
-            self._recognised = self._listing.empty  # another token, perhaps of another account
+            self._recognised = self._profile.empty  # another token, perhaps of another account
         new, risen, changed = self._meet(page)
         if self.pages == 1:
             self._count_at_start = page.total_count
@@ -233,22 +233,22 @@ class Read(_Scan):
         """True when the whole list was read, holds tasks, and none of at least ten known ones."""
         return self.complete and bool(self.seen) and self.unconfirmed
 
-    def outcome(self, listing: ListProfile) -> ListProfile:
-        """Return *listing* with what is to be remembered after this read, or after as much of it as there was."""
+    def outcome(self, profile: ListProfile) -> ListProfile:
+        """Return *profile* with what is to be remembered after this read, or after as much of it as there was."""
         if self.complete:
-            holds = listing.count_holds and not (self._ended and self._unknown < self._growth)
-            listing = replace(listing, empty=not self._listed, count_holds=holds)
+            holds = profile.count_holds and not (self._ended and self._unknown < self._growth)
+            profile = replace(profile, empty=not self._listed, count_holds=holds)
         if self.complete and self._backward and self._highest:
             # It grows at its end: the next read begins where this one found that.
-            listing = replace(listing, last_page=self._begins, per_page=self.per_page)
-        if not listing.count_holds:
-            return listing  # a count that nobody believes is not worth a write
+            profile = replace(profile, last_page=self._begins, per_page=self.per_page)
+        if not profile.count_holds:
+            return profile  # a count that nobody believes is not worth a write
         if self.complete and self.total_count is not None:
-            return replace(listing, total_count=self._count_met(self.total_count))
-        if self._listing.total_count is None:
-            return listing
+            return replace(profile, total_count=self._count_met(self.total_count))
+        if self._profile.total_count is None:
+            return profile
         # What was met is accounted for; what the count grew by beyond that is still to be found.
-        return replace(listing, total_count=self._listing.total_count + self._unknown)
+        return replace(profile, total_count=self._profile.total_count + self._unknown)
 
     @property
     def _growth(self) -> int:
@@ -256,15 +256,15 @@ class Read(_Scan):
 
         Not the count by now: what has come meanwhile may stand on a page that this read has left.
         """
-        before, start = self._listing.total_count, self._count_at_start
+        before, start = self._profile.total_count, self._count_at_start
         return 0 if before is None or start is None else start - before
 
     def _is_known(self, task: Task) -> bool:
-        return is_known(task, self._known, floor=self._listing.floor)
+        return is_known(task, self._known, floor=self._profile.floor)
 
     def _count_met(self, count: int) -> int:
         """Return how much of *count* this read accounts for: what came meanwhile and was not met is for the next."""
-        before, start = self._listing.total_count, self._count_at_start
+        before, start = self._profile.total_count, self._count_at_start
         return count if before is None or start is None else min(count, max(start, before + self._unknown))
 
     def _page_before(self, page: Page, *, any_new: bool, changed: int) -> int | None:
@@ -302,7 +302,7 @@ class Read(_Scan):
 
     def _last(self, page: Page) -> int | None:
         """Return the number of the last page by the count. The server may hold its pages smaller than it says."""
-        if page.total_count is None or not self._listing.count_holds:
+        if page.total_count is None or not self._profile.count_holds:
             return None
         return max(1, -(-page.total_count // (self.per_page or page.size)))
 
@@ -319,23 +319,23 @@ class Read(_Scan):
         if self.unconfirmed or not self._edge_known or not self._fresh <= self.seen:
             return False
         start = self._count_at_start
-        usable = self._listing.count_holds and self._listing.total_count is not None and start is not None
+        usable = self._profile.count_holds and self._profile.total_count is not None and start is not None
         if not usable or len(self.seen) > (start or 0):
-            return self._listing.order in {"newest_first", "oldest_first"}
+            return self._profile.order in {"newest_first", "oldest_first"}
         return self._unknown >= self._growth
 
     def _pages_of_stale(self, page: Page) -> list[int]:
         if page.total_count is None:
             return []
         missing = (place for task_id, place in self._stale.items() if task_id not in self.seen)
-        return sorted({self._listing.page_of(place, page) for place in missing}, reverse=True)
+        return sorted({self._profile.page_of(place, page) for place in missing}, reverse=True)
 
 
 class FullScan(_Scan):
     """A walk from page 1 to the end of the list, whatever it meets. It may be spread over several polls."""
 
-    def __init__(self, listing: ListProfile, *, now: float) -> None:
-        super().__init__(listing)
+    def __init__(self, profile: ListProfile, *, now: float) -> None:
+        super().__init__(profile)
         self._now = now
         self.newest = 0  # the newest create_time met, but for those that are a day ahead of the clock
         self._unreadable = 0
@@ -356,8 +356,8 @@ class FullScan(_Scan):
         self.complete = self.next is None
         return (*new, *risen)
 
-    def outcome(self, listing: ListProfile, *, asked: int, now: float) -> ListProfile:
-        """Return *listing* with what is to be remembered after this read to its end, in pages of *asked* tasks.
+    def outcome(self, profile: ListProfile, *, asked: int, now: float) -> ListProfile:
+        """Return *profile* with what is to be remembered after this read to its end, in pages of *asked* tasks.
 
         The count that polls have kept meanwhile stands, if it could be believed: it knows of tasks at the new end that
         came after this read had passed there.
@@ -367,21 +367,21 @@ class FullScan(_Scan):
         holds = min(totals) <= counted <= max(totals)
         total = self.total_count if self.total_count is None or not holds else min(counted, self.total_count)
         return replace(
-            listing,
+            profile,
             order=self._order(),
-            total_count=listing.total_count if listing.total_count is not None and listing.count_holds else total,
+            total_count=profile.total_count if profile.total_count is not None and profile.count_holds else total,
             count_holds=holds,
             asked=asked,
             per_page=self.per_page,
             last_page=self._last_page,
-            full_read_at=now,
+            full_scan_at=now,
             empty=not self._listed,
         )
 
-    def places(self, listing: ListProfile) -> dict[str, int]:
+    def places(self, profile: ListProfile) -> dict[str, int]:
         """Return, for each unfinished task met, how many tasks are older, given the *outcome*. Empty: not known."""
         found = {
-            task_id: listing.place((page.number - 1) * self.per_page + index, page)
+            task_id: profile.place((page.number - 1) * self.per_page + index, page)
             for task_id, (index, page) in self._unfinished.items()
         }
         return {task_id: place for task_id, place in found.items() if place is not None}

@@ -22,7 +22,7 @@ class TaskRecord:
 
     `place` is how many tasks of the list are older, where that is known. `missed` counts full reads in a row that did
     not list it, `missed_since` is the first of them, `linkless_since` when it was first seen succeeded without a link
-    (0: never). `noted` says that it had ended before the first run. Times are Unix seconds.
+    (0: never). `baselined` says that it had ended before the first run. Times are Unix seconds.
     """
 
     status: int
@@ -33,7 +33,7 @@ class TaskRecord:
     missed_since: float = 0.0
     linkless_since: float = 0.0
     vanished: bool = False
-    noted: bool = False
+    baselined: bool = False
 
     @property
     def watched(self) -> bool:
@@ -115,12 +115,12 @@ def _follow(before: TaskRecord | None, task: Task, now: float) -> TaskRecord:
             return replace(before, linkless_since=now)
         if waited < LINK_WAIT:
             return before
-    return replace(before, status=task.status, linkless_since=0.0, place=None, noted=False)
+    return replace(before, status=task.status, linkless_since=0.0, place=None, baselined=False)
 
 
 def baseline(listed: Iterable[Task], *, now: float) -> dict[str, TaskRecord]:
     """Return what is remembered of *listed* at the first run, where everything finished is taken note of in silence."""
-    return {task.id: TaskRecord(task.status, task.create_time, now, noted=is_final(task.status)) for task in listed}
+    return {task.id: TaskRecord(task.status, task.create_time, now, baselined=is_final(task.status)) for task in listed}
 
 
 def settle(

@@ -34,7 +34,7 @@ class Greeting:
     """The first words: how many tasks are watched, noted in silence, and (first_run: announce) to be announced."""
 
     watching: int
-    noted: int
+    baselined: int
     announcing: int = 0
     kind: Literal["greeting"] = "greeting"
 
@@ -76,9 +76,9 @@ class Test:
 
 Content = Annotated[TaskEnded | Greeting | Trouble | Summary | Test, Discriminator("kind")]
 
-# Where a message stands on the ladder that it goes down when Slack refuses it. On rung 1 it is tried again as it was.
-WITHOUT_IMAGE_RUNG = 2
-TEXT_RUNG = 3  # the last
+# The fallback levels of a message that Slack refused: it becomes simpler. At level 1 it is tried again as it was.
+WITHOUT_IMAGE_FALLBACK = 2
+TEXT_FALLBACK = 3  # the last
 
 DIGEST_SIZE = 20  # tasks in one message at most
 LOOKS = (1 / 9, 1 / 3, 1.0)  # when to look for a message in doubt, in parts of slack.settle after the dispatch
@@ -97,7 +97,7 @@ class Notice:
     """Something that is owed to a role, until there is a receipt for it.
 
     `subject` is a task's id, or what else the bot speaks of. `since` is when it became owed. `attempts` counts the
-    posts that did not end in a receipt, `rung` is how far down the ladder of payloads it is, and `held_until` is when
+    posts that did not end in a receipt, `fallback` is how far its payload was simplified, and `held_until` is when
     one that even plain text could not deliver may try again. Times are Unix seconds.
     """
 
@@ -107,7 +107,7 @@ class Notice:
     since: float
     content: Content
     attempts: int = 0
-    rung: int = 0
+    fallback: int = 0
     held_until: float = 0.0
     last_error: str = ""
 
@@ -205,7 +205,7 @@ class Destination:
     """
 
     last_ts: str = ""
-    mark: Intent | None = None
+    intent: Intent | None = None
     until: float = 0.0
     refusals: int = 0
     refused: str = ""
@@ -227,9 +227,9 @@ class Destination:
 
         Each time it may have arrived, so the distances grow threefold, up to half an hour.
         """
-        if self.mark is None or not self.mark.in_doubt or not self.history_unreadable:
+        if self.intent is None or not self.intent.in_doubt or not self.history_unreadable:
             return 0.0
-        return self.mark.at + min(3.0 ** min(self.mark.rounds, 16), _LONGEST_DISTANCE)
+        return self.intent.at + min(3.0 ** min(self.intent.rounds, 16), _LONGEST_DISTANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ class Outbox:
     def for_channels(self, channels: Iterable[str]) -> "Outbox":
         """Return the outbox without what is remembered of other channels, where nothing is in doubt."""
         used = set(channels)
-        kept = {channel: one for channel, one in self.destinations.items() if channel in used or one.mark}
+        kept = {channel: one for channel, one in self.destinations.items() if channel in used or one.intent}
         return replace(self, destinations=kept)
 
     def with_notices(self, ids: Iterable[str], change: Callable[[Notice], Notice]) -> "Outbox":
@@ -314,23 +314,23 @@ def group(
     now: float,
     fitting: Callable[[Sequence[Notice]], int] = len,
 ) -> tuple[Notice, ...]:
-    """Return what the next message to *channel* delivers: what is marked, unchanged; else a digest or one notice.
+    """Return what the next message to *channel* delivers: what has an intent, unchanged; else a digest or one notice.
 
     When more than *digest_after* are due (0: never), the next of them makes a digest with those like it, as far as they
     fit: *fitting* returns how many of some notices, from the first on, one message has room for. A notice that Slack
     has refused once goes alone, so that it cannot hold up others. Order within the channel is kept.
     """
-    mark = outbox.to(channel).mark
-    if mark is not None:
-        return tuple(notice for notice in outbox.notices if notice.id in mark.ids)
-    marked = {id_ for other in outbox.destinations.values() if other.mark for id_ in other.mark.ids}
+    intent = outbox.to(channel).intent
+    if intent is not None:
+        return tuple(notice for notice in outbox.notices if notice.id in intent.ids)
+    intended = {id_ for other in outbox.destinations.values() if other.intent for id_ in other.intent.ids}
     due = [
-        n for n in outbox.notices if route[n.role] == channel and not _ahead(n.held_until, now) and n.id not in marked
+        n for n in outbox.notices if route[n.role] == channel and not _ahead(n.held_until, now) and n.id not in intended
     ]
     if not due:
         return ()
-    if 0 < digest_after < len(due) and isinstance(due[0].content, TaskEnded) and not due[0].rung:
-        alike = [n for n in due if isinstance(n.content, TaskEnded) and n.role == due[0].role and not n.rung]
+    if 0 < digest_after < len(due) and isinstance(due[0].content, TaskEnded) and not due[0].fallback:
+        alike = [n for n in due if isinstance(n.content, TaskEnded) and n.role == due[0].role and not n.fallback]
         alike = alike[:DIGEST_SIZE]
         return tuple(alike[: fitting(alike)])
     return (due[0],)
@@ -347,24 +347,24 @@ def _ahead(until: float, now: float) -> bool:
 
 
 def dispatched(outbox: Outbox, channel: str, chosen: Iterable[Notice], now: float) -> Outbox:
-    """Return the outbox with the mark that must be saved before *chosen* are posted.
+    """Return the outbox with the intent that must be saved before *chosen* are posted.
 
     `after` is the last receipt's ts, not a reading of our clock: posts to a channel are made one after the other, so a
     message in doubt is newer than that, by Slack's clock.
     """
     ids, before = tuple(notice.id for notice in chosen), outbox.to(channel)
-    mark = Intent(ids, now, after=before.last_ts)
-    if before.mark:
-        mark = replace(mark, again=not before.mark.absent, rounds=before.mark.rounds + 1)
+    intent = Intent(ids, now, after=before.last_ts)
+    if before.intent:
+        intent = replace(intent, again=not before.intent.absent, rounds=before.intent.rounds + 1)
     # A look for this message must not go on where an earlier one, which could not meet it, was cut short.
     reading = before.reading.of(channel) if before.reading else None
-    return outbox.with_destination(channel, mark=mark, reading=reading)
+    return outbox.with_destination(channel, intent=intent, reading=reading)
 
 
 def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float) -> tuple[Outbox, tuple[Receipt, ...]]:
     """Return the outbox without the notices in *found* (id → ts), and their receipts.
 
-    An id that is not owed gets a receipt too: the state is older than the channel, and it must not be told again.
+    An id that is not owed gets a receipt too: the state is older than the channel, and it must not be announced again.
     """
     owed = {notice.id: notice for notice in outbox.notices}
     receipts = tuple(
@@ -374,11 +374,11 @@ def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float
         for id_, ts in sorted(found.items(), key=lambda item: ts_order(item[1]))
     )
     before = outbox.to(channel)
-    mark = before.mark if before.mark and not set(before.mark.ids) & set(found) else None
+    intent = before.intent if before.intent and not set(before.intent.ids) & set(found) else None
     outbox = outbox.with_destination(
         channel,
         last_ts=max([before.last_ts, *found.values()], key=ts_order),
-        mark=mark,
+        intent=intent,
         until=0.0,
         refusals=0,
         refused="",
@@ -396,7 +396,7 @@ def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tu
     """Return the receipts that are kept when *new* ones come.
 
     Those without a subject, found in a channel, are all kept: the state is older than they are, and tasks that the list
-    has still to show must not be told again. See `settled`.
+    has still to show must not be announced again. See `trimmed`.
     """
     ids = {receipt.id for receipt in new if receipt.subject}
     receipts = tuple(receipt for receipt in receipts if receipt.id not in ids)
@@ -406,13 +406,13 @@ def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tu
     return (*found, *tuple(receipt for receipt in receipts if receipt.subject)[-_RECEIPTS:])
 
 
-def settled(receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
+def trimmed(receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
     """Return the receipts that are kept when the whole list has been read, so that each task in it is known."""
     return receipts[-_RECEIPTS:]
 
 
 def paused(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:
-    """Return the outbox with *channel* left alone for a while after *error*; a mark stays.
+    """Return the outbox with *channel* left alone for a while after *error*; an intent stays.
 
     That is for as long as Slack asked for, or 1, 2, 4 … 300 seconds.
     """
@@ -424,13 +424,15 @@ def paused(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbo
 
 
 def postponed(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:
-    """Return the outbox after *channel* refused a post for certain: mark cleared, and the channel paused.
+    """Return the outbox after *channel* refused a post for certain: intent cleared, and the channel paused.
 
     What was posted again, and may have arrived the first time, is still in doubt.
     """
-    mark, text = outbox.to(channel).mark, str(error)
+    intent, text = outbox.to(channel).intent, str(error)
     outbox = (
-        in_doubt(outbox, channel, text) if mark and mark.again else unmarked(_attempted(outbox, mark, text), channel)
+        in_doubt(outbox, channel, text)
+        if intent and intent.again
+        else without_intent(_attempted(outbox, intent, text), channel)
     )
     return paused(outbox, channel, error, now)
 
@@ -440,29 +442,29 @@ def backoff(refusals: int) -> float:
     return min(_FIRST_WAIT * 2.0 ** min(refusals, 16), _LONGEST_WAIT)
 
 
-def stepped_down(outbox: Outbox, channel: str, error: str, now: float) -> Outbox:
-    """Return the outbox after Slack refused what the message holds: mark cleared, its notices a rung further down.
+def simplified(outbox: Outbox, channel: str, error: str, now: float) -> Outbox:
+    """Return the outbox after Slack refused a payload: intent cleared, its notices one fallback level further.
 
     One that was plain text already is held for five minutes, so that others pass; it stays owed.
     """
 
-    def down(notice: Notice) -> Notice:
-        if notice.rung < TEXT_RUNG:
-            return replace(notice, rung=notice.rung + 1)
+    def simpler(notice: Notice) -> Notice:
+        if notice.fallback < TEXT_FALLBACK:
+            return replace(notice, fallback=notice.fallback + 1)
         return replace(notice, held_until=now + _LONGEST_WAIT)
 
-    mark = outbox.to(channel).mark
-    outbox = _attempted(outbox, mark, error).with_notices(mark.ids if mark else (), down)
-    return unmarked(outbox, channel)
+    intent = outbox.to(channel).intent
+    outbox = _attempted(outbox, intent, error).with_notices(intent.ids if intent else (), simpler)
+    return without_intent(outbox, channel)
 
 
 def in_doubt(outbox: Outbox, channel: str, error: str) -> Outbox:
-    """Return the outbox after a post to *channel* of which nobody knows what became: the mark stays."""
-    mark = outbox.to(channel).mark
-    if mark is None:
+    """Return the outbox after a post to *channel* of which nobody knows what became: the intent stays."""
+    intent = outbox.to(channel).intent
+    if intent is None:
         return outbox
-    outbox = _attempted(outbox, mark, error)
-    return outbox.with_destination(channel, mark=replace(mark, in_doubt=True), error=error, checked=False)
+    outbox = _attempted(outbox, intent, error)
+    return outbox.with_destination(channel, intent=replace(intent, in_doubt=True), error=error, checked=False)
 
 
 def looked_in_vain(outbox: Outbox, channel: str, now: float) -> Outbox:
@@ -471,10 +473,10 @@ def looked_in_vain(outbox: Outbox, channel: str, now: float) -> Outbox:
     A dispatch in the future says that the clock was set back. It becomes this look's time, or each restart would begin
     to count anew.
     """
-    mark = outbox.to(channel).mark
-    if mark is None:
+    intent = outbox.to(channel).intent
+    if intent is None:
         return outbox
-    return outbox.with_destination(channel, mark=replace(mark, looks=mark.looks + 1, at=min(mark.at, now)))
+    return outbox.with_destination(channel, intent=replace(intent, looks=intent.looks + 1, at=min(intent.at, now)))
 
 
 def read(outbox: Outbox, channel: str, reading: Reading) -> Outbox:
@@ -514,21 +516,21 @@ def asked_long_enough(destination: Destination, now: float) -> bool:
 
     Never while a message is in doubt, unless it was known before that nothing can be looked for.
     """
-    if destination.mark is not None or destination.unreadable:
+    if destination.intent is not None or destination.unreadable:
         return bool(destination.unreadable)
     return destination.refusals >= _TRIES and 0 < destination.unread_since <= now - _PATIENCE
 
 
-def another_id(channel: str, told: object) -> str:
-    """Return the id that Slack has *told* for *channel* where it is another one, "" where it is not, or no id."""
-    return told if isinstance(told, str) and told != channel and _CHANNEL.fullmatch(told) else ""
+def another_id(channel: str, given: object) -> str:
+    """Return the id that Slack has *given* for *channel* if it is another one, "" if it is not, or no id."""
+    return given if isinstance(given, str) and given != channel and _CHANNEL.fullmatch(given) else ""
 
 
-def unmarked(outbox: Outbox, channel: str) -> Outbox:
-    """Return the outbox without the mark of *channel*: what it named was not posted."""
-    return outbox.with_destination(channel, mark=None)
+def without_intent(outbox: Outbox, channel: str) -> Outbox:
+    """Return the outbox without the intent of *channel*: what it named was not posted."""
+    return outbox.with_destination(channel, intent=None)
 
 
-def _attempted(outbox: Outbox, mark: Intent | None, error: str) -> Outbox:
-    ids = mark.ids if mark else ()
+def _attempted(outbox: Outbox, intent: Intent | None, error: str) -> Outbox:
+    ids = intent.ids if intent else ()
     return outbox.with_notices(ids, lambda notice: replace(notice, attempts=notice.attempts + 1, last_error=error))

@@ -27,7 +27,7 @@ class State:
     version: int = VERSION
     instance: str = ""
     baseline_at: float | None = None
-    listing: ListProfile = field(default_factory=ListProfile)
+    profile: ListProfile = field(default_factory=ListProfile)
     tasks: Mapping[str, TaskRecord] = field(default_factory=dict)
     outbox: Outbox = field(default_factory=Outbox)
     delivered: tuple[Receipt, ...] = ()

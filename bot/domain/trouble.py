@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from bot.domain.outbox import Destination, Notice, Trouble
 from bot.errors import ChanjingError, ChanjingRefused, ForeignStateError
 
-_AFTER = 300.0  # seconds for which a cause must be in force before it is told
+_AFTER = 300.0  # seconds for which a cause must be in force before it is reported
 _HOUR = 3600.0
 _REMEMBERED = 200  # subjects of one cause that come and go, at most
 _SHOWN = 5  # subjects named in one message: ids of 32 characters on one line
 
-# Those that end are told to be over; the others are told once for each subject and never again.
-TOLD_WHEN_OVER = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
+# The end of these is reported too; the others are reported once for each subject and never again.
+REPORTED_WHEN_OVER = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
 # One poll fails for one of these: only a good poll says that another of them is over.
 _OF_CHANJING = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
 _OF_ANSWERS = ("unknown_status", "malformed_items")
-TOLD_ONCE = ("task_vanished", "page_size_refused", *_OF_ANSWERS)
-CODES = (*TOLD_WHEN_OVER, *TOLD_ONCE)
+REPORTED_ONCE = ("task_vanished", "page_size_refused", *_OF_ANSWERS)
+CODES = (*REPORTED_WHEN_OVER, *REPORTED_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Ongoing:
-    """One cause as remembered. Times are Unix seconds; `told_at` 0: not told. `subjects` are those it was told of.
+    """One cause as remembered. Times are Unix seconds; `reported_at` 0: not reported.
 
-    `detail` is what happened when it was first seen, and again when it was told.
+    `subjects` are those it was reported for. `detail` is what happened when it was first seen, and when it
+    was reported.
     """
 
     since: float
-    told_at: float = 0.0
+    reported_at: float = 0.0
     subjects: tuple[str, ...] = ()
     over: bool = False
     detail: str = ""
@@ -63,7 +64,7 @@ def problems(
     """Return the causes in force now, given what this poll met.
 
     *error* is how the poll failed; *page_size* is what the list was found to take (0: whatever was asked); *odd* are
-    (code, what) of answers that could not be read whole. A channel that refuses is not told of in that very channel.
+    (code, what) of answers that could not be read whole. A channel that refuses is not reported in that very channel.
     """
     found: dict[str, Problem] = {}
     match error:
@@ -99,45 +100,45 @@ def observe(
     for code, problem in current.items():
         before = after.get(code)
         if before is None or before.over:
-            # Told less than an hour ago: the clock of the hour goes on.
-            before = Ongoing(now, told_at=before.told_at if before else 0.0, detail=problem.detail)
+            # Reported less than an hour ago: the clock of the hour goes on.
+            before = Ongoing(now, reported_at=before.reported_at if before else 0.0, detail=problem.detail)
         # Never ahead of now, where the clock was set back.
-        after[code] = before = replace(before, since=min(before.since, now), told_at=min(before.told_at, now))
-        if told := _tell(code, before, problem, now):
-            after[code], notice = told
+        after[code] = before = replace(before, since=min(before.since, now), reported_at=min(before.reported_at, now))
+        if reported := _report(code, before, problem, now):
+            after[code], notice = reported
             owed.append(notice)
     history_unreadable = any(code in current for code in _OF_CHANJING)
     for code, before in remembered.items():
-        if code in current or code in TOLD_ONCE or (history_unreadable and code in _OF_CHANJING):
+        if code in current or code in REPORTED_ONCE or (history_unreadable and code in _OF_CHANJING):
             continue
-        if _told(before) and not before.over:
+        if _reported(before) and not before.over:
             owed.append(_notice(code, before, Trouble(code, "", before.since, until=now), now))
             after[code] = replace(before, over=True)
-        elif not 0 <= now - before.told_at < _HOUR:
+        elif not 0 <= now - before.reported_at < _HOUR:
             del after[code]
         elif not before.over:
             after[code] = replace(before, over=True)
     return (after if after != remembered else remembered), tuple(owed)
 
 
-def _told(one: Ongoing) -> bool:
-    return one.told_at >= one.since > 0
+def _reported(one: Ongoing) -> bool:
+    return one.reported_at >= one.since > 0
 
 
-def _tell(code: str, before: Ongoing, problem: Problem, now: float) -> tuple[Ongoing, Notice] | None:
-    """Return the cause as told now, and the notice; None where there is nothing to tell, or not yet."""
+def _report(code: str, before: Ongoing, problem: Problem, now: float) -> tuple[Ongoing, Notice] | None:
+    """Return the cause as reported now, and the notice; None when there is nothing to report, or not yet."""
     fresh = sorted(problem.subjects - set(before.subjects))
-    if now - before.since < _AFTER or (_told(before) and not fresh) or 0 <= now - before.told_at < _HOUR:
+    if now - before.since < _AFTER or (_reported(before) and not fresh) or 0 <= now - before.reported_at < _HOUR:
         return None
     named = ", ".join(fresh[:_SHOWN]) + (f" (+{len(fresh) - _SHOWN})" if len(fresh) > _SHOWN else "")
     trouble = Trouble(code, ": ".join(filter(None, (named, problem.detail))), before.since)
     subjects = sorted(problem.subjects)
     if code in _OF_ANSWERS:
-        # What is odd is forgotten at each start, and yet told once.
+        # What is odd is forgotten at each start, and yet reported once.
         subjects = [*subjects, *sorted(set(before.subjects) - problem.subjects)][:_REMEMBERED]
-    told = replace(before, told_at=now, subjects=tuple(subjects), detail=problem.detail)
-    return told, _notice(code, told, trouble, now)
+    reported = replace(before, reported_at=now, subjects=tuple(subjects), detail=problem.detail)
+    return reported, _notice(code, reported, trouble, now)
 
 
 def _notice(code: str, ongoing: Ongoing, trouble: Trouble, now: float) -> Notice:
-    return Notice(f"trouble:{code}:{ongoing.told_at:.0f}", int(trouble.until is not None), "alerts", now, trouble)
+    return Notice(f"trouble:{code}:{ongoing.reported_at:.0f}", int(trouble.until is not None), "alerts", now, trouble)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from bot.domain.outbox import TEXT_RUNG, TaskEnded
+from bot.domain.outbox import TEXT_FALLBACK, TaskEnded
 from bot.domain.task import Status, Task
 from bot.slack.blocks import LONGEST_TEXT, SECTION, TEXT, Block, Message, Style, context, fits, packed
 from bot.slack.mrkdwn import ELLIPSIS, code, date, link, outside
@@ -40,11 +40,11 @@ def fitting(contents: Sequence[TaskEnded], style: Style) -> int:
     return next(whole, 1)
 
 
-def render_digest(contents: Sequence[TaskEnded], style: Style, rung: int) -> Message:
+def render_digest(contents: Sequence[TaskEnded], style: Style, fallback: int) -> Message:
     """Return one message for tasks that all succeeded or all failed. Counts first, then a line for each."""
     drafts = [_paragraphs(contents, style, room) for room in (_WHOLE, *_NARROWER)]
     blocks: tuple[Block, ...] = ()
-    if rung < TEXT_RUNG:
+    if fallback < TEXT_FALLBACK:
         blocks = next((tuple(found) for found in map(_blocks, drafts) if fits(found)), ())
     texts = ["\n\n".join(map("\n".join, draft)) for draft in drafts]
     # Where there are blocks, they have every id and link. Where there are none, these count more than a short text.

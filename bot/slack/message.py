@@ -1,7 +1,7 @@
 """Pure: what the bot has to say → Slack text and blocks, per language.
 
-A message stands on one of four rungs, stepped down when Slack refuses it: 0 and 1 with the cover image (Slack fails
-now and then to fetch a good one), 2 without it, 3 plain text. The links are on all of them.
+A message has one of four fallback levels, one more each time Slack refuses it: 0 and 1 with the cover image (Slack
+fails now and then to fetch a good one), 2 without it, 3 plain text. The links are on all of them.
 """
 
 import re
@@ -11,7 +11,16 @@ from dataclasses import replace
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from bot.domain.outbox import TEXT_RUNG, WITHOUT_IMAGE_RUNG, Content, Greeting, Summary, TaskEnded, Test, Trouble
+from bot.domain.outbox import (
+    TEXT_FALLBACK,
+    WITHOUT_IMAGE_FALLBACK,
+    Content,
+    Greeting,
+    Summary,
+    TaskEnded,
+    Test,
+    Trouble,
+)
 from bot.domain.task import Status, Task
 from bot.harmless import clean
 from bot.slack.blocks import IMAGE_URL, SECTION, TEXT, Block, Message, Style, columns, context, image, packed
@@ -28,26 +37,26 @@ _REASON = 80  # characters of one that is not known
 _CHANNEL = re.compile(r"\b[CG][A-Z0-9]{6,20}\b")
 
 
-def render(contents: Sequence[Content], style: Style, *, rung: int = 0) -> Message:
+def render(contents: Sequence[Content], style: Style, *, fallback: int = 0) -> Message:
     """Return the message for *contents*: one of any kind, or several tasks that all succeeded or all failed.
 
     Raises ValueError for anything else that is to be told together.
     """
     match contents:
         case [only]:
-            message = _render_one(only, style, rung)
+            message = _render_one(only, style, fallback)
         case _:
             tasks = [content for content in contents if isinstance(content, TaskEnded)]
             if not tasks or len(tasks) != len(contents):
                 raise ValueError("only tasks are told together")
-            message = render_digest(tasks, style, rung)
-    return Message(message.text, ()) if rung >= TEXT_RUNG else message
+            message = render_digest(tasks, style, fallback)
+    return Message(message.text, ()) if fallback >= TEXT_FALLBACK else message
 
 
-def _render_one(content: Content, style: Style, rung: int) -> Message:
+def _render_one(content: Content, style: Style, fallback: int) -> Message:
     match content:
         case TaskEnded(task=Task(status=Status.SUCCEEDED)):
-            return _success(content, style.language, with_image=rung < WITHOUT_IMAGE_RUNG)
+            return _success(content, style.language, with_image=fallback < WITHOUT_IMAGE_FALLBACK)
         case TaskEnded():
             return _failure(content, style)
         case Greeting():
@@ -144,7 +153,7 @@ def _away(ended: TaskEnded, language: Language) -> list[str]:
 
 def _greeting(greeting: Greeting, language: Language) -> Message:
     counts = (
-        (wording.GREETING_NOTED, greeting.noted),
+        (wording.GREETING_NOTED, greeting.baselined),
         (wording.GREETING_ANNOUNCING, greeting.announcing),
     )
     watching = wording.GREETING_WATCHING if greeting.watching else wording.GREETING_IDLE

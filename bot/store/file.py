@@ -4,8 +4,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,59 +15,31 @@ from bot.disk import Disk, LocalDisk, beside, read, refuse
 from bot.domain.state import VERSION, State
 from bot.errors import StateError
 from bot.metrics import Metrics
+from bot.store import version_1
 
 _LONGEST_NUMBER = 20  # digits, far beyond what the bot writes; one of 309 would become infinite
 
 
 _STATE = TypeAdapter(State)
 
-# Version 1 had these keys, all of them, in each document.
-_VERSION_1 = {
-    "State": "version instance baseline_at listing tasks outbox delivered delivered_count troubles days summarised"
-    " boards",
-    "ListProfile": "order total_count count_holds asked per_page last_page page_size floor full_read_at",
-    "TaskRecord": "status create_time first_seen place missed missed_since linkless_since vanished noted",
-    "Outbox": "notices destinations",
-    "Notice": "subject status role since content attempts rung held_until last_error",
-    "TaskEnded": "task ready_after away kind",
-    "Task": "id status progress msg video_url preview_url duration create_time",
-    "Greeting": "watching noted announcing kind",
-    "Trouble": "code detail since until kind",
-    "Summary": "day succeeded failed rendering median slowest kind",
-    "Test": "kind",
-    "Destination": "last_ts mark until refusals refused error unreadable checked",
-    "Intent": "ids at after in_doubt looks again rounds",
-    "Receipt": "id subject status role channel ts at",
-    "Ongoing": "since told_at subjects over",
-    "Day": "succeeded failed took",
-}
 
-
-def _exact(schema: Any, keys: Mapping[str, str] | None = None) -> Any:
-    """Return pydantic's *schema* as one in which each key of each object must be there, and no other.
-
-    *keys*: those that an older version had in each object. Others take their defaults, and must not be there.
-    """
+def _exact(schema: Any) -> Any:
+    """Return pydantic's *schema* as one in which each key of each object must be there, and no other."""
     if isinstance(schema, list):
-        return [_exact(one, keys) for one in schema]
+        return [_exact(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    schema = {name: _exact(one, keys) for name, one in schema.items() if name != "metadata"}
+    schema = {name: _exact(one) for name, one in schema.items() if name != "metadata"}
     if schema.get("type") == "dataclass-args":
-        known = keys.get(schema["dataclass_name"]) if keys else None
         schema["extra_behavior"] = "forbid"
         for one in schema["fields"]:
-            one["init"] = known is None or one["name"] in known.split()
-            if one["init"] and one["schema"]["type"] == "default":
+            if one["schema"]["type"] == "default":
                 one["schema"] = one["schema"]["schema"]
     return schema
 
 
 _WRONG_KEYS = {"missing": "the key is missing", "unexpected_keyword_argument": "the key is not known"}
-_VALIDATORS = {
-    1: SchemaValidator(_exact(_STATE.core_schema, _VERSION_1)),
-    VERSION: SchemaValidator(_exact(_STATE.core_schema)),
-}
+_VALIDATOR = SchemaValidator(_exact(_STATE.core_schema))
 
 
 class Store:
@@ -188,7 +159,8 @@ def _read(path: Path) -> tuple[State | None, str | None]:
     """Return the state in *path*, or what is wrong with it. Both None: there is no such file."""
     try:
         document = read(path)
-        version = _strict_json(document).get("version")
+        parsed = _strict_json(document)
+        version = parsed.get("version")
         if type(version) is not int or version < 1:
             # `{}` too: else it would be taken for the state before a first run.
             return None, "not a state file: it has no version"
@@ -197,18 +169,24 @@ def _read(path: Path) -> tuple[State | None, str | None]:
                 f"{path}: written by a newer version of the bot (format {version}, this one reads {VERSION}). "
                 "Run that version, or put back a state file from before the upgrade."
             )
-        state: State = _VALIDATORS[version].validate_json(document, strict=True)
-        return replace(state, version=VERSION), None
+        return _decoded(document if version == VERSION else json.dumps(version_1.translated(parsed)).encode()), None
     except FileNotFoundError:
         return None, None
     except OSError as error:
         refuse(error, path, "read")
+    except (ValueError, RecursionError) as error:
+        return None, f"not a state file: {str(error)[:120]}"
+
+
+def _decoded(document: bytes) -> State:
+    """Return the state, or raise ValueError."""
+    try:
+        state: State = _VALIDATOR.validate_json(document, strict=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         what = _WRONG_KEYS.get(first["type"], first["msg"])
-        return None, f"not a state file: {'.'.join(map(str, first['loc']))[:80] or 'document'}: {what}"
-    except (ValueError, RecursionError) as error:
-        return None, f"not a state file: {str(error)[:120]}"
+        raise ValueError(f"{'.'.join(map(str, first['loc']))[:80] or 'document'}: {what}") from None
+    return state
 
 
 def _strict_json(document: bytes) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Poll:
         self._last_good = last_alive  # Unix seconds
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
-        size = store.state.listing.page_size or settings.page_size
+        size = store.state.profile.page_size or settings.page_size
         self._pages = Pages(fetch, clock, log, size=size, fetched=self._fetched, wait=self._wait)
 
     def cycle(self) -> None:
@@ -153,16 +153,16 @@ class Poll:
     def _observe(self, error: ChanjingError | ForeignStateError | None) -> None:
         """Save what the bot has to say of itself: its trouble, and the summary of the day; and what the list takes."""
         state, now = self._store.state, self._clock.now()
-        watching, listing = self._watching(), state.listing
+        watching, profile = self._watching(), state.profile
         if self._pages.size != self._settings.page_size:
-            listing = replace(listing, page_size=self._pages.size)
+            profile = replace(profile, page_size=self._pages.size)
         ailing = trouble.problems(
             error,
             stuck=(task_id for task_id, known in watching.items() if known.age(now) > self._settings.stuck_after),
             vanished=self._vanished,
             destinations=state.outbox.destinations,
             alerts_channel=self._settings.alerts_channel,
-            page_size=listing.page_size,
+            page_size=profile.page_size,
             odd=self._pages.odd,
         )
         troubles, notices = trouble.observe(state.troubles, ailing, now)
@@ -174,7 +174,7 @@ class Poll:
             notices = (*notices, *told)
         owed = outbox.enqueue(state.outbox, map(self._own, notices), state.delivered)
         self._store.save(
-            replace(state, listing=listing, troubles=troubles, days=days, summarised=summarised, outbox=owed)
+            replace(state, profile=profile, troubles=troubles, days=days, summarised=summarised, outbox=owed)
         )
 
     def _own(self, notice: Notice) -> Notice:
@@ -207,7 +207,7 @@ class Poll:
             if age >= _YOUNG and (place := state.tasks[task_id].place) is not None
         }
         read = Read(
-            state.listing,
+            state.profile,
             state.tasks,
             account=state.account,
             fresh={task_id for task_id, age in ages.items() if age < _YOUNG},
@@ -220,11 +220,11 @@ class Poll:
         try:
             for page, new in self._walk(read):
                 pending[page.number] = (*pending.get(page.number, ()), *new)
-                places |= state.listing.places(page)
+                places |= state.profile.places(page)
                 if not read.unconfirmed:
                     listed = [task for number in sorted(pending) for task in pending[number]]
-                    newer = _newer(owed, page, state.listing.order)
-                    owed[page.number] = self._take(listed, places, read.outcome(self._store.state.listing), newer=newer)
+                    newer = _newer(owed, page, state.profile.order)
+                    owed[page.number] = self._take(listed, places, read.outcome(self._store.state.profile), newer=newer)
                     pending, places = {}, {}
         finally:
             self._budget.spend(
@@ -247,19 +247,19 @@ class Poll:
     def _read_on(self, until: float) -> None:
         """Go on with the full read, page by page, until *until* or its end."""
         if self._full is None:
-            self._full = FullScan(self._store.state.listing, now=self._clock.now())
+            self._full = FullScan(self._store.state.profile, now=self._clock.now())
             self._log.debug("full_read_started")
         full = self._full
         owed: dict[int, set[str]] = {}
         for page, new in self._walk(full):
-            state, listing = self._store.state, self._store.state.listing
+            state, profile = self._store.state, self._store.state.profile
             if page.account not in {"", state.account}:
                 self._full = None  # another token: first the next poll has to recognise the list
                 return
-            if listing.total_count is not None:
-                unknown = sum(not diff.is_known(task, state.tasks, floor=listing.floor) for task in new)
-                listing = replace(listing, total_count=listing.total_count + unknown)
-            owed[page.number] = self._take(new, {}, listing, newer=_newer(owed, page, listing.order))
+            if profile.total_count is not None:
+                unknown = sum(not diff.is_known(task, state.tasks, floor=profile.floor) for task in new)
+                profile = replace(profile, total_count=profile.total_count + unknown)
+            owed[page.number] = self._take(new, {}, profile, newer=_newer(owed, page, profile.order))
             if self._clock.monotonic() >= until:
                 break
         if full.complete:
@@ -270,19 +270,19 @@ class Poll:
         if self._full is not None or not self._ours:
             return self._ours
         state, now = self._store.state, self._clock.now()
-        since = now - state.listing.full_read_at
-        due = not 0 <= since < self._settings.full_scan_interval or state.listing.asked != self._pages.size
+        since = now - state.profile.full_scan_at
+        due = not 0 <= since < self._settings.full_scan_interval or state.profile.asked != self._pages.size
         return state.baseline_at is not None and due
 
     def _settle(self, full: FullScan) -> None:
         """Save what a full read leaves, after all its news has been saved."""
         state, now = self._store.state, self._clock.now()
-        listing = full.outcome(state.listing, asked=self._pages.size, now=now)
+        profile = full.outcome(state.profile, asked=self._pages.size, now=now)
         settled = diff.settle(
-            diff.placed(state.tasks, full.places(listing)),
+            diff.placed(state.tasks, full.places(profile)),
             full.seen,
             newest=full.newest,
-            floor=listing.floor,
+            floor=profile.floor,
             retention=self._settings.retention,
             keep={notice.subject for notice in state.outbox.notices},
             now=now,
@@ -291,11 +291,11 @@ class Poll:
             replace(
                 state,
                 tasks=settled.tasks,
-                listing=replace(listing, floor=settled.floor),
-                delivered=outbox.settled(state.delivered),
+                profile=replace(profile, floor=settled.floor),
+                delivered=outbox.trimmed(state.delivered),
             )
         )
-        self._log.debug("full_read_finished", tasks=len(full.seen), pages=full.pages, order=listing.order)
+        self._log.debug("full_read_finished", tasks=len(full.seen), pages=full.pages, order=profile.order)
         for task_id in settled.vanished:
             self._log.warning("task_vanished", task_id=task_id)
 
@@ -316,16 +316,16 @@ class Poll:
         self._clock.wait(max(0.0, end - self._clock.monotonic()))
 
     def _take(
-        self, listed: Iterable[Task], places: Mapping[str, int], listing: ListProfile, *, newer: AbstractSet[str]
+        self, listed: Iterable[Task], places: Mapping[str, int], profile: ListProfile, *, newer: AbstractSet[str]
     ) -> set[str]:
         """Save what *listed* changes: the new statuses and the new notices in one write. Return the notices' ids.
 
         What is already owed with the ids *newer* comes after them.
         """
         state, now = self._store.state, self._clock.now()
-        found = diff.news(state.tasks, listed, floor=state.listing.floor, now=now)
+        found = diff.news(state.tasks, listed, floor=state.profile.floor, now=now)
         tasks = diff.placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
-        ended = _oldest_first(found.ended, listing.order)
+        ended = _oldest_first(found.ended, profile.order)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
         days = state.days
         if self._settings.daily_summary is not None and notices:
@@ -337,7 +337,7 @@ class Poll:
                 days=days,
                 tasks=tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered, before=newer),
-                listing=listing,
+                profile=profile,
             )
         )
         for task in ended:
@@ -357,7 +357,7 @@ class Poll:
     def _first_run(self) -> None:
         """Take note of the whole list, all or nothing, and greet."""
         settings, began = self._settings, self._clock.now()
-        full = FullScan(self._store.state.listing, now=began)
+        full = FullScan(self._store.state.profile, now=began)
         first = Baseline(announce=settings.first_run == "announce", retention=settings.retention, now=began)
         try:
             for _, new in self._walk(full):
@@ -366,24 +366,26 @@ class Poll:
         finally:
             self._progress(len(full.seen), full.total_count, done=True)
         state, now = self._store.state, self._clock.now()
-        listing = full.outcome(state.listing, asked=self._pages.size, now=now)
-        taken = first.taken(full, listing)
-        greeting = Greeting(taken.watching, taken.noted, announcing=len(taken.announced))
+        profile = full.outcome(state.profile, asked=self._pages.size, now=now)
+        taken = first.taken(full, profile)
+        greeting = Greeting(taken.watching, taken.baselined, announcing=len(taken.announced))
         notices = [
             self._own(Notice("greeting", 0, "alerts", now, greeting)),
-            *(self._notice(task, None, now) for task in _oldest_first(taken.announced, listing.order)),
+            *(self._notice(task, None, now) for task in _oldest_first(taken.announced, profile.order)),
         ]
         self._store.save(
             replace(
                 state,
                 baseline_at=now,
                 account=full.account,
-                listing=replace(listing, floor=taken.floor),
+                profile=replace(profile, floor=taken.floor),
                 tasks=taken.tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered),
             )
         )
-        self._log.info("baseline_taken", noted=taken.noted, watching=taken.watching, announcing=len(taken.announced))
+        self._log.info(
+            "baseline_taken", noted=taken.baselined, watching=taken.watching, announcing=len(taken.announced)
+        )
 
     def _watching(self) -> dict[str, TaskRecord]:
         """Return the tasks whose end is waited for; worked out anew only when the tasks have changed."""

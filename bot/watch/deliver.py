@@ -2,11 +2,12 @@
 
 For each channel, one step at a time, and the state is saved before the next:
 
-    what is marked or due  →  mark saved  →  post  ┬ ok: receipt saved
-                                                   ├ refused: mark cleared, and wait or step down the ladder; saved
-                                                   └ nobody knows: in doubt, saved  →  looks  ┬ found: receipt saved
-                                                                                              └ absent: post again
-    A mark found at the start is in doubt as well. Before its first post a channel's history is read once.
+    what has an intent or is due  →  intent saved  →  post  ┬ ok: receipt saved
+                                                            ├ refused: intent cleared, and wait or fall back to a
+                                                            │ simpler payload; saved
+                                                            └ nobody knows: in doubt, saved  →  looks  ┬ found: receipt
+                                                                                                       └ absent: again
+    An intent found at the start is in doubt as well. Before its first post a channel's history is read once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +79,7 @@ class Delivery:
         # Channel → when its history was last found to be unreadable, in monotonic seconds.
         self._unread = dict.fromkeys(self._outbox.destinations, clock.monotonic())
         # Channel → when we last posted there, in monotonic seconds.
-        self._posted = {c: self._dispatched(d) for c, d in self._outbox.destinations.items() if d.mark}
+        self._posted = {c: self._dispatched(d) for c, d in self._outbox.destinations.items() if d.intent}
 
     def run(self, until: float) -> None:
         """Deliver until *until* (monotonic seconds) or until nothing is due before that; at least one step.
@@ -113,7 +114,7 @@ class Delivery:
         self._beat()
 
     def _steps(self) -> list[_Step]:
-        channels = {*self._route.values(), *(c for c, d in self._outbox.destinations.items() if d.mark)}
+        channels = {*self._route.values(), *(c for c, d in self._outbox.destinations.items() if d.intent)}
         return [step for channel in sorted(channels) if (step := self._step(channel))]
 
     def _step(self, channel: str) -> _Step | None:
@@ -123,26 +124,26 @@ class Delivery:
         owed = bool(self._group(channel, now))
         reading = self._reading_step(channel, destination, owed=owed)
         if not owed:
-            return _Step(monotonic, channel, "none", self._forget_mark) if destination.mark else reading
+            return _Step(monotonic, channel, "none", self._drop_intent) if destination.intent else reading
         if wait := box.wait_of(destination, now):
             return _Step(monotonic + wait, channel, "postponed", self._post)
         if reading and (reading.wait == "none" or reading.at <= monotonic):
             return reading
-        mark = destination.mark
-        if mark and not mark.absent and not destination.history_unreadable:
-            due = self._posted[channel] + box.LOOKS[mark.looks] * self._settle
-            return _Step(due, channel, "look" if mark.looks else "first look", self._look)
-        if mark and channel not in self._route.values():
+        intent = destination.intent
+        if intent and not intent.absent and not destination.history_unreadable:
+            due = self._posted[channel] + box.LOOKS[intent.looks] * self._settle
+            return _Step(due, channel, "look" if intent.looks else "first look", self._look)
+        if intent and channel not in self._route.values():
             # Nothing goes to this channel any more: what was not posted there goes where its role leads now.
-            return _Step(monotonic, channel, "none", self._forget_mark)
+            return _Step(monotonic, channel, "none", self._drop_intent)
         why: Literal["pace", "again"] = "pace"
         act = self._post
         due = self._posted.get(channel, -_DAY) + self._pace
-        if mark and mark.absent and mark.rounds:
+        if intent and intent.absent and intent.rounds:
             # Perhaps the history never shows what is looked for there: then this must not become a flood.
-            why, due = "again", self._posted[channel] + self._settle + box.backoff(mark.rounds - 1)
-        elif mark and destination.repeats_at:
-            why, due = "again", max(due, self._posted[channel] + destination.repeats_at - mark.at)
+            why, due = "again", self._posted[channel] + self._settle + box.backoff(intent.rounds - 1)
+        elif intent and destination.repeats_at:
+            why, due = "again", max(due, self._posted[channel] + destination.repeats_at - intent.at)
             if destination.unreadable != WEBHOOK and self._unread[channel] < due:
                 act = self._look  # perhaps it can be read by then
         return _Step(due, channel, why, act)
@@ -182,11 +183,11 @@ class Delivery:
             self._outbox, channel, self._route, digest_after=self._digest_after, now=now, fitting=self._fitting
         )
 
-    def _forget_mark(self, channel: str) -> None:
-        self._save(box.unmarked(self._outbox, channel))
+    def _drop_intent(self, channel: str) -> None:
+        self._save(box.without_intent(self._outbox, channel))
 
     def _post(self, channel: str) -> None:
-        """Save the mark, post, save what became of it."""
+        """Save the intent, post, save what became of it."""
         chosen = self._group(channel, self._clock.now())
         message = self._render(chosen)
         ids = tuple(notice.id for notice in chosen)
@@ -210,14 +211,14 @@ class Delivery:
         return self._outbox.with_destination(channel, moved_to=posted.moved_to)
 
     def _record_failure(self, channel: str, error: SlackError) -> None:
-        now, text, mark = self._clock.now(), str(error), self._outbox.to(channel).mark
-        told = {"channel": channel, "ids": mark.ids if mark else (), "error": text}
+        now, text, intent = self._clock.now(), str(error), self._outbox.to(channel).intent
+        details = {"channel": channel, "ids": intent.ids if intent else (), "error": text}
         match error:
             case PayloadRefused():
-                self._log.warning("notice_refused", **told)
-                self._save(box.stepped_down(self._outbox, channel, text, now))
+                self._log.warning("notice_refused", **details)
+                self._save(box.simplified(self._outbox, channel, text, now))
             case OutcomeUnknown():
-                self._log.warning("notice_in_doubt", **told)
+                self._log.warning("notice_in_doubt", **details)
                 self._save(box.in_doubt(self._outbox, channel, text))
             case _:
                 self._log_refusal(channel, error)
@@ -263,14 +264,14 @@ class Delivery:
             self._read_at_start.add(channel)
 
     def _look(self, channel: str) -> None:
-        mark = self._outbox.to(channel).mark
-        if mark is None:
+        intent = self._outbox.to(channel).intent
+        if intent is None:
             return
-        found = self._history(channel, mark.after or _BEGINNING, wanted=mark.ids)
-        result = "failed" if found is None else "found" if set(mark.ids) & set(found) else "absent"
+        found = self._history(channel, intent.after or _BEGINNING, wanted=intent.ids)
+        result = "failed" if found is None else "found" if set(intent.ids) & set(found) else "absent"
         self._metrics.looks.labels(result).inc()
         if result == "absent":
-            self._log.info("notice_looked_for", channel=channel, ids=mark.ids)
+            self._log.info("notice_looked_for", channel=channel, ids=intent.ids)
             self._save(box.looked_in_vain(self._outbox, channel, self._clock.now()))
 
     def _history(self, channel: str, oldest: str, *, wanted: Sequence[str] = ()) -> Mapping[str, str] | None:
@@ -307,7 +308,7 @@ class Delivery:
             self._give_up_reading(self._outbox, channel, reading, reading.refused, refusal)
             return None
         self._receive(box.read(self._outbox, channel, reading), channel, reading.found)
-        if before.unreadable and (after := self._outbox.to(channel)).mark:
+        if before.unreadable and (after := self._outbox.to(channel)).intent:
             self._posted[channel] = self._dispatched(after)
         return reading.found
 
@@ -324,7 +325,12 @@ class Delivery:
         try:
             return self._slack.page(reading.place, reading.since, reading.cursor)
         except OutcomeUnknown as error:
-            if error.reason in _ABSENT and not destination.checked and not destination.last_ts and not destination.mark:
+            if (
+                error.reason in _ABSENT
+                and not destination.checked
+                and not destination.last_ts
+                and not destination.intent
+            ):
                 # A server like Slack without this method. Nothing of ours is known to be there.
                 raise DestinationRefused(str(error), reason=error.reason) from None
             raise
@@ -354,7 +360,7 @@ class Delivery:
         destination = outbox.to(channel)
         if in_vain and box.asked_long_enough(destination, now):
             self._give_up_reading(outbox, channel, reading, destination.unreadable or _NO_ANSWER, str(error))
-        elif destination.history_unreadable and not destination.mark:
+        elif destination.history_unreadable and not destination.intent:
             self._unread[channel] = self._clock.monotonic()
             self._save(outbox)
         else:
@@ -369,18 +375,18 @@ class Delivery:
         self._receive(box.unreadable(outbox, channel, reading, reason), channel, reading.found)
 
     def _dispatched(self, destination: Destination) -> float:
-        """Return when the mark of *destination* counts as dispatched, in monotonic seconds, if it was not just now.
+        """Return when the intent of *destination* counts as dispatched, in monotonic seconds, if it was not just now.
 
         The Unix clock may have stepped since, so that at most the next look is due now and the others keep their
         distances. A dispatch in the future says that it has: then it counts from now.
         """
-        mark = destination.mark
-        if mark is None:
+        intent = destination.intent
+        if intent is None:
             return self._clock.monotonic()
-        since = self._clock.now() - mark.at
-        if (mark.absent or destination.repeats_at) and since >= 0:
+        since = self._clock.now() - intent.at
+        if (intent.absent or destination.repeats_at) and since >= 0:
             return self._clock.monotonic() - since  # there is no next look: it is to be posted again
-        next_look = box.LOOKS[min(mark.looks, len(box.LOOKS) - 1)] * self._settle
+        next_look = box.LOOKS[min(intent.looks, len(box.LOOKS) - 1)] * self._settle
         return self._clock.monotonic() - min(max(0.0, since), next_look)
 
 
@@ -390,4 +396,4 @@ def _says_nothing_of_the_channel(reason: str) -> bool:
 
 def _without_metadata(notices: Sequence[Notice]) -> bool:
     """Tell whether Slack refuses the metadata of *notices*, even with plain text: better without than never."""
-    return any(notice.rung == box.TEXT_RUNG and "metadata" in notice.last_error for notice in notices)
+    return any(notice.fallback == box.TEXT_FALLBACK and "metadata" in notice.last_error for notice in notices)

@@ -63,8 +63,8 @@ SAMPLES: Mapping[str, tuple[Content, ...]] = MappingProxyType(
                 start=10,
             )
         ),
-        "greeting": (Greeting(watching=2, noted=148),),
-        "greeting-announcing": (Greeting(watching=0, noted=0, announcing=3),),
+        "greeting": (Greeting(watching=2, baselined=148),),
+        "greeting-announcing": (Greeting(watching=0, baselined=0, announcing=3),),
         "trouble": (Trouble("chanjing_refused", _REFUSED, NOW - 300),),
         "trouble-with-slack": (Trouble("slack_refused", "C0123ABCD: not_in_channel", NOW - 300),),
         "trouble-with-a-task": (Trouble("task_stuck", _ID, NOW - 4_000),),

@@ -63,8 +63,8 @@ def owed(outbox: Outbox) -> dict[str, object]:
 
 @pytest.mark.parametrize("in_doubt", [False, True])
 def test_a_notice_in_doubt_is_told_as_such(in_doubt):
-    mark = Intent((NOTICE.id,), NOON, "", in_doubt=in_doubt)
-    told = owed(Outbox((replace(NOTICE, attempts=1, last_error="lost"),), {CHANNEL: Destination(mark=mark)}))
+    intent = Intent((NOTICE.id,), NOON, "", in_doubt=in_doubt)
+    told = owed(Outbox((replace(NOTICE, attempts=1, last_error="lost"),), {CHANNEL: Destination(intent=intent)}))
     assert (told["in_doubt"], told["attempts"], told["last_error"]) == (in_doubt, 1, "lost")
 
 
@@ -124,7 +124,7 @@ def test_a_pipe_gets_each_line_whole_and_no_spaces_at_its_end(error):
 
 def test_the_bots_own_problems_are_shown_with_what_happened_until_they_are_over():
     refused = Ongoing(NOON - 300, detail="list: HTTP 200, code 10400, 'AccessToken验证失败', trace_id 8d10.")
-    over = Ongoing(NOON - 900, told_at=NOON - 600, over=True, detail="old")
+    over = Ongoing(NOON - 900, reported_at=NOON - 600, over=True, detail="old")
     state = replace(STATE, troubles={"chanjing_refused": refused, "slack_refused": over})
     assert list(report.troubles(state)) == [
         "Chanjing refuses the bot's access token",
@@ -140,8 +140,8 @@ def test_what_others_wrote_can_do_nothing_to_the_terminal():
 
 
 def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_told():
-    mark = Intent((NOTICE.id,), NOON, "", in_doubt=True)
-    history_unreadable = Destination(mark=mark, until=NOON + 30, unreadable="webhook", checked=True)
+    intent = Intent((NOTICE.id,), NOON, "", in_doubt=True)
+    history_unreadable = Destination(intent=intent, until=NOON + 30, unreadable="webhook", checked=True)
     shown = printed(replace(STATE, outbox=Outbox((NOTICE,), {"webhook": history_unreadable})))
     assert "looks for" not in shown
     assert "next try 2025-02-04T12:00:30Z" in shown
@@ -189,5 +189,5 @@ def test_the_table_tells_the_same_without_escape_sequences_in_a_pipe(state):
 def test_the_next_attempt_is_that_of_the_channel_the_notice_goes_to():
     other = {"C9": Destination(until=NOON + 300, refused="is_archived", error="x"), CHANNEL: Destination()}
     assert owed(Outbox((NOTICE,), other))["next_attempt"] is None
-    waiting = {CHANNEL: Destination(until=NOON + 300, mark=Intent((NOTICE.id,), NOON, ""))}
+    waiting = {CHANNEL: Destination(until=NOON + 300, intent=Intent((NOTICE.id,), NOON, ""))}
     assert owed(Outbox((NOTICE,), waiting))["next_attempt"] == "2025-02-04T12:05:00Z"

@@ -10,7 +10,7 @@ from bot.domain.outbox import (
     delivered,
     group,
     paused,
-    settled,
+    trimmed,
     with_receipts,
 )
 from bot.domain.task import Task
@@ -24,8 +24,10 @@ def receipt(number: int, *, subject: str = "task") -> Receipt:
 
 
 def test_a_channel_that_is_no_longer_used_is_forgotten_unless_something_there_is_in_doubt():
-    mark = Intent(("1",), 0.0, "")
-    outbox = Outbox((), {"used": Destination(), "doubtful": Destination(mark=mark), "left": Destination(refused="x")})
+    intent = Intent(("1",), 0.0, "")
+    outbox = Outbox(
+        (), {"used": Destination(), "doubtful": Destination(intent=intent), "left": Destination(refused="x")}
+    )
     assert set(outbox.for_channels(["used"]).destinations) == {"used", "doubtful"}
 
 
@@ -41,8 +43,8 @@ def test_a_digest_holds_as_many_as_fit_and_the_next_one_goes_on():
 
 
 def test_what_was_to_be_posted_is_posted_again_unchanged_whatever_fits():
-    mark = Intent(tuple(notice.id for notice in DUE[:5]), 0.0, "")
-    assert next_message(Outbox(DUE, {"C1": Destination(mark=mark)}), 2) == "abcde"
+    intent = Intent(tuple(notice.id for notice in DUE[:5]), 0.0, "")
+    assert next_message(Outbox(DUE, {"C1": Destination(intent=intent)}), 2) == "abcde"
 
 
 def test_receipts_found_in_a_history_are_kept_in_the_order_in_which_they_were_posted():
@@ -64,10 +66,10 @@ def test_the_last_500_receipts_are_kept():
 
 def test_what_a_history_showed_is_kept_whole_until_the_list_has_been_read():
     found = tuple(receipt(number, subject="") for number in range(600))
-    told = (receipt(600),)
-    kept = with_receipts(with_receipts(told, found), ())
-    assert set(kept) == {*found, *told}
-    assert settled(kept) == (*found[-499:], *told)
+    earlier = (receipt(600),)
+    kept = with_receipts(with_receipts(earlier, found), ())
+    assert set(kept) == {*found, *earlier}
+    assert trimmed(kept) == (*found[-499:], *earlier)
 
 
 def test_a_receipt_found_once_more_does_not_forget_whose_it_is():

@@ -186,11 +186,11 @@ def test_what_was_to_be_posted_as_one_message_before_stays_one(length):
 
 
 @pytest.mark.parametrize("style", [EN, ZH])
-@pytest.mark.parametrize("rung", range(4))
-def test_twenty_long_ids_with_long_links_are_all_told(style, rung):
+@pytest.mark.parametrize("fallback", range(4))
+def test_twenty_long_ids_with_long_links_are_all_told(style, fallback):
     contents = ready(20, url="https://res.example/".ljust(3_000, "x"), width=200)
-    message = render(contents, style, rung=rung)
-    check(message, text_limit=4_000 if rung < 3 else 40_000)
+    message = render(contents, style, fallback=fallback)
+    check(message, text_limit=4_000 if fallback < 3 else 40_000)
     assert all(content.task.id in everything(message) for content in contents)
 
 

@@ -66,7 +66,7 @@ def endings(status: int) -> st.SearchStrategy[TaskEnded]:
 CONTENTS = (
     st.lists(endings(20), min_size=1, max_size=20)
     | st.lists(endings(30), min_size=1, max_size=20)
-    | st.builds(Greeting, watching=COUNTS, noted=COUNTS, announcing=COUNTS).map(lambda one: [one])
+    | st.builds(Greeting, watching=COUNTS, baselined=COUNTS, announcing=COUNTS).map(lambda one: [one])
     | st.builds(
         Trouble,
         code=st.sampled_from(sorted(TROUBLES)) | OUTSIDE,
@@ -93,8 +93,8 @@ def everything(message: Message) -> str:
 
 @PATIENTLY
 @given(CONTENTS, st.sampled_from([EN, ZH]), st.integers(0, 3))
-def test_slack_takes_every_message_and_nobody_is_called_but_on_a_failure(contents, style, rung):
-    message = render(contents, style, rung=rung)
+def test_slack_takes_every_message_and_nobody_is_called_but_on_a_failure(contents, style, fallback):
+    message = render(contents, style, fallback=fallback)
     failed = isinstance(contents[0], TaskEnded) and contents[0].task.status == 30
     # Without blocks the ids have no other place: Slack cuts a text at 40,000.
     check(message, mentions=style.mentions if failed else (), text_limit=4_000 if message.blocks else 40_000)
@@ -102,23 +102,23 @@ def test_slack_takes_every_message_and_nobody_is_called_but_on_a_failure(content
 
 @PATIENTLY
 @given(endings(20) | endings(30), st.sampled_from([EN, ZH]), st.integers(0, 3))
-def test_a_single_tasks_text_is_never_too_long_and_has_its_id(ended, style, rung):
-    message = render([ended], style, rung=rung)
+def test_a_single_tasks_text_is_never_too_long_and_has_its_id(ended, style, fallback):
+    message = render([ended], style, fallback=fallback)
     assert len(message.text) <= 4_000
     assert ended.task.id in html.unescape(message.text)
 
 
 @PATIENTLY
 @given(CONTENTS, st.sampled_from([EN, ZH]), st.integers(0, 3))
-def test_the_full_id_of_every_task_is_in_the_message(contents, style, rung):
-    shown = everything(render(contents, style, rung=rung))
+def test_the_full_id_of_every_task_is_in_the_message(contents, style, fallback):
+    shown = everything(render(contents, style, fallback=fallback))
     assert all(content.task.id in shown for content in contents if isinstance(content, TaskEnded))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", SAMPLES)
-def test_plain_text_is_the_last_rung(name, language):
-    first, last = (render(SAMPLES[name], Style(language), rung=rung) for rung in (0, 3))
+def test_plain_text_is_the_last_fallback(name, language):
+    first, last = (render(SAMPLES[name], Style(language), fallback=fallback) for fallback in (0, 3))
     assert last.blocks == ()
     assert last.text == first.text
 
@@ -131,14 +131,14 @@ def test_the_text_alone_says_what_happened_and_where_to_watch():
     )
 
 
-@pytest.mark.parametrize(("rung", "kinds"), [
+@pytest.mark.parametrize(("fallback", "kinds"), [
     (0, ["section", "image", "section", "context"]),
     (1, ["section", "image", "section", "context"]),
     (2, ["section", "section", "context"]),
     (3, []),
 ])  # fmt: skip
-def test_the_cover_is_shown_twice_then_left_out_while_the_links_stay(rung, kinds):
-    message = render([TaskEnded(GOOD)], EN, rung=rung)
+def test_the_cover_is_shown_twice_then_left_out_while_the_links_stay(fallback, kinds):
+    message = render([TaskEnded(GOOD)], EN, fallback=fallback)
     assert [block["type"] for block in message.blocks] == kinds
     assert "https://res.example/c.jpg" in everything(message)
 
@@ -241,7 +241,7 @@ def test_a_single_task_that_ended_while_the_bot_was_away_says_so():
 
 
 def test_the_greeting_says_what_it_will_not_announce():
-    text = render([Greeting(watching=1, noted=148)], EN).text
+    text = render([Greeting(watching=1, baselined=148)], EN).text
     assert "1 video is rendering now" in text
     assert "148 tasks had finished before the bot started. They are recorded and will not be announced." in text
 
@@ -282,10 +282,10 @@ def test_a_status_that_nobody_knows_is_named():
 
 
 @pytest.mark.parametrize("length", [100, 600, 1_500, 2_900])
-@pytest.mark.parametrize("rung", range(4))
-def test_a_single_task_has_its_links_however_long_slack_lets_them_be(length, rung):
+@pytest.mark.parametrize("fallback", range(4))
+def test_a_single_task_has_its_links_however_long_slack_lets_them_be(length, fallback):
     url = "https://res.example/".ljust(length, "x")
-    message = render([TaskEnded(replace(GOOD, video_url=url, preview_url=url))], EN, rung=rung)
+    message = render([TaskEnded(replace(GOOD, video_url=url, preview_url=url))], EN, fallback=fallback)
     check(message)
     assert f"<{url}|Watch the video>" in message.text
     if message.blocks:

@@ -33,7 +33,7 @@ def test_the_first_run_tells_of_nothing_but_itself():
     bot.cycle()
     assert bot.told == []
     (notice,) = bot.postbox.notices
-    assert notice.content == Greeting(watching=len(running), noted=95)
+    assert notice.content == Greeting(watching=len(running), baselined=95)
 
 
 def test_the_first_run_reads_each_page_once_and_the_empty_one_behind():
@@ -183,7 +183,7 @@ def test_a_list_that_has_become_shorter_is_found_again(end, count):
     for _ in range(3):
         bot.cycle()
     assert bot.told == [("a", Status.SUCCEEDED)]
-    assert bot.store.state.listing.page_size == 0
+    assert bot.store.state.profile.page_size == 0
 
 
 @pytest.mark.parametrize("count", [0, None])
@@ -473,7 +473,7 @@ def test_a_page_size_that_is_refused_is_lowered_once_for_all():
     bot = Bot(world, page_size=50)
     bot.cycle()
     assert bot.store.state.baseline_at is not None
-    assert bot.store.state.listing.page_size == 10
+    assert bot.store.state.profile.page_size == 10
     bot.restart()
     assert bot.cycle() == 1
     world.add("new")
@@ -530,7 +530,7 @@ def test_tasks_taken_out_during_a_full_read_hide_no_other():
     assert bot.told == [("new", Status.SUCCEEDED)]
     state = bot.store.state
     forgotten = {task_id: known for task_id, known in state.tasks.items() if task_id != hidden}
-    bot.store.save(type(state)(baseline_at=state.baseline_at, listing=state.listing, tasks=forgotten))
+    bot.store.save(type(state)(baseline_at=state.baseline_at, profile=state.profile, tasks=forgotten))
     first = len(world.requests)
 
     def take_out(index):
@@ -565,18 +565,18 @@ def test_a_full_read_goes_on_where_it_was_cut_short():
     walked = world.requests[first:]
     assert walked.count(10) == 2  # the one without an answer was asked for again
     assert walked.count(5) == 1
-    assert bot.store.state.listing.full_read_at > START + 3600
+    assert bot.store.state.profile.full_scan_at > START + 3600
 
 
 def test_a_long_full_read_does_not_hold_up_the_news():
     world, bot = started(finished=4000)
-    before = bot.store.state.listing.full_read_at
+    before = bot.store.state.profile.full_scan_at
     bot.clock.wait(3600)
     bot.cycle()
     world.add("new")
     bot.cycle()
     assert bot.told == [("new", Status.SUCCEEDED)]
-    assert bot.store.state.listing.full_read_at == before
+    assert bot.store.state.profile.full_scan_at == before
 
 
 def test_deliveries_get_their_share_however_long_the_poll_took():
@@ -1012,7 +1012,7 @@ def test_what_comes_between_two_parts_of_a_full_read_does_not_end_it():
     world, bot = started(finished=2000)
     bot.clock.wait(3600)
     bot.cycle()
-    assert bot.store.state.listing.full_read_at < START + 3600
+    assert bot.store.state.profile.full_scan_at < START + 3600
     world.fill(35, prefix="new")  # more than three pages, which the full read meets once more
     bot.cycle()
     assert world.requests[-1] == 205  # the last one is not full, and behind it there is none
@@ -1141,7 +1141,7 @@ def test_tasks_of_one_second_are_announced_in_the_order_in_which_they_were_made(
         bot.cycle()
     ids = [world.add(f"batch{n:02}", create_time=int(START) + 60 + n // 20) for n in range(new)]
     if how == "full read":
-        bot.store.save(replace(bot.store.state, listing=replace(bot.store.state.listing, full_read_at=0.0)))
+        bot.store.save(replace(bot.store.state, profile=replace(bot.store.state.profile, full_scan_at=0.0)))
         bot.poll._read_on(float("inf"))
         bot.postbox.run_once()
     else:
