@@ -20,8 +20,8 @@ from bot.config.sections import load
 def main() -> None:
     """Poll as often as asked, and print the figures as JSON."""
     path, polls = Path(sys.argv[1]), int(sys.argv[2])
-    clock, logger = SystemClock(threading.Event()), log.make("error", "json")
-    with wiring.bot(load(path, os.environ), clock, logger, progress=lambda *_, **__: None, trust_env=False) as bot:
+    clock, events = SystemClock(threading.Event()), log.make("error", "json")
+    with wiring.bot(load(path, os.environ), clock, events, progress=lambda *_, **__: None, trust_env=False) as bot:
         memory = []
         for number in range(polls + 1):
             if number == 1:

@@ -12,7 +12,6 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
-from structlog.typing import FilteringBoundLogger
 
 from bot.chanjing.client import ATTEMPTS, Chanjing, Transport, mint
 from bot.chanjing.tokens import FileToken, GivenToken, MintedToken, TokenSource, fingerprinting
@@ -24,6 +23,7 @@ from bot.domain.health import Condition
 from bot.domain.outbox import Notice, Role, TaskEnded
 from bot.domain.task import Task
 from bot.errors import ConfigError, StateError
+from bot.events import NOBODY, Events, Listeners
 from bot.http import transport as connection
 from bot.http.client import Exchange
 from bot.http.proxy import proxy_for
@@ -64,7 +64,7 @@ class Bot:
 def bot(
     config: Config,
     clock: Clock,
-    log: FilteringBoundLogger,
+    events: Events,
     *,
     progress: Shown,
     trust_env: bool = True,
@@ -81,24 +81,25 @@ def bot(
     with contextlib.ExitStack() as stack:
         stack.callback(lock.release)
         metrics = Metrics()
-        loaded = state.load(path, lambda text: log.warning("state_recovered", detail=text))
+        events = Listeners(events, metrics)
+        loaded = state.load(path, lambda text: events.emit("state_recovered", detail=text))
         loaded = replace(
             loaded,
             instance=loaded.instance or token_hex(4),
             outbox=loaded.outbox.for_channels(routes(config).values()),
         )
-        store = state.Store(path, loaded, verify=lock.verify, metrics=metrics)
+        store = state.Store(path, loaded, verify=lock.verify, events=events)
         store.write(loaded)
         loop_health = LoopHealth(clock)
         metrics.registry.register(StateCollector(store, clock))
         health_check = HealthCheck(loop_health, store, clock, interval=config.poll.interval, max_silence=silence)
         if listen and config.monitor.listen:
-            _listen(stack, config.monitor.listen, health_check, metrics, log)
+            _listen(stack, config.monitor.listen, health_check, metrics, events)
         exchange = stack.enter_context(http(trust_env=trust_env))
         ping = None
         if config.monitor.ping_url is not None:
             url = config.monitor.ping_url.get_secret_value()
-            ping = Ping(url, exchange(url, TIMEOUT), clock, health_check.ready, log, metrics)
+            ping = Ping(url, exchange(url, TIMEOUT), clock, health_check.ready, events)
             stack.callback(ping.close)
         # Several may follow one another before anything else says that the bot is alive.
         watched = partial(exchange, settled=loop_health.heartbeat)
@@ -118,10 +119,9 @@ def bot(
             _poll(
                 config,
                 clock,
-                log,
+                events,
                 watched,
                 store,
-                metrics,
                 lock.last_alive,
                 heartbeat=heartbeat,
                 progress=progress,
@@ -135,25 +135,24 @@ def _listen(
     address: tuple[str, int],
     health_check: HealthCheck,
     metrics: Metrics,
-    log: FilteringBoundLogger,
+    events: Events,
 ) -> None:
     try:
-        port = stack.enter_context(serving(address, health_check, metrics.registry, log))
+        port = stack.enter_context(serving(address, health_check, metrics.registry, events))
     except OSError as error:
         foreign = error.errno == errno.EADDRNOTAVAIL
         cure = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."
         text = f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. {cure}"
         raise ConfigError(text) from None
-    log.info("monitor_listening", host=address[0], port=port)
+    events.emit("monitor_listening", host=address[0], port=port)
 
 
 def _poll(
     config: Config,
     clock: Clock,
-    log: FilteringBoundLogger,
+    events: Events,
     exchange: MakeExchange,
     store: state.Store,
-    metrics: Metrics,
     last_alive: float | None,
     *,
     heartbeat: Callable[[], None],
@@ -161,10 +160,10 @@ def _poll(
 ) -> Poll:
     destination = slack(config, exchange, clock)
     delivery = Delivery(
-        CountedSlack(destination, metrics),
+        CountedSlack(destination, events),
         store,
         clock,
-        log,
+        events,
         route=routes(config),
         render=renderer(config),
         fitting=fitter(config),
@@ -172,7 +171,6 @@ def _poll(
         pace=config.slack.pace,
         settle=config.slack.settle,
         heartbeat=heartbeat,
-        metrics=metrics,
     )
     settings = Settings(
         page_size=config.chanjing.page_size,
@@ -186,17 +184,16 @@ def _poll(
         daily_summary=config.slack.daily_summary,
     )
     return Poll(
-        chanjing(config, exchange, clock, metrics, fingerprint=fingerprinting(store.state.instance)).page,
+        chanjing(config, exchange, clock, events, fingerprint=fingerprinting(store.state.instance)).page,
         delivery,
         store,
         clock,
-        log,
+        events,
         settings,
         heartbeat=heartbeat,
         last_alive=last_alive,
         progress=progress,
-        show_board=_board(config, destination, store, clock, log),
-        metrics=metrics,
+        show_board=_board(config, destination, store, clock, events),
     )
 
 
@@ -231,17 +228,17 @@ def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
         yield make
 
 
-def pages(config: Config, exchange: MakeExchange, clock: Clock, log: FilteringBoundLogger) -> Pages:
+def pages(config: Config, exchange: MakeExchange, clock: Clock, events: Events) -> Pages:
     """Return what reads the list for a command that watches nothing."""
     fetch = chanjing(config, exchange, clock).page
-    return Pages(fetch, clock, log, size=config.chanjing.page_size, fetched=lambda _: None, wait=clock.wait)
+    return Pages(fetch, clock, events, size=config.chanjing.page_size, fetched=lambda _: None, wait=clock.wait)
 
 
 def chanjing(
     config: Config,
     exchange: MakeExchange,
     clock: Clock,
-    metrics: Metrics | None = None,
+    events: Events = NOBODY,
     *,
     attempts: int = ATTEMPTS,
     fingerprint: Callable[[str], str] = lambda _: "",
@@ -250,7 +247,7 @@ def chanjing(
     settings = config.chanjing
     sender = exchange(settings.base_url, settings.timeout)
     pace = settings.max_requests_per_second
-    transport = Transport(sender, max_requests_per_second=pace, clock=clock, metrics=metrics, attempts=attempts)
+    transport = Transport(sender, max_requests_per_second=pace, clock=clock, events=events, attempts=attempts)
     tokens: TokenSource
     if settings.access_token_file is not None:
         file = settings.access_token_file
@@ -289,12 +286,12 @@ def _in_file(config: Config, name: str, clock: Clock | None) -> FileSecret | Non
 
 
 def _board(
-    config: Config, destination: Slack, store: state.Store, clock: Clock, log: FilteringBoundLogger
+    config: Config, destination: Slack, store: state.Store, clock: Clock, events: Events
 ) -> Callable[[Sequence[Task]], None] | None:
     wanted = config.slack.board
     if not isinstance(destination, SlackBot):
         if wanted:
-            log.warning("board_impossible", detail="slack.board needs a bot token: a webhook cannot update a message")
+            events.emit("board_impossible", detail="slack.board needs a bot token: a webhook cannot update a message")
         return None
     if not wanted and not store.state.boards:
         return None
@@ -303,7 +300,7 @@ def _board(
         destination,
         store,
         clock,
-        log,
+        events,
         channel=routes(config)["success"] if wanted else "",
         render=lambda rows, now: render_board(rows, now, style),
         last_word=render_closed_board(style),

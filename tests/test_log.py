@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from bot import log
 
 SCRIPT = """
 from bot import log
-log.make("info", {style!r}).warning("task_ended", task_id="a", text="line\\nbreak")
+log.make("info", {style!r}).emit("task_vanished", task_id="line\\nbreak")
 """
 
 
@@ -25,14 +26,14 @@ def told(capsys):
 
 @pytest.mark.parametrize("style", [None, "json"])
 def test_where_there_is_no_terminal_a_line_is_json(told, style):
-    log.make("info", style).info("task_ended", task_id="9499", msg="成功")
+    log.make("info", style).emit("answer_odd", code="malformed_items", detail="成功", page=3, more="hidden")
     line = json.loads(told())
     assert line.pop("timestamp").endswith("Z")
-    assert line == {"event": "task_ended", "level": "info", "task_id": "9499", "msg": "成功"}
+    assert line == {"event": "answer_odd", "level": "warning", "code": "malformed_items", "detail": "成功", "page": 3}
 
 
 def test_text_that_was_asked_for_is_text_without_escape_sequences(told):
-    log.make("info", "text").info("task_ended", task_id="9499")
+    log.make("info", "text").emit("task_ended", task_id="9499", status=20)
     text = told()
     assert "task_ended" in text
     assert "task_id=9499" in text
@@ -50,8 +51,10 @@ def test_text_that_was_asked_for_is_text_without_escape_sequences(told):
 )
 def test_what_is_below_the_level_is_not_told(told, level, levels):
     logger = log.make(level, "json")
-    for name in ("debug", "info", "warning", "error"):
-        getattr(logger, name)("event")
+    logger.emit("full_read_started")
+    logger.emit("stopped")
+    logger.emit("task_vanished", task_id="a")
+    logger.emit("log_lines_dropped", count=1)
     assert [json.loads(line)["level"] for line in told().splitlines()] == levels
 
 
@@ -59,8 +62,9 @@ def test_what_is_below_the_level_is_not_told(told, level, levels):
 def test_what_others_hid_in_a_text_is_harmless_wherever_it_stands(told, style):
     hostile = "9499\x1b[31m\x9b\nforged\u202e\u2028\U000e0041"
     logger = log.make("info", style)
-    logger.info("notice_in_doubt", ids=(hostile,), error=hostile, odd={hostile: [hostile]})
-    logger.error("cycle_failed", exc_info=RuntimeError(hostile))
+    logger.emit("notice_in_doubt", channel="C1", ids=(hostile,), error=hostile)
+    logger.emit("answer_odd", code="a", detail={hostile: [hostile]}, page=1)
+    logger.emit("cycle_failed", exception=RuntimeError(hostile))
     lines = told()
     assert {char for char in lines if char != "\n" and not char.isprintable()} == set()
     assert "forged" not in lines.splitlines()
@@ -76,15 +80,15 @@ def test_a_traceback_is_told_without_local_variables(told, style):
     logger = log.make("info", style)
     try:
         fail("terc3s"[::-1])  # the line itself is told
-    except RuntimeError:
-        logger.exception("cycle_failed")
+    except RuntimeError as error:
+        logger.emit("cycle_failed", exception=error)
     text = told()
     assert "a fault of ours in 6" in text
     assert "s3cret" not in text
 
 
 def test_an_event_is_one_line_of_json_whatever_it_holds(told):
-    log.make("info", "json").info("odd", text="a\nb\x1b[0m\u2028", raw=b"\xff")
+    log.make("info", "json").emit("answer_odd", code="odd", detail="a\nb\x1b[0m\u2028", page=b"\xff")
     assert told().count("\n") == 1
 
 
@@ -116,6 +120,74 @@ def test_a_terminal_gets_text_in_colours_unless_told_otherwise(style, environ, c
     assert told.startswith("{") is json_lines
 
 
+@pytest.mark.parametrize("colors", [False, True])
+def test_a_line_of_text_is_the_time_the_level_the_event_and_its_keys_in_order(colors):
+    line = {"task_id": "9499", "detail": "two words", "ids": ("a",)}
+    line |= {"event": "task_ended", "level": "info", "timestamp": "2025-11-22T08:00:00.000000Z"}
+    said = re.sub(r"\x1b\[[0-9;]+m", "", log.as_text(line, colors=colors))
+    assert said == (
+        "2025-11-22T08:00:00.000000Z [info     ] task_ended             detail='two words' ids=('a',) task_id=9499"
+    )
+
+
+# What lasts
+
+
+def lines(*events):
+    """Return (level, event) of what is logged of *events*, each (event, fields)."""
+    written: list[str] = []
+    listener = log.Log(written.append, "debug", log.as_json)
+    for event, fields in events:
+        listener.emit(event, **fields)
+    return [(line["level"], line["event"]) for line in map(json.loads, written)]
+
+
+def failed(reason):
+    return "poll_failed", {"error": f"list: no answer, trace_id {reason}", "reason": reason}
+
+
+FINISHED = ("poll_finished", {"seconds": 0.1})
+GOOD = [("debug", "poll_finished")]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([FINISHED, FINISHED], GOOD * 2),
+        ([failed("a"), failed("a"), failed("a")], [("error", "poll_failed"), *[("debug", "poll_failed")] * 2]),
+        ([failed("a"), failed("b")], [("error", "poll_failed")] * 2),
+        ([failed("a"), FINISHED, FINISHED], [("error", "poll_failed"), ("info", "poll_recovered"), *GOOD * 2]),
+        (
+            [failed("a"), FINISHED, failed("a")],
+            [("error", "poll_failed"), ("info", "poll_recovered"), *GOOD, ("error", "poll_failed")],
+        ),
+    ],
+    ids=["nothing", "goes on", "another reason", "over", "again"],
+)
+def test_a_failure_that_goes_on_is_logged_loudly_once_and_so_is_its_end(events, expected):
+    assert lines(*events) == expected
+
+
+def postponed(channel, error="not_in_channel"):
+    return "notice_postponed", {"channel": channel, "error": error, "rate_limited": False}
+
+
+def delivered(channel):
+    fields = {"subject": "9499", "status": 20, "role": "success", "channel": channel, "ts": "1.0", "delay": 1.0}
+    return "notice_delivered", fields
+
+
+def test_what_lasts_in_one_channel_says_nothing_of_another():
+    said = lines(postponed("C1"), postponed("C2"), postponed("C1"), delivered("C2"), postponed("C1"), postponed("C2"))
+    assert [level for level, event in said if event == "notice_postponed"] == [
+        "warning",
+        "warning",
+        "debug",
+        "debug",
+        "warning",
+    ]
+
+
 class Full(io.StringIO):
     def flush(self) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -124,18 +196,18 @@ class Full(io.StringIO):
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_a_line_that_cannot_be_written_is_lost_and_disturbs_nobody(monkeypatch, style):
     monkeypatch.setattr(sys, "stderr", Full())
-    log.make("info", style).warning("task_ended", task_id="9499")
+    log.make("info", style).emit("task_vanished", task_id="9499")
 
 
 def test_without_stderr_there_is_no_log(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
-    log.make("info", None).warning("task_ended", task_id="9499")
+    log.make("info", None).emit("task_vanished", task_id="9499")
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_what_came_from_outside_can_do_nothing_to_a_terminal(told, style):
-    log.make("info", style).info("task_ended", task_id="9499\x1b[31m\u202e\U000e0041\nfake line")
+    log.make("info", style).emit("task_vanished", task_id="9499\x1b[31m\u202e\U000e0041\nfake line")
     text = told()
     assert "9499[31m fake line" in text
     assert not set(text) & {"\x1b", "\u202e", "\U000e0041"}
@@ -184,45 +256,45 @@ def read_until(reader, event):
 @pytest.mark.parametrize(("lines", "length"), [(2_000, 200), (200, 5_000)])
 def test_no_line_waits_for_a_reader_and_the_gap_is_said_where_it_is(pipe, piped, lines, length):
     logger = piped("info")
-    without_hanging(lambda: [logger.info("line", number=number, text="x" * length) for number in range(lines)])
+    without_hanging(lambda: [logger.emit("list_being_read", tasks=number, of="x" * length) for number in range(lines)])
     *told, gap = read_until(pipe[0], "log_lines_dropped")
-    assert [line["number"] for line in told] == list(range(len(told)))
+    assert [line["tasks"] for line in told] == list(range(len(told)))
     assert len(told) + gap["count"] == lines
-    logger.info("read_again")
-    assert read_until(pipe[0], "read_again")[-1]["level"] == "info"
+    logger.emit("stopped")
+    assert read_until(pipe[0], "stopped")[-1]["level"] == "info"
 
 
 def test_a_gap_is_said_whatever_the_level(pipe, piped):
     logger = piped("error")
-    without_hanging(lambda: [logger.error("line", text="x" * 1_000) for _ in range(1_000)])
+    without_hanging(lambda: [logger.emit("cycle_failed", exception="x" * 1_000) for _ in range(1_000)])
     assert read_until(pipe[0], "log_lines_dropped")[-1]["count"] > 0
 
 
 def test_a_line_longer_than_all_that_may_wait_is_a_gap(pipe, piped):
     logger = piped("info")
-    logger.info("long", text="x" * 1_000_000)
+    logger.emit("state_recovered", detail="x" * 1_000_000)
     assert [line["event"] for line in read_until(pipe[0], "log_lines_dropped")] == ["log_lines_dropped"]
 
 
 def test_a_reader_that_keeps_up_misses_nothing(pipe, piped):
     logger = piped("info")
     read: list[dict[str, object]] = []
-    reader = threading.Thread(target=lambda: read.extend(read_until(pipe[0], "last")), daemon=True)
+    reader = threading.Thread(target=lambda: read.extend(read_until(pipe[0], "stopped")), daemon=True)
     reader.start()
     for number in range(200):
-        logger.info("line", number=number)
-    logger.info("last")
+        logger.emit("list_being_read", tasks=number, of=None)
+    logger.emit("stopped")
     reader.join(60)
-    assert [line.get("number") for line in read] == [*range(200), None]
+    assert [line.get("tasks") for line in read] == [*range(200), None]
 
 
 def test_a_pipe_that_another_process_has_made_non_blocking_loses_nothing(pipe, piped):
     os.set_blocking(pipe[1].fileno(), False)
     logger = piped("info")
     for number in range(150):
-        logger.info("line", number=number, text="x" * 1_000)  # more than a pipe holds
-    logger.info("last")
-    assert len(read_until(pipe[0], "last")) == 151
+        logger.emit("list_being_read", tasks=number, of="x" * 1_000)  # more than a pipe holds
+    logger.emit("stopped")
+    assert len(read_until(pipe[0], "stopped")) == 151
 
 
 THREADLESS = """
@@ -231,7 +303,7 @@ threading.stack_size(1 << 46)  # more than there is, so that none can be started
 from bot import log
 logger = log.make("info", "json")
 for number in range({lines}):
-    logger.info("line", number=number, text="x" * 1_000)
+    logger.emit("list_being_read", tasks=number, of="x" * 1_000)
 print("done")
 """
 
@@ -246,26 +318,28 @@ def test_where_no_thread_can_be_started_what_the_pipe_takes_is_written_and_nothi
             )
         assert ran.stdout == b"done\n"
         whole = reader.read().splitlines()[:-1]
-    assert [json.loads(line)["number"] for line in whole] == list(range(len(whole)))
+    assert [json.loads(line)["tasks"] for line in whole] == list(range(len(whole)))
     assert len(whole) > 30
 
 
 def test_where_no_thread_can_be_started_a_reader_that_keeps_up_misses_nothing():
     script = THREADLESS.format(lines=50)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=True)
-    assert [json.loads(line)["number"] for line in ran.stderr.splitlines()] == list(range(50))
+    assert [json.loads(line)["tasks"] for line in ran.stderr.splitlines()] == list(range(50))
 
 
 @pytest.mark.parametrize("lines", [1, 200])
 def test_at_the_end_of_the_program_what_waits_is_written(lines):
-    script = f"from bot import log\nlogger = log.make('info', 'json')\nfor _ in range({lines}): logger.info('x' * 900)"
+    script = f"from bot import log\nfor _ in range({lines}): log.make('info', 'json').emit('started', state='x' * 900)"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=True)
     assert len(ran.stderr.splitlines()) == lines
 
 
 def test_a_terminal_that_was_stopped_keeps_nobody_waiting():
     ours, theirs = pty.openpty()
-    script = "from bot import log\nlogger = log.make('info', None)\nfor _ in range(2_000): logger.info('x' * 100)"
+    script = (
+        "from bot import log\nl = log.make('info', None)\nfor _ in range(2_000): l.emit('started', state='x' * 100)"
+    )
     try:
         subprocess.run([sys.executable, "-c", script], stderr=theirs, timeout=60, check=True)  # nobody reads *ours*
     finally:

@@ -7,13 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-import structlog
-
 from bot.domain import outbox
 from bot.domain.outbox import TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError
+from bot.events import NOBODY
 from bot.store.file import Store
 from bot.watch.cycle import Poll, Settings
 from tests.simulated import SimulatedClock
@@ -162,7 +161,7 @@ class Bot:
             self.postbox,  # type: ignore[arg-type]
             self.store,
             self.clock,
-            structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(50)),
+            NOBODY,
             Settings(**self.settings),
             heartbeat=lambda: self.beats.append(self.clock.monotonic()),
             progress=lambda *_, **__: None,

@@ -20,9 +20,9 @@ from bot.chanjing.tokens import Minted, MintedToken, TokenSource
 from bot.clock import Clock
 from bot.domain.task import Page, Task
 from bot.errors import NO_THREAD, ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
+from bot.events import NOBODY, Events
 from bot.http.client import Answer, Exchange, TooLargeError, plain
 from bot.http.redaction import holds, redacted
-from bot.metrics import OTHER, Metrics
 from bot.secret import visible
 
 ATTEMPTS = 4  # at one request
@@ -128,11 +128,11 @@ class Transport:
         *,
         max_requests_per_second: float,
         clock: Clock,
-        metrics: Metrics | None = None,
+        events: Events = NOBODY,
         attempts: int = ATTEMPTS,
     ) -> None:
         self._exchange = exchange
-        self._requests = (metrics or Metrics()).chanjing_requests
+        self._events = events
         self._pace = SlidingWindow(max_requests_per_second, clock)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ChanjingUnavailable),
@@ -169,7 +169,7 @@ class Transport:
             headers = {"Content-Type": "application/json", **headers}
             answer = self._exchange.send(url, headers=headers, content=content, max_body=MAX_BODY)
         except httpx.RequestError as error:
-            self._requests.labels(operation, "none").inc()
+            self._events.emit("chanjing_answered", operation=operation, code="none")
             host = urlsplit(url).hostname
             if isinstance(error, TooLargeError):
                 raise ChanjingRejected(
@@ -182,16 +182,17 @@ class Transport:
         try:
             data = open_envelope(answer, operation, secrets=(*secrets, *self._exchange.secrets))
         except ChanjingError as error:
-            self._requests.labels(operation, _label(error.code)).inc()
+            self._events.emit("chanjing_answered", operation=operation, code=_label(error.code))
             raise
-        self._requests.labels(operation, str(_OK)).inc()
+        self._events.emit("chanjing_answered", operation=operation, code=str(_OK))
         return Answered(data, _time(answer.headers.get("date", "")))
 
 
 def _label(code: int | None) -> str:
+    # What Chanjing makes up shares one: each label is a series of its own in the metrics, kept for ever.
     if code is None:
         return "none"
-    return str(code) if code in _REMEDIES else OTHER
+    return str(code) if code in _REMEDIES else "other"
 
 
 class SlidingWindow:

@@ -205,16 +205,16 @@ def run(
     stop = threading.Event()
     signals.end_on_signals(stop)
     clock = SystemClock(stop)
-    logger = log.make(settings.log.level, settings.log.format)
+    events = log.make(settings.log.level, settings.log.format)
     for subject, text in warnings:
-        logger.warning("configuration_doubtful", subject=subject, detail=text)
+        events.emit("configuration_doubtful", subject=subject, detail=text)
     with wiring.bot(
-        settings, clock, logger, progress=progress.shown(logger, clock, sys.stderr), listen=not once
+        settings, clock, events, progress=progress.shown(events, clock, sys.stderr), listen=not once
     ) as bot:
         clock.wait(0.0)  # asked to end already?
         if not once:
-            logger.info("started", state=str(settings.state.path))
-            daemon.Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
+            events.emit("started", state=str(settings.state.path))
+            daemon.Daemon(bot.poll, clock, events, cycle_ended=bot.cycle_ended).run()
             return
         well = False
         try:
@@ -439,8 +439,8 @@ def replay(
     settings = load(config or context.obj, os.environ)
     with wiring.http() as client:
         clock = SystemClock(threading.Event())
-        logger = log.make(settings.log.level, settings.log.format)
-        listed = again.find(wiring.pages(settings, client, clock, logger), task, now=clock.now())
+        events = log.make(settings.log.level, settings.log.format)
+        listed = again.find(wiring.pages(settings, client, clock, events), task, now=clock.now())
         task_id = _only(task, [one.id for one in listed], "is in Chanjing's list")
         chosen = next(one for one in listed if one.id == task_id)
         if not is_final(chosen.status):

@@ -4,18 +4,18 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from structlog.typing import FilteringBoundLogger
 
 from bot.clock import Clock
+from bot.events import Events
 from bot.watch.pages import Shown
 
 _LONG = 200  # tasks that are read in a moment
 _EVERY = 5.0  # seconds between two log lines
 
 
-def shown(log: FilteringBoundLogger, clock: Clock, stderr: TextIO) -> Shown:
+def shown(events: Events, clock: Clock, stderr: TextIO) -> Shown:
     """Return what shows progress on *stderr*, as a bar where that is a terminal."""
-    return _Bar(Console(file=stderr)) if stderr.isatty() else _Lines(log, clock)
+    return _Bar(Console(file=stderr)) if stderr.isatty() else _Lines(events, clock)
 
 
 class _Bar:
@@ -40,12 +40,12 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, log: FilteringBoundLogger, clock: Clock) -> None:
-        self._log = log
+    def __init__(self, events: Events, clock: Clock) -> None:
+        self._events = events
         self._clock = clock
         self._said = clock.monotonic()
 
     def __call__(self, seen: int, total: int | None, *, done: bool) -> None:
         if not done and self._clock.monotonic() - self._said >= _EVERY:
             self._said = self._clock.monotonic()
-            self._log.info("list_being_read", tasks=seen, of=total)
+            self._events.emit("list_being_read", tasks=seen, of=total)

@@ -10,8 +10,8 @@ from slack_sdk.web import SlackResponse
 
 from bot.domain.outbox import EVENT_TYPE, HistoryPage, another_id, metadata, ts_order
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
+from bot.events import Events
 from bot.http.client import Exchange
-from bot.metrics import Metrics
 from bot.secret import FileSecret
 from bot.slack.blocks import Message
 from bot.slack.call import WEBHOOK, Web, Webhook, ask, stops_every_call
@@ -217,9 +217,9 @@ class SlackWebhook:
 class CountedSlack:
     """A Slack whose calls are counted, by what became of them."""
 
-    def __init__(self, slack: Slack, metrics: Metrics) -> None:
+    def __init__(self, slack: Slack, events: Events) -> None:
         self._slack = slack
-        self._calls = metrics.slack_calls
+        self._events = events
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         with self._counted("post"):
@@ -238,7 +238,7 @@ class CountedSlack:
             outcome = _OUTCOMES[type(error)]
             raise
         finally:
-            self._calls.labels(method, outcome).inc()
+            self._events.emit("slack_called", method=method, outcome=outcome)
 
 
 def _board(owner: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic_core import SchemaValidator
 from bot.disk import Disk, LocalDisk, beside, read, refuse
 from bot.domain.state import VERSION, State
 from bot.errors import StateError
-from bot.metrics import Metrics
+from bot.events import NOBODY, Events
 from bot.store import version_1
 
 _LONGEST_NUMBER = 20  # digits, far beyond what the bot writes; one of 309 would become infinite
@@ -56,14 +56,13 @@ class Store:
         disk: Disk | None = None,
         *,
         verify: Callable[[], None] = lambda: None,
-        metrics: Metrics | None = None,
+        events: Events = NOBODY,
     ) -> None:
         self._path = path
         self._disk = disk or LocalDisk()
         self._verify = verify
-        self._write_duration = (metrics or Metrics()).state_write_duration
+        self._events = events
         self.state = state
-        self.size = 0  # bytes of the file, once it was written
 
     def save(self, state: State) -> None:
         """Replace the state file. A crash leaves the old file or the new one. Nothing is written when nothing changed.
@@ -80,21 +79,21 @@ class Store:
         document = _STATE.dump_json(state, indent=1)
         new = beside(self._path, ".new")
         self._verify()
+        began = time.monotonic()
         try:
-            with self._write_duration.time():
-                self._disk.write(new, document)
-                self._disk.sync(new)
-                self._verify()
-                self._keep_generation()
-                # Same directory: a rename is atomic only within one file system.
-                self._disk.replace(new, self._path)
-                self._disk.sync(self._path.parent)
+            self._disk.write(new, document)
+            self._disk.sync(new)
+            self._verify()
+            self._keep_generation()
+            # Same directory: a rename is atomic only within one file system.
+            self._disk.replace(new, self._path)
+            self._disk.sync(self._path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._disk.unlink(new)
             refuse(error, self._path, "written")
         self.state = state
-        self.size = len(document)
+        self._events.emit("state_written", seconds=time.monotonic() - began, size=len(document))
 
     def _keep_generation(self) -> None:
         """Keep what the file holds now as `.bak`."""

@@ -7,11 +7,10 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from structlog.typing import FilteringBoundLogger
-
 from bot.clock import Clock
 from bot.domain.task import Task
 from bot.errors import DestinationRefused, OutcomeUnknown, RateLimited, SlackError
+from bot.events import Events
 from bot.slack.blocks import Message
 from bot.slack.call import stops_every_call
 from bot.slack.client import SlackBot
@@ -32,7 +31,7 @@ class Board:
         slack: SlackBot,
         store: Store,
         clock: Clock,
-        log: FilteringBoundLogger,
+        events: Events,
         *,
         channel: str,
         render: Callable[[Sequence[Task], float], Message],
@@ -41,13 +40,12 @@ class Board:
         self._slack = slack
         self._store = store
         self._clock = clock
-        self._log = log
+        self._events = events
         self._channel = channel
         self._render = render
         self._last_word = last_word
         self._shown: str | None = None  # the text as it stands there; None: not known
         self._next = 0.0  # monotonic seconds
-        self._trouble = ""
 
     def show(self, tasks: Sequence[Task]) -> None:
         """Show *tasks*, the unfinished ones, if that changes what stands there and it is time. Raise StateError.
@@ -70,11 +68,9 @@ class Board:
                 self._shown = message.text
         except SlackError as error:
             self._next = now + (error.retry_after if isinstance(error, RateLimited) else _AFTER_TROUBLE)
-            again, self._trouble = self._trouble == error.reason, error.reason
-            level = self._log.debug if again else self._log.warning
-            level("board_not_updated", channel=self._channel, error=str(error))
+            self._events.emit("board_not_updated", channel=self._channel, error=str(error), reason=error.reason)
         else:
-            self._trouble = ""
+            self._events.emit("board_updated", channel=self._channel)
 
     def _put(self, message: Message) -> None:
         ts = self._store.state.boards.get(self._channel)

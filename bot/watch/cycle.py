@@ -14,8 +14,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from structlog.typing import FilteringBoundLogger
-
 from bot.clock import Clock
 from bot.domain import news as diff
 from bot.domain import outbox, summary, trouble
@@ -25,7 +23,7 @@ from bot.domain.news import TaskRecord
 from bot.domain.outbox import Greeting, Notice, Role, TaskEnded
 from bot.domain.task import Page, Status, Task, is_final
 from bot.errors import ChanjingError, ForeignStateError
-from bot.metrics import Metrics
+from bot.events import Events
 from bot.store.file import Store
 from bot.watch.deliver import Delivery
 from bot.watch.pages import Pages, Shown
@@ -60,24 +58,22 @@ class Poll:
         delivery: Delivery,
         store: Store,
         clock: Clock,
-        log: FilteringBoundLogger,
+        events: Events,
         settings: Settings,
         *,
         heartbeat: Callable[[], None],
         last_alive: float | None = None,
         progress: Shown,
         show_board: Callable[[Sequence[Task]], None] | None = None,
-        metrics: Metrics | None = None,
     ) -> None:
         self._delivery = delivery
         self._store = store
         self._clock = clock
-        self._log = log
+        self._events = events
         self._settings = settings
         self._beat = heartbeat
         self._progress = progress
         self._show_board = show_board
-        self._metrics = metrics or Metrics()
         self._budget = Budget()
         self._full: FullScan | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
@@ -87,7 +83,7 @@ class Poll:
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
         size = store.state.profile.page_size or settings.page_size
-        self._pages = Pages(fetch, clock, log, size=size, fetched=self._fetched, wait=self._wait)
+        self._pages = Pages(fetch, clock, events, size=size, fetched=self._fetched, wait=self._wait)
 
     def cycle(self) -> None:
         """Poll, deliver, and go on with a full read, until the next poll is due.
@@ -144,9 +140,8 @@ class Poll:
             failure = error
         else:
             self._last_good = self._clock.now()
-            self._metrics.last_good_poll.set(self._last_good)
-        self._metrics.polls.labels("failed" if failure else "ok").inc()
-        self._metrics.poll_duration.observe(self._clock.monotonic() - began)
+        seconds = self._clock.monotonic() - began
+        self._events.emit("list_not_read" if failure else "list_read", seconds=seconds, at=self._last_good)
         self._observe(failure)
         return failure
 
@@ -248,7 +243,7 @@ class Poll:
         """Go on with the full read, page by page, until *until* or its end."""
         if self._full is None:
             self._full = FullScan(self._store.state.profile, now=self._clock.now())
-            self._log.debug("full_read_started")
+            self._events.emit("full_read_started")
         full = self._full
         owed: dict[int, set[str]] = {}
         for page, new in self._walk(full):
@@ -295,9 +290,9 @@ class Poll:
                 delivered=outbox.trimmed(state.delivered),
             )
         )
-        self._log.debug("full_read_finished", tasks=len(full.seen), pages=full.pages, order=profile.order)
+        self._events.emit("full_read_finished", tasks=len(full.seen), pages=full.pages, order=profile.order)
         for task_id in settled.vanished:
-            self._log.warning("task_vanished", task_id=task_id)
+            self._events.emit("task_vanished", task_id=task_id)
 
     def _walk(self, scan: Read | FullScan) -> Iterator[tuple[Page, tuple[Task, ...]]]:
         """Yield the pages of *walk*, each with what is new on it. One that takes long holds up no delivery."""
@@ -341,8 +336,7 @@ class Poll:
             )
         )
         for task in ended:
-            self._metrics.tasks_ended.labels(Status(task.status).name.lower()).inc()
-            self._log.info("task_ended", task_id=task.id, status=task.status)
+            self._events.emit("task_ended", task_id=task.id, status=task.status)
         return {notice.id for notice in notices}
 
     def _notice(self, task: Task, before: TaskRecord | None, now: float) -> Notice:
@@ -383,7 +377,7 @@ class Poll:
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered),
             )
         )
-        self._log.info(
+        self._events.emit(
             "baseline_taken", noted=taken.baselined, watching=taken.watching, announcing=len(taken.announced)
         )
 

@@ -14,13 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from structlog.typing import FilteringBoundLogger
-
 from bot.clock import Clock
 from bot.domain import outbox as box
 from bot.domain.outbox import Destination, HistoryPage, Notice, Outbox, Reading, Role
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
-from bot.metrics import Metrics
+from bot.events import Events
 from bot.slack.blocks import Message
 from bot.slack.call import WEBHOOK, stops_every_call
 from bot.slack.client import Posted, Slack
@@ -51,7 +49,7 @@ class Delivery:
         slack: Slack,
         store: Store,
         clock: Clock,
-        log: FilteringBoundLogger,
+        events: Events,
         *,
         route: Mapping[Role, str],
         render: Callable[[Sequence[Notice]], Message],
@@ -60,12 +58,11 @@ class Delivery:
         pace: float,
         settle: float,
         heartbeat: Callable[[], None],
-        metrics: Metrics | None = None,
     ) -> None:
         self._slack = slack
         self._store = store
         self._clock = clock
-        self._log = log
+        self._events = events
         self._route = route
         self._render = render
         self._fitting = fitting
@@ -73,7 +70,6 @@ class Delivery:
         self._pace = pace
         self._settle = settle
         self._beat = heartbeat
-        self._metrics = metrics or Metrics()
         self._read_at_start: set[str] = set()
         self._begun: set[str] = set()  # channels of which this process has read the newest page
         # Channel → when its history was last found to be unreadable, in monotonic seconds.
@@ -193,7 +189,7 @@ class Delivery:
         ids = tuple(notice.id for notice in chosen)
         self._save(box.dispatched(self._outbox, channel, chosen, self._clock.now()))
         self._posted[channel] = self._clock.monotonic()
-        self._log.debug("notice_dispatched", channel=channel, ids=ids)
+        self._events.emit("notice_dispatched", channel=channel, ids=ids)
         try:
             posted = self._slack.post(channel, message, () if _without_metadata(chosen) else ids)
         except SlackError as error:
@@ -207,31 +203,28 @@ class Delivery:
         """Return the outbox with the other id that Slack gave for *channel*, if it did."""
         if not posted.moved_to or posted.moved_to == self._outbox.to(channel).moved_to:
             return self._outbox
-        self._log.warning("channel_id_changed", channel=channel, moved_to=posted.moved_to)
+        self._events.emit("channel_id_changed", channel=channel, moved_to=posted.moved_to)
         return self._outbox.with_destination(channel, moved_to=posted.moved_to)
 
     def _record_failure(self, channel: str, error: SlackError) -> None:
         now, text, intent = self._clock.now(), str(error), self._outbox.to(channel).intent
-        details = {"channel": channel, "ids": intent.ids if intent else (), "error": text}
+        ids = intent.ids if intent else ()
         match error:
             case PayloadRefused():
-                self._log.warning("notice_refused", **details)
+                self._events.emit("notice_refused", channel=channel, ids=ids, error=text)
                 self._save(box.simplified(self._outbox, channel, text, now))
             case OutcomeUnknown():
-                self._log.warning("notice_in_doubt", **details)
+                self._events.emit("notice_in_doubt", channel=channel, ids=ids, error=text)
                 self._save(box.in_doubt(self._outbox, channel, text))
             case _:
-                self._log_refusal(channel, error)
+                self._report_postponed(channel, error)
                 self._save(box.postponed(self._outbox, channel, error, now))
                 if self._outbox.to(channel).unreadable:
                     self._read_at_start.discard(channel)  # what mends the one may mend the other
 
-    def _log_refusal(self, channel: str, error: SlackError) -> None:
-        """Log a refusal, loudly the first time and when it changes: the remedy is said once."""
-        if isinstance(error, RateLimited):
-            self._metrics.rate_limit_waits.inc()
-        again = self._outbox.to(channel).error == str(error)
-        (self._log.debug if again else self._log.warning)("notice_postponed", channel=channel, error=str(error))
+    def _report_postponed(self, channel: str, error: SlackError) -> None:
+        rate_limited = isinstance(error, RateLimited)
+        self._events.emit("notice_postponed", channel=channel, error=str(error), rate_limited=rate_limited)
 
     def _receive(self, outbox: Outbox, channel: str, found: Mapping[str, str]) -> None:
         """Save *outbox* with the receipts of the notices *found* (id → ts)."""
@@ -240,14 +233,18 @@ class Delivery:
         self._save(outbox, receipts)
         ours = [receipt for receipt in receipts if receipt.subject]
         for receipt in ours:
-            self._metrics.notices_delivered.labels(receipt.role).inc()
-            self._metrics.notice_delay.observe(max(0.0, now - since[receipt.id]))
-            self._log.info(
-                "notice_delivered", subject=receipt.subject, status=receipt.status, channel=channel, ts=receipt.ts
+            self._events.emit(
+                "notice_delivered",
+                subject=receipt.subject,
+                status=receipt.status,
+                role=receipt.role,
+                channel=channel,
+                ts=receipt.ts,
+                delay=max(0.0, now - since[receipt.id]),
             )
         if len(ours) < len(receipts):
             # Told by a copy that knew more than this state, or by another bot.
-            self._log.info("notices_found", channel=channel, count=len(receipts) - len(ours))
+            self._events.emit("notices_found", channel=channel, count=len(receipts) - len(ours))
 
     def _read_history(self, channel: str) -> None:
         """Read what was posted since the last receipt: by a copy that crashed, on another machine, after a backup.
@@ -269,9 +266,9 @@ class Delivery:
             return
         found = self._history(channel, intent.after or _BEGINNING, wanted=intent.ids)
         result = "failed" if found is None else "found" if set(intent.ids) & set(found) else "absent"
-        self._metrics.looks.labels(result).inc()
+        self._events.emit("history_searched", result=result)
         if result == "absent":
-            self._log.info("notice_looked_for", channel=channel, ids=intent.ids)
+            self._events.emit("notice_looked_for", channel=channel, ids=intent.ids)
             self._save(box.looked_in_vain(self._outbox, channel, self._clock.now()))
 
     def _history(self, channel: str, oldest: str, *, wanted: Sequence[str] = ()) -> Mapping[str, str] | None:
@@ -364,13 +361,13 @@ class Delivery:
             self._unread[channel] = self._clock.monotonic()
             self._save(outbox)
         else:
-            self._log_refusal(channel, error)
+            self._report_postponed(channel, error)
             self._save(box.paused(outbox, channel, error, now))
 
     def _give_up_reading(self, outbox: Outbox, channel: str, reading: Reading, reason: str, error: str) -> None:
         """Save that the channel's history cannot be read: what is in doubt is posted again from now on."""
         if reason != WEBHOOK and outbox.to(channel).unreadable != reason:
-            self._log.warning("history_unreadable", channel=channel, error=error or reason)
+            self._events.emit("history_unreadable", channel=channel, error=error or reason)
         self._unread[channel] = self._clock.monotonic()
         self._receive(box.unreadable(outbox, channel, reading, reason), channel, reading.found)
 

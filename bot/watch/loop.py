@@ -3,25 +3,22 @@
 from collections.abc import Callable
 
 import schedule
-from structlog.typing import FilteringBoundLogger
 
 from bot.clock import Clock
 from bot.errors import ChanjingError, ForeignStateError, StateError, StateHeldError, Stopped
+from bot.events import Events
 from bot.watch.cycle import Poll
 
 
 class Daemon:
     """Runs cycles at the pace that the poll asks for."""
 
-    def __init__(
-        self, poll: Poll, clock: Clock, log: FilteringBoundLogger, *, cycle_ended: Callable[[bool], None]
-    ) -> None:
+    def __init__(self, poll: Poll, clock: Clock, events: Events, *, cycle_ended: Callable[[bool], None]) -> None:
         self._poll = poll
         self._cycle_ended = cycle_ended
         self._clock = clock
-        self._log = log
+        self._events = events
         self._scheduler = schedule.Scheduler()
-        self._failing: type[Exception] | None = None
 
     def run(self) -> None:
         """Poll until the clock says that the program was asked to end. Raise StateHeldError when the lock is lost."""
@@ -31,7 +28,7 @@ class Daemon:
                 self._wait()
                 self._scheduler.run_pending()
         except Stopped:
-            self._log.info("stopped")
+            self._events.emit("stopped")
 
     def _wait(self) -> None:
         """Wait for the next cycle, at most for the interval.
@@ -58,16 +55,12 @@ class Daemon:
         except (Stopped, StateHeldError):
             raise
         except (ChanjingError, ForeignStateError, StateError) as error:
-            # Once for each kind, then quietly: an hour without a network is not 120 lines.
-            again, self._failing = self._failing is type(error), type(error)
-            (self._log.debug if again else self._log.error)("poll_failed", error=str(error))
-        except Exception:  # noqa: BLE001 - a fault of ours must not end the watch; the next cycle begins from the state
-            self._log.exception("cycle_failed")
+            self._events.emit("poll_failed", error=str(error), reason=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the watch; the next cycle begins from the state
+            self._events.emit("cycle_failed", exception=error)
         else:
-            if self._failing:
-                self._log.info("poll_recovered")
-            self._failing, well = None, True
-            self._log.debug("poll_finished", seconds=round(self._clock.monotonic() - began, 3))
+            well = True
+            self._events.emit("poll_finished", seconds=round(self._clock.monotonic() - began, 3))
         self._cycle_ended(well)
         spent = self._clock.monotonic() - began
         self._arm(max(0.0, self._poll.interval() - spent))

@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from structlog.typing import FilteringBoundLogger
-
 from bot.chanjing.client import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.domain.listing import FullScan, Read
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingRejected
+from bot.events import Events
 
 # Seconds to wait before each time that a page is asked for of which it is not known whether the list ends before it.
 # Also the first time: between two pages a long walk ends when the program is asked to.
@@ -35,7 +34,7 @@ class Pages:
         self,
         fetch: Callable[[int, int], Page],
         clock: Clock,
-        log: FilteringBoundLogger,
+        events: Events,
         *,
         size: int,
         fetched: Callable[[Page], None],
@@ -43,7 +42,7 @@ class Pages:
     ) -> None:
         self._fetch_page = fetch
         self._clock = clock
-        self._log = log
+        self._events = events
         self._fetched = fetched
         self._wait = wait
         self._end = 0  # the page before which the list was last found to end in such a way
@@ -65,7 +64,7 @@ class Pages:
                     continue
                 if scan.pages or not may_be_page_size(error, self.size):
                     raise
-                self._log.warning("page_size_refused", asked=self.size, used_from_now_on=DOCUMENTED_PAGE_SIZE)
+                self._events.emit("page_size_refused", asked=self.size, used_from_now_on=DOCUMENTED_PAGE_SIZE)
                 self.size = DOCUMENTED_PAGE_SIZE
                 continue
             yield page, scan.add(page)
@@ -132,4 +131,4 @@ class Pages:
         for code, what in found:
             if (code, what) not in self.odd and len(self.odd) < _ODDITIES:
                 self.odd.add((code, what))
-                self._log.warning("answer_odd", code=code, detail=what, page=page.number)
+                self._events.emit("answer_odd", code=code, detail=what, page=page.number)

@@ -4,13 +4,12 @@ import threading
 from collections.abc import Callable
 
 import httpx
-from structlog.typing import FilteringBoundLogger
 
 from bot.clock import Clock
 from bot.domain.health import Reasons
 from bot.errors import NO_THREAD
+from bot.events import Events
 from bot.http.client import Exchange
-from bot.metrics import Metrics
 
 TIMEOUT = 5.0  # seconds for a ping
 _EVERY = 60.0  # seconds
@@ -44,17 +43,14 @@ class Ping:
         exchange: Exchange,
         clock: Clock,
         ailing: Callable[[], Reasons],
-        log: FilteringBoundLogger,
-        metrics: Metrics | None = None,
+        events: Events,
     ) -> None:
         self._url = httpx.URL(url)
         self._exchange = exchange
         self._clock = clock
         self._ailing = ailing
-        self._log = log
-        self._counted = (metrics or Metrics()).pings
+        self._events = events
         self._next = 0.0
-        self._failing = ""
         self._thread: threading.Thread | None = None
 
     def after_cycle(self, *, well: bool) -> None:
@@ -86,10 +82,7 @@ class Ping:
         self._note(failure)
 
     def _note(self, failure: str) -> None:
-        """Count and log how a ping went; each failure once, until another one or a success."""
-        self._counted.labels("failed" if failure else "ok").inc()
-        again, before, self._failing = failure == self._failing, self._failing, failure
         if failure:
-            (self._log.debug if again else self._log.warning)("ping_failed", error=f"monitor.ping_url: {failure}.")
-        elif before:
-            self._log.info("ping_recovered")
+            self._events.emit("ping_failed", error=f"monitor.ping_url: {failure}.")
+        else:
+            self._events.emit("ping_sent")

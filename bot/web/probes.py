@@ -8,13 +8,13 @@ from http import HTTPStatus
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from structlog.typing import FilteringBoundLogger
 
 from bot.clock import Clock
 from bot.domain import health
 from bot.domain.health import Condition, Reasons
 from bot.domain.task import Status
-from bot.metrics import OTHER, PREFIX
+from bot.events import NOBODY, Events
+from bot.metrics import PREFIX
 from bot.store.file import Store
 from bot.web.server import Response, listening
 
@@ -95,7 +95,7 @@ class StateCollector(Collector):
         state, now = self._store.state, self._clock.now()
         counts: dict[str, int] = {}
         for known in state.tasks.values():
-            name = Status(known.status).name.lower() if known.status in set(Status) else OTHER
+            name = Status(known.status).name.lower() if known.status in set(Status) else "other"
             counts[name] = counts.get(name, 0) + 1
         tasks = GaugeMetricFamily(f"{PREFIX}_tasks", "Tasks that are remembered.", labels=["status"])
         for status, count in sorted(counts.items()):
@@ -105,14 +105,13 @@ class StateCollector(Collector):
         oldest = max((now - notice.since for notice in notices), default=0.0)
         yield GaugeMetricFamily(f"{PREFIX}_notices_owed", "Notices without a receipt yet.", len(notices))
         yield GaugeMetricFamily(f"{PREFIX}_notice_oldest_age_seconds", "How long the oldest has been owed.", oldest)
-        yield GaugeMetricFamily(f"{PREFIX}_state_size_bytes", "Size of the state file.", self._store.size)
 
 
 def serving(
     address: tuple[str, int],
     health_check: HealthCheck,
     registry: CollectorRegistry,
-    log: FilteringBoundLogger | None = None,
+    events: Events = NOBODY,
 ) -> AbstractContextManager[int]:
     """Answer on *address* while the block lasts, and yield the port. Raises as server.listening does."""
 
@@ -128,7 +127,7 @@ def serving(
                 return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
         return Response(b"/healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)
 
-    return listening(address, respond, log)
+    return listening(address, respond, events)
 
 
 def _told(found: Reasons) -> Response:

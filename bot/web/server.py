@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from structlog.typing import FilteringBoundLogger
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
+
+from bot.events import NOBODY, Events
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -44,7 +45,7 @@ Respond = Callable[[str, str], Response]  # (method, path)
 
 @contextlib.contextmanager
 def listening(
-    address: tuple[str, int], respond: Respond, log: FilteringBoundLogger | None = None, *, longest: float = 10.0
+    address: tuple[str, int], respond: Respond, events: Events = NOBODY, *, longest: float = 10.0
 ) -> Iterator[int]:
     """Answer on *address* while the block lasts, and yield the port. A connection lasts *longest* seconds at most.
 
@@ -53,7 +54,7 @@ def listening(
     # A library's warnings about strangers are not for a log that people read.
     logger = logging.getLogger("waitress")
     logger.handlers, logger.propagate = [logging.NullHandler()], False
-    server = _Server(_application(respond, log), _listener(address), longest)
+    server = _Server(_application(respond, events), _listener(address), longest)
     server.start()
     try:
         yield server.port
@@ -73,14 +74,13 @@ def _listener(address: tuple[str, int]) -> socket.socket:
     return listener
 
 
-def _application(respond: Respond, log: FilteringBoundLogger | None) -> "WSGIApplication":
+def _application(respond: Respond, events: Events) -> "WSGIApplication":
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         try:
             response = respond(method, environ["PATH_INFO"])
-        except Exception:
-            if log is not None:
-                log.exception("answer_failed", path=environ["PATH_INFO"][:100])
+        except Exception as error:  # noqa: BLE001 - the client and the log are to hear of it
+            events.emit("answer_failed", path=environ["PATH_INFO"][:100], exception=error)
             response = Response(
                 b"an error in the bot itself; its log says more\n", status=HTTPStatus.INTERNAL_SERVER_ERROR
             )

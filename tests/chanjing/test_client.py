@@ -58,7 +58,7 @@ def test_codes_that_chanjing_makes_up_share_one_series():
     codes, metrics = itertools.cycle([*range(60_000, 60_300), 10400, None]), Metrics()
     how = httpx.MockTransport(lambda request: said(envelope(code=next(codes))))
     exchange = Exchange(httpx.Client(transport=how), timeout=5)
-    asking = Transport(exchange, max_requests_per_second=5, clock=SimulatedClock(), metrics=metrics)
+    asking = Transport(exchange, max_requests_per_second=5, clock=SimulatedClock(), events=metrics)
     for _ in range(302):
         with contextlib.suppress(ChanjingError):
             asking.call("list", URL, {}, {}, secrets=())

@@ -6,10 +6,11 @@ import pty
 import threading
 
 import pytest
-import structlog
 
 from bot.cli.progress import shown
+from bot.events import NOBODY
 from bot.stderr import without_waiting
+from tests.fakes import RecordedEvents
 from tests.simulated import SimulatedClock
 
 
@@ -25,7 +26,7 @@ def terminal(monkeypatch):
 
 
 def bar(terminal):
-    return shown(structlog.get_logger(), SimulatedClock(), terminal)
+    return shown(NOBODY, SimulatedClock(), terminal)
 
 
 def test_a_long_list_has_a_bar_on_a_terminal(terminal):
@@ -54,12 +55,12 @@ def test_a_reading_after_one_that_failed_has_a_bar_again(terminal):
 
 def test_elsewhere_a_line_is_logged_every_five_seconds():
     clock = SimulatedClock()
-    with structlog.testing.capture_logs() as lines:
-        progress = shown(structlog.get_logger(), clock, io.StringIO())
-        for seen in range(100, 1_100, 100):
-            clock.pass_by(1)
-            progress(seen, 1_000, done=seen == 1_000)
-    assert [line["tasks"] for line in lines] == [500]
+    events = RecordedEvents()
+    progress = shown(events, clock, io.StringIO())
+    for seen in range(100, 1_100, 100):
+        clock.pass_by(1)
+        progress(seen, 1_000, done=seen == 1_000)
+    assert events.all == [("list_being_read", {"tasks": 500, "of": 1_000})]
 
 
 def test_a_terminal_that_was_stopped_does_not_hold_up_the_reading(monkeypatch):

@@ -1,16 +1,20 @@
 """docs/operations.md, held to the alerts, the reasons for red, and the events of the log."""
 
 import ast
+import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bot import log
+from bot.metrics import Metrics
+
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs/operations.md").read_text("utf-8")
 ALERTS = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
-LEVELS = {"debug", "info", "warning", "error", "exception"}
 REASONS = ("polls_failing", "notices_overdue", "slack_refused", "chanjing_refused")
 
 
@@ -26,45 +30,57 @@ def rows(heading):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def logged():
-    """Return event → the keys it is logged with, as far as the source names them."""
-    events: dict[str, set[str]] = {}
+def emitted():
+    """Return event → the fields that each place of the source emits it with."""
+    events: dict[str, list[set[str]]] = {}
     for path in (ROOT / "bot").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and node.args and _is_event(node):
-                event = ast.literal_eval(node.args[0])
-                events.setdefault(event, set()).update(keyword.arg for keyword in node.keywords if keyword.arg)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "emit":
+                names = node.args[0]
+                for name in (names.body, names.orelse) if isinstance(names, ast.IfExp) else (names,):
+                    if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                        fields = {keyword.arg for keyword in node.keywords if keyword.arg}
+                        events.setdefault(name.value, []).append(fields)
     return events
 
 
-def _is_event(call):
-    """Tell whether *call* logs: log.info("…"), (log.debug if again else log.warning)("…"), level("…")."""
-    functions = [call.func.body, call.func.orelse] if isinstance(call.func, ast.IfExp) else [call.func]
-    logs = all(
-        (isinstance(f, ast.Attribute) and f.attr in LEVELS) or (isinstance(f, ast.Name) and f.id == "level")
-        for f in functions
-    )
-    name = call.args[0]
-    return logs and isinstance(name, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)*", str(name.value)) is not None
-
-
-EVENTS = logged()
-DOCUMENTED = {
-    re.findall(r"`(\w+)`", event)[0]: set(re.findall(r"`(\w+)`", keys)) for event, _, keys, _ in rows("## The log")
-}
+EMITTED = emitted()
+LOGGED = {event: set(keys.split()) for event, (_, keys) in log.LINES.items()}
+DOCUMENTED = {re.findall(r"`(\w+)`", event)[0]: (level, keys) for event, level, keys, _ in rows("## The log")}
 
 
 def test_the_manual_tells_of_every_event_and_no_other():
-    assert DOCUMENTED.keys() == EVENTS.keys()
+    assert DOCUMENTED.keys() == LOGGED.keys()
 
 
-@pytest.mark.parametrize("event", sorted(EVENTS))
-def test_the_manual_tells_the_keys_of_an_event(event):
-    assert EVENTS[event] <= DOCUMENTED[event]
+@pytest.mark.parametrize("event", LOGGED)
+def test_the_manual_says_at_which_level_and_with_which_keys_an_event_is_logged(event):
+    level, keys = DOCUMENTED[event]
+    assert level.partition(",")[0] == log.LINES[event][0]
+    assert set(re.findall(r"`(\w+)`", keys)) == LOGGED[event]
+
+
+def test_what_is_logged_happens_somewhere():
+    recoveries = {recovery for _, _, recovery in log._LASTING.values()}
+    assert LOGGED.keys() - EMITTED.keys() <= recoveries
+
+
+@pytest.mark.parametrize("event", EMITTED)
+def test_an_event_is_emitted_with_all_that_is_logged_of_it(event):
+    assert [fields for fields in EMITTED[event] if not LOGGED.get(event, set()) <= fields] == []
+
+
+def test_an_event_that_is_not_logged_is_counted_or_ends_what_lasts():
+    counted = {
+        node.value
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(Metrics.emit))))
+        if isinstance(node, ast.Constant)
+    }
+    assert EMITTED.keys() - LOGGED.keys() <= counted | {end for _, end, _ in log._LASTING.values()}
 
 
 def test_the_events_that_other_programs_may_count_on_are_there():
-    assert {"poll_finished", "task_ended", "notice_dispatched", "notice_delivered", "notice_in_doubt"} <= EVENTS.keys()
+    assert {"poll_finished", "task_ended", "notice_dispatched", "notice_delivered", "notice_in_doubt"} <= EMITTED.keys()
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])

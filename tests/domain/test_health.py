@@ -263,7 +263,6 @@ def test_it_loads_none_of_the_large_libraries(path, tmp_path, environ, unless_ne
         "rich",
         "httpx",
         "typer",
-        "structlog",
         "prometheus_client",
         "slack_sdk",
         "bot.domain.state",

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from bot import app as wiring
 from bot.clock import SystemClock
 from bot.config.sections import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain.state import State
+from bot.log import Log, as_json
 from bot.store import file as state
 from bot.watch.loop import Daemon
 
@@ -72,19 +71,12 @@ class Scene:
         config = load(None, self.environment(**settings), secrets_dir=self.directory / "none")
         stop, clock = threading.Event(), None
         clock = SystemClock(stop)
-        logger = structlog.wrap_logger(
-            structlog.PrintLogger(self.log),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
-            ],
-        )
+        events = Log(lambda line: self.log.write(f"{line}\n"), "debug", as_json)
 
         def run() -> None:
             quiet = lambda *_, **__: None  # noqa: E731 - a progress bar that shows nothing
-            with wiring.bot(config, clock, logger, progress=quiet) as bot:
-                Daemon(bot.poll, clock, logger, cycle_ended=bot.cycle_ended).run()
+            with wiring.bot(config, clock, events, progress=quiet) as bot:
+                Daemon(bot.poll, clock, events, cycle_ended=bot.cycle_ended).run()
 
         thread = threading.Thread(target=run)
         thread.start()

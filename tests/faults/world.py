@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import structlog
-
 from bot.domain.outbox import EVENT_TYPE, HistoryPage, Notice, Role, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Page, Task
@@ -25,7 +23,7 @@ from bot.errors import (
     RateLimited,
     StateError,
 )
-from bot.metrics import Metrics
+from bot.events import NOBODY
 from bot.slack.blocks import Message
 from bot.slack.client import Posted
 from bot.store import file as state
@@ -40,8 +38,6 @@ Survival = Literal["kill", "power_cut", "torn"]
 Fault = Literal["lost_before", "lost_after", "limited", "refused", "unsayable", "no_metadata"]
 
 SETTLE = 45.0
-
-_METRICS = Metrics()  # nobody reads them, and they take long to make
 
 
 class Death(BaseException):
@@ -306,18 +302,17 @@ class World:
         path = directory / "state.json"
         for name, content in self.disk.come_back(survival).items():
             (directory / name).write_bytes(content)
-        log = structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
-        self.store = Store(path, state.load(path, lambda _: None), self.disk, metrics=_METRICS)
+        self.store = Store(path, state.load(path, lambda _: None), self.disk)
         self.store.write(self.store.state)
         self.delivery = Delivery(
-            self.slack, self.store, self.clock, log,
+            self.slack, self.store, self.clock, NOBODY,
             route=self.route, render=_put_into_words, digest_after=self.digest_after, pace=self.pace, settle=SETTLE,
-            heartbeat=lambda: None, metrics=_METRICS,
+            heartbeat=lambda: None,
         )  # fmt: skip
         settings = Settings(self.page_size, self.interval, 5.0, "baseline", 3600.0, 7 * 86_400.0)
         self.poll = Poll(
-            self.chanjing.page, self.delivery, self.store, self.clock, log, settings,
-            heartbeat=lambda: None, progress=lambda *_, **__: None, metrics=_METRICS,
+            self.chanjing.page, self.delivery, self.store, self.clock, NOBODY, settings,
+            heartbeat=lambda: None, progress=lambda *_, **__: None,
         )  # fmt: skip
 
     def run(self, seconds: float) -> None:

@@ -3,7 +3,6 @@
 import html
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from bot.config.sections import Config
 from bot.domain.outbox import EVENT_TYPE, HistoryPage, Notice, Outbox, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Task
+from bot.events import NOBODY
 from bot.slack.blocks import Message, Style
 from bot.slack.client import Posted
 from bot.slack.digest import fitting, render_board
@@ -146,7 +146,7 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     )
     channel, config = Channel(), Config.model_validate({"slack": {"channel": "C1"}})
     Delivery(
-        channel, MemoryStore(State(outbox=Outbox(due))), SimulatedClock(NOW), structlog.get_logger(),
+        channel, MemoryStore(State(outbox=Outbox(due))), SimulatedClock(NOW), NOBODY,
         route=wiring.routes(config), render=wiring.renderer(config), fitting=wiring.fitter(config),
         digest_after=5, pace=1.0, settle=45.0, heartbeat=lambda: None,
     ).run_once()  # fmt: skip

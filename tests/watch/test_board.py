@@ -4,11 +4,11 @@ import json
 
 import httpx
 import pytest
-import structlog
 
 from bot.demo.slack import CHANNEL, Channel, SlackServer
 from bot.domain.state import State
 from bot.domain.task import Status, Task
+from bot.events import NOBODY
 from bot.http.client import Exchange
 from bot.slack.blocks import Style
 from bot.slack.client import SlackBot
@@ -39,13 +39,12 @@ class Room:
 
     def restart(self, channel=CHANNEL):
         bot = SlackBot("xoxb-demo", self.slack.base_url, Exchange(self.client, timeout=5))
-        log = structlog.wrap_logger(structlog.ReturnLogger())
         style = Style("en")
         self.board = Board(
             bot,
             self.store,
             self.clock,
-            log,
+            NOBODY,
             channel=channel,
             render=lambda rows, now: render_board(rows, now, style),
             last_word=render_closed_board(style),

@@ -1,14 +1,13 @@
 """The loop: whatever a cycle does, there is a next one."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from bot.clock import SystemClock
 from bot.errors import ChanjingUnavailable, StateError, StateHeldError
 from bot.watch.loop import Daemon
+from tests.fakes import RecordedEvents
 
 
 class Script:
@@ -34,36 +33,31 @@ class Script:
         return self._intervals.pop(0) if len(self._intervals) > 1 else self._intervals[0]
 
     def run(self) -> list[tuple[str, str]]:
-        """Run until the last cycle; return (level, event) of what was logged."""
+        """Run until the last cycle; return what happened, as (event, why)."""
         # A cycle that never comes must not hold up the tests.
         late = threading.Timer(10, self.stop.set)
         late.daemon = True
         late.start()
-        with structlog.testing.capture_logs() as lines:
-            clock = SystemClock(self.stop)
-            Daemon(self, clock, structlog.get_logger(), cycle_ended=self.ended.append).run()  # type: ignore[arg-type]
-        return list(_told(lines))
-
-
-def _told(lines: list[structlog.typing.EventDict]) -> Iterator[tuple[str, str]]:
-    return ((line["log_level"], line["event"]) for line in lines if line["event"] != "poll_finished")
+        events = RecordedEvents()
+        Daemon(self, SystemClock(self.stop), events, cycle_ended=self.ended.append).run()  # type: ignore[arg-type]
+        return [(event, fields.get("reason", "")) for event, fields in events.all]
 
 
 def test_a_fault_of_ours_ends_one_cycle_and_not_the_watch():
     script = Script(RuntimeError("boom"), None, None)
-    assert script.run() == [("error", "cycle_failed"), ("info", "stopped")]
+    assert script.run() == [("cycle_failed", ""), ("poll_finished", ""), ("poll_finished", ""), ("stopped", "")]
     assert script.ended == [False, True, True]
 
 
-def test_a_failure_that_goes_on_is_logged_loudly_once_and_so_is_its_end():
+def test_each_cycle_that_fails_says_of_what_kind_its_failure_is():
     unreachable = ChanjingUnavailable("list: no answer")
     script = Script(unreachable, unreachable, StateError("disk full"), None)
     assert script.run() == [
-        ("error", "poll_failed"),
-        ("debug", "poll_failed"),
-        ("error", "poll_failed"),
-        ("info", "poll_recovered"),
-        ("info", "stopped"),
+        ("poll_failed", "ChanjingUnavailable"),
+        ("poll_failed", "ChanjingUnavailable"),
+        ("poll_failed", "StateError"),
+        ("poll_finished", ""),
+        ("stopped", ""),
     ]
     assert script.ended == [False, False, False, True]
 

@@ -1,17 +1,19 @@
 """The dead-man's switch is told that the bot does its work; whatever becomes of that, the loop goes on."""
 
 import contextlib
+import json
 import socket
 import threading
 
 import httpx
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from bot.cli import checks as check
 from bot.demo.server import LoopbackServer
+from bot.events import Listeners
 from bot.http.client import Exchange
+from bot.log import Log, as_json
 from bot.metrics import Metrics
 from bot.web.ping import Ping
 from tests.simulated import SimulatedClock
@@ -29,6 +31,7 @@ class Switch:
         self.clock = SimulatedClock()
         self.problems: list[tuple[str, str]] = []
         self.metrics = Metrics()
+        self.lines: list[str] = []
         self.answers(200)
 
     def answers(self, status, headers=None):
@@ -42,9 +45,8 @@ class Switch:
         return [call.target for call in self.server.calls]
 
     def ping(self, url=None):
-        return Ping(
-            url or self.url, self.exchange, self.clock, lambda: self.problems, structlog.get_logger(), self.metrics
-        )
+        events = Listeners(self.metrics, Log(self.lines.append, "debug", as_json))
+        return Ping(url or self.url, self.exchange, self.clock, lambda: self.problems, events)
 
     def counted(self, result):
         return self.metrics.registry.get_sample_value("lipsync_bot_pings_total", {"result": result}) or 0
@@ -56,14 +58,14 @@ def switch():
         yield Switch(server, Exchange(client, timeout=5))
 
 
-def after_cycles(ping, count=1, *, well=True):
+def after_cycles(switch, ping, count=1, *, well=True):
     """Let so many cycles end, each with time for a ping; return the log as (level, event, error)."""
-    with structlog.testing.capture_logs() as lines:
-        for _ in range(count):
-            ping._clock.wait(60)
-            ping.after_cycle(well=well)
-            ping.close()
-    return [(line["log_level"], line["event"], line.get("error", "")) for line in lines]
+    switch.lines.clear()
+    for _ in range(count):
+        ping._clock.wait(60)
+        ping.after_cycle(well=well)
+        ping.close()
+    return [(line["level"], line["event"], line.get("error", "")) for line in map(json.loads, switch.lines)]
 
 
 def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_with_the_reason(switch):
@@ -99,29 +101,29 @@ def test_a_switch_that_hangs_does_not_hold_up_the_loop(switch):
 def test_a_failure_is_logged_once_and_so_is_its_end(switch, status, words):
     switch.answers(status, {"Location": f"{switch.server.url}/elsewhere/s3cret"})
     ping = switch.ping()
-    first, *more = after_cycles(ping, 3)
+    first, *more = after_cycles(switch, ping, 3)
     assert first[:2] == ("warning", "ping_failed")
     assert first[2].startswith(f"monitor.ping_url: {words}")
     assert [level for level, _, _ in more] == ["debug", "debug"]
     assert "s3cret" not in first[2]
     assert switch.targets() == [SECRET] * 3
     switch.answers(200)
-    assert after_cycles(ping, 2) == [("info", "ping_recovered", "")]
+    assert after_cycles(switch, ping, 2) == [("info", "ping_recovered", "")]
     assert (switch.counted("failed"), switch.counted("ok")) == (3, 2)
 
 
 def test_another_failure_is_logged_too(switch):
     ping = switch.ping()
     switch.answers(404)
-    after_cycles(ping)
+    after_cycles(switch, ping)
     switch.answers(503)
-    assert [line[:2] for line in after_cycles(ping)] == [("warning", "ping_failed")]
+    assert [line[:2] for line in after_cycles(switch, ping)] == [("warning", "ping_failed")]
 
 
 def test_a_switch_that_nobody_can_reach_is_logged(switch):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    (line,) = after_cycles(switch.ping(f"http://127.0.0.1:{port}{SECRET}"))
+    (line,) = after_cycles(switch, switch.ping(f"http://127.0.0.1:{port}{SECRET}"))
     assert line == ("warning", "ping_failed", "monitor.ping_url: Connection refused.")
 
 
@@ -134,7 +136,7 @@ def test_a_body_is_not_read(switch):
         return True
 
     switch.server.intercept = endless
-    assert after_cycles(switch.ping()) == []
+    assert after_cycles(switch, switch.ping()) == []
     assert switch.counted("ok") == 1
 
 
@@ -148,7 +150,7 @@ def test_an_answer_that_drips_in_is_given_up(switch):
     switch.server.intercept = drip
     with httpx.Client() as client:
         switch.exchange = Exchange(client, timeout=0.3)
-        (line,) = after_cycles(switch.ping())
+        (line,) = after_cycles(switch, switch.ping())
     assert line == ("warning", "ping_failed", "monitor.ping_url: no whole answer within 0.3 s.")
 
 
@@ -164,10 +166,10 @@ def no_thread():
 def test_where_no_thread_can_be_started_the_loop_goes_on(switch):
     ping = switch.ping()
     with no_thread():
-        (line,) = after_cycles(ping)
+        (line,) = after_cycles(switch, ping)
     assert line[:2] == ("warning", "ping_failed")
     assert "no thread can be started" in line[2]
-    assert after_cycles(ping) == [("info", "ping_recovered", "")]
+    assert after_cycles(switch, ping) == [("info", "ping_recovered", "")]
 
 
 # What `check` says of it

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import httpx
 import pytest
-import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot import app as wiring
@@ -19,6 +18,7 @@ from bot.domain.state import State
 from bot.domain.task import Status, Task
 from bot.domain.trouble import Ongoing
 from bot.errors import ChanjingUnavailable
+from bot.events import NOBODY
 from bot.metrics import PREFIX, Metrics
 from bot.web.probes import HealthCheck, LoopHealth, StateCollector, serving
 from tests.simulated import SimulatedClock
@@ -151,7 +151,7 @@ def test_statuses_that_chanjing_makes_up_share_one_series(patient):
 
 
 def test_the_names_follow_prometheus_conventions(patient):
-    patient.metrics.polls.labels("ok").inc()
+    patient.metrics.emit("list_not_read", seconds=1.0)
     families = list(text_string_to_metric_families(patient.get("/metrics").text))
     for family in families:
         assert family.documentation.endswith(".")
@@ -185,7 +185,6 @@ def test_the_state_may_be_empty(patient):
 def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_restart_the_bot(tmp_path):
     # As with a resolver that hangs: many requests follow one another, and not one is answered.
     clock, healthy = SimulatedClock(), []
-    log = structlog.wrap_logger(structlog.ReturnLogger())
     with ChanjingServer() as chanjing, SlackServer() as slack, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
@@ -207,7 +206,7 @@ def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_res
 
         chanjing.intercept = take_time
         config = load(None, environ, secrets_dir=tmp_path / "none")
-        running = wiring.bot(config, clock, log, progress=lambda *_, **__: None, trust_env=False)
+        running = wiring.bot(config, clock, NOBODY, progress=lambda *_, **__: None, trust_env=False)
         with running as bot, pytest.raises(ChanjingUnavailable):
             bot.poll.cycle()
     assert healthy == [200] * 5

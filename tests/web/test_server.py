@@ -1,8 +1,6 @@
 """Nobody who can reach the port may take from the rest of the process what it needs."""
 
 import contextlib
-import io
-import json
 import logging
 import socket
 import subprocess
@@ -13,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 
 from bot.web.server import Response, listening
+from tests.fakes import RecordedEvents
 from tests.faults.bot_in_thread import wait_for
 
 
@@ -109,13 +107,12 @@ def test_nonsense_disturbs_nobody(nonsense, capfd):
 
 
 def test_a_fault_of_ours_is_logged_and_answered_with_500():
-    said = io.StringIO()
-    log = structlog.wrap_logger(structlog.PrintLogger(said), processors=[structlog.processors.JSONRenderer()])
-    with listening(("127.0.0.1", 0), respond, log) as port:
+    events = RecordedEvents()
+    with listening(("127.0.0.1", 0), respond, events) as port:
         assert get(port, "/fault").status_code == 500
         assert get(port).status_code == 200
-    line = json.loads(said.getvalue())
-    assert (line["event"], line["path"]) == ("answer_failed", "/fault")
+    (fault,) = events.of("answer_failed")
+    assert fault["path"] == "/fault"
 
 
 def test_head_is_get_without_a_body():
