@@ -20,7 +20,7 @@ from bot.config.sections import Config, read_again
 from bot.disk import beside, resolve
 from bot.domain import health
 from bot.domain.health import Condition
-from bot.domain.outbox import Notice, Role, TaskEnded
+from bot.domain.outbox import Role
 from bot.domain.task import Task
 from bot.errors import ConfigError, StateError
 from bot.events import NOBODY, Events, Listeners
@@ -30,16 +30,16 @@ from bot.http.proxy import proxy_for
 from bot.http.transport import Resolver
 from bot.metrics import Metrics
 from bot.secret import FileSecret, read_secret
-from bot.slack.blocks import Message, Style
+from bot.slack.blocks import Style
 from bot.slack.call import WEBHOOK
 from bot.slack.client import CountedSlack, Slack, SlackBot, SlackWebhook
-from bot.slack.digest import fitting, render_board, render_closed_board
-from bot.slack.message import render
 from bot.store import file as state
 from bot.store.lock import Lock
 from bot.watch.board import Board
 from bot.watch.cycle import Poll, Settings
 from bot.watch.deliver import Delivery
+from bot.watch.ledger import Ledger
+from bot.watch.pace import Pace
 from bot.watch.pages import Pages, Shown
 from bot.web.ping import TIMEOUT, Ping
 from bot.web.probes import HealthCheck, LoopHealth, StateCollector, serving
@@ -161,15 +161,12 @@ def _poll(
     destination = slack(config, exchange, clock)
     delivery = Delivery(
         CountedSlack(destination, events),
-        store,
+        Ledger(store, clock, events),
         clock,
         events,
+        config.slack,
         route=routes(config),
-        render=renderer(config),
-        fitting=fitter(config),
-        digest_after=config.slack.digest_after,
-        pace=config.slack.pace,
-        settle=config.slack.settle,
+        pace=Pace(config.slack.pace, clock),
         heartbeat=heartbeat,
     )
     settings = Settings(
@@ -295,15 +292,13 @@ def _board(
         return None
     if not wanted and not store.state.boards:
         return None
-    style = Style(config.slack.language)
     return Board(
         destination,
         store,
         clock,
         events,
         channel=routes(config)["success"] if wanted else "",
-        render=lambda rows, now: render_board(rows, now, style),
-        last_word=render_closed_board(style),
+        style=Style(config.slack.language),
     ).show
 
 
@@ -318,20 +313,3 @@ def routes(config: Config) -> dict[Role, str]:
         "failure": settings.failure_channel or channel,
         "alerts": settings.alerts_channel or channel,
     }
-
-
-def renderer(config: Config) -> Callable[[Sequence[Notice]], Message]:
-    """Return the function that puts notices into words."""
-    style = Style(config.slack.language, config.slack.mention_on_failure)
-
-    def put_into_words(notices: Sequence[Notice]) -> Message:
-        fallback = max(notice.fallback for notice in notices)
-        return render([notice.content for notice in notices], style, fallback=fallback)
-
-    return put_into_words
-
-
-def fitter(config: Config) -> Callable[[Sequence[Notice]], int]:
-    """Return the function that tells how many of some tasks' notices, from the first on, fit into one message."""
-    style = Style(config.slack.language, config.slack.mention_on_failure)
-    return lambda notices: fitting([one.content for one in notices if isinstance(one.content, TaskEnded)], style)

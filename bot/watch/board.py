@@ -4,16 +4,17 @@ A convenience, not a promise: it never waits, and whatever goes wrong with it is
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.clock import Clock
 from bot.domain.task import Task
 from bot.errors import DestinationRefused, OutcomeUnknown, RateLimited, SlackError
 from bot.events import Events
-from bot.slack.blocks import Message
+from bot.slack.blocks import Message, Style
 from bot.slack.call import stops_every_call
 from bot.slack.client import SlackBot
+from bot.slack.digest import render_board, render_closed_board
 from bot.store.file import Store
 
 _EVERY = 10.0  # seconds between two updates
@@ -24,7 +25,7 @@ _DELETED = "message_not_found"
 
 
 class Board:
-    """The board in one channel ("": none is wanted); `last_word` is for one that cannot be deleted."""
+    """The board in one channel ("": none is wanted)."""
 
     def __init__(
         self,
@@ -34,16 +35,14 @@ class Board:
         events: Events,
         *,
         channel: str,
-        render: Callable[[Sequence[Task], float], Message],
-        last_word: Message,
+        style: Style,
     ) -> None:
         self._slack = slack
         self._store = store
         self._clock = clock
         self._events = events
         self._channel = channel
-        self._render = render
-        self._last_word = last_word
+        self._style = style
         self._shown: str | None = None  # the text as it stands there; None: not known
         self._next = 0.0  # monotonic seconds
 
@@ -54,7 +53,7 @@ class Board:
         """
         now = self._clock.monotonic()
         left = [channel for channel in self._store.state.boards if channel != self._channel]
-        message = self._render(tasks, self._clock.now())
+        message = render_board(tasks, self._clock.now(), self._style)
         standing = self._channel in self._store.state.boards
         changed = self._channel and message.text != self._shown and (tasks or standing)
         if now < self._next or not (left or changed):
@@ -136,7 +135,7 @@ class Board:
         self._remember(channel, None)
 
     def _close(self, channel: str, ts: str) -> None:
-        self._slack.update_board(channel, ts, self._last_word, self._store.state.instance)
+        self._slack.update_board(channel, ts, render_closed_board(self._style), self._store.state.instance)
 
     def _remember(self, channel: str, ts: str | None) -> None:
         boards = {other: one for other, one in self._store.state.boards.items() if other != channel}

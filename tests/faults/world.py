@@ -7,12 +7,13 @@ Every effect is counted, before and after. `World.die_at` ends the program at on
 import contextlib
 import itertools
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from bot.domain.outbox import EVENT_TYPE, HistoryPage, Notice, Role, TaskEnded, notice_id
+from bot.config import sections as config
+from bot.domain.outbox import EVENT_TYPE, HistoryPage, Role, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Page, Task
 from bot.errors import (
@@ -30,6 +31,8 @@ from bot.store import file as state
 from bot.store.file import Store
 from bot.watch.cycle import Poll, Settings
 from bot.watch.deliver import Delivery
+from bot.watch.ledger import Ledger
+from bot.watch.pace import Pace
 from tests.simulated import SimulatedClock
 
 Survival = Literal["kill", "power_cut", "torn"]
@@ -276,7 +279,6 @@ class World:
     directory: Path
     route: dict[Role, str] = field(default_factory=lambda: {"success": "C1", "failure": "C1", "alerts": "C1"})
     digest_after: int = 5
-    pace: float = 1.0
     interval: float = 30.0
     page_size: int = 50
     effects: Effects = field(default_factory=Effects)
@@ -304,14 +306,14 @@ class World:
             (directory / name).write_bytes(content)
         self.store = Store(path, state.load(path, lambda _: None), self.disk)
         self.store.write(self.store.state)
+        settings = config.Slack(digest_after=self.digest_after)
         self.delivery = Delivery(
-            self.slack, self.store, self.clock, NOBODY,
-            route=self.route, render=_put_into_words, digest_after=self.digest_after, pace=self.pace, settle=SETTLE,
-            heartbeat=lambda: None,
+            self.slack, Ledger(self.store, self.clock, NOBODY), self.clock, NOBODY, settings,
+            route=self.route, pace=Pace(settings.pace, self.clock), heartbeat=lambda: None,
         )  # fmt: skip
-        settings = Settings(self.page_size, self.interval, 5.0, "baseline", 3600.0, 7 * 86_400.0)
+        how = Settings(self.page_size, self.interval, 5.0, "baseline", 3600.0, 7 * 86_400.0)
         self.poll = Poll(
-            self.chanjing.page, self.delivery, self.store, self.clock, NOBODY, settings,
+            self.chanjing.page, self.delivery, self.store, self.clock, NOBODY, how,
             heartbeat=lambda: None, progress=lambda *_, **__: None,
         )  # fmt: skip
 
@@ -378,7 +380,3 @@ class World:
         wanted = self.chanjing.ended if expected is None else expected
         assert self.told() == dict.fromkeys(wanted, 1)
         assert self.owed == []
-
-
-def _put_into_words(notices: Sequence[Notice]) -> Message:
-    return Message(" ".join(notice.subject for notice in notices), ())

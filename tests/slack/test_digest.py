@@ -18,6 +18,8 @@ from bot.slack.digest import fitting, render_board
 from bot.slack.message import render
 from bot.slack.mrkdwn import link
 from bot.watch.deliver import Delivery
+from bot.watch.ledger import Ledger
+from bot.watch.pace import Pace
 from bot.wording.samples import NOW
 from tests.limits import check, strings
 from tests.simulated import SimulatedClock
@@ -144,11 +146,11 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     due = tuple(
         Notice(name, 20, "success", NOW, TaskEnded(Task(name, 20, video_url=url))) for name, url in urls.items()
     )
+    clock = SimulatedClock(NOW)
     channel, config = Channel(), Config.model_validate({"slack": {"channel": "C1"}})
     Delivery(
-        channel, MemoryStore(State(outbox=Outbox(due))), SimulatedClock(NOW), NOBODY,
-        route=wiring.routes(config), render=wiring.renderer(config), fitting=wiring.fitter(config),
-        digest_after=5, pace=1.0, settle=45.0, heartbeat=lambda: None,
+        channel, Ledger(MemoryStore(State(outbox=Outbox(due))), clock, NOBODY), clock, NOBODY, config.slack,
+        route=wiring.routes(config), pace=Pace(1.0, clock), heartbeat=lambda: None,
     ).run_once()  # fmt: skip
     assert 2 <= len(channel.messages) < 20
     shown = "".join(everything(message) for message in channel.messages)

@@ -12,7 +12,6 @@ from bot.events import NOBODY
 from bot.http.client import Exchange
 from bot.slack.blocks import Style
 from bot.slack.client import SlackBot
-from bot.slack.digest import render_board, render_closed_board
 from bot.watch.board import Board
 from tests.simulated import SimulatedClock
 from tests.worlds import MemoryStore
@@ -39,15 +38,13 @@ class Room:
 
     def restart(self, channel=CHANNEL):
         bot = SlackBot("xoxb-demo", self.slack.base_url, Exchange(self.client, timeout=5))
-        style = Style("en")
         self.board = Board(
             bot,
             self.store,
             self.clock,
             NOBODY,
             channel=channel,
-            render=lambda rows, now: render_board(rows, now, style),
-            last_word=render_closed_board(style),
+            style=Style("en"),
         )
 
     def show(self, tasks, *, after=10):
