@@ -19,16 +19,9 @@ def main() -> None:
     sys.stderr = stderr.without_waiting(sys.stderr)
     # Where its encoding has no Chinese, a message with question marks is better than none.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    from bot.cli import health as healthcheck
+    from bot import cli
 
     try:
-        asked, config = healthcheck.asked(sys.argv[1:])
-        if asked:
-            # Without the rest of the program, which takes longer to load than this.
-            signals.let_through()
-            sys.exit(healthcheck.main(config, os.environ))
-        from bot.cli import program as cli
-
         cli.main()
     finally:
         for stream in (sys.stdout, sys.stderr):

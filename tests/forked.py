@@ -12,14 +12,8 @@ from typing import Self
 
 _FORKS = """
 import json, os, signal, sys, time
-from bot import clock, log, app as wiring
-from bot.cli import checks as check
-from bot.cli import program as cli
-from bot.config import sections as config
-from bot.watch import loop as daemon
-from bot.slack import message
-from bot.cli import progress
-from bot.cli import report
+from bot.cli import check, explain, preview, program, replay, run, status
+from bot.slack import terminal
 from bot.__main__ import main
 
 for line in sys.stdin:

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,15 +11,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bot.cli import checks as check
-from bot.cli import program as cli
+from bot import cli
+from bot.cli import check_slack
+from bot.cli.program import app
 from bot.config.sections import KEYS
 from bot.demo.slack import Channel, SlackServer
 from bot.http.client import Exchange
 from bot.slack.client import SlackBot
 
 ROOT = Path(__file__).parents[1]
-INTERRUPTED = 128 + signal.SIGINT  # as typer and every shell have it
 README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PICTURES = sorted(ROOT.glob("docs/img/*"))
@@ -74,7 +73,7 @@ def commands(readme: str = README) -> list[str]:
 @pytest.mark.parametrize("line", commands())
 def test_a_command_in_the_readme_exists_with_its_options(line):
     _, command, *arguments = shlex.split(line)
-    shown = CliRunner().invoke(cli.app, [command, "--help"], env={"TERM": "dumb", "COLUMNS": "100"})
+    shown = CliRunner().invoke(app, [command, "--help"], env={"TERM": "dumb", "COLUMNS": "100"})
     assert shown.exit_code == 0, shown.output
     for option in (argument for argument in arguments if argument.startswith("-")):
         assert option in shown.output
@@ -82,12 +81,12 @@ def test_a_command_in_the_readme_exists_with_its_options(line):
 
 def test_the_readme_shows_every_command():
     shown = {shlex.split(line)[1] for line in commands()}
-    assert shown == {one.name for one in cli.app.registered_commands} | {one.name for one in cli.app.registered_groups}
+    assert shown == {one.name for one in app.registered_commands} | {one.name for one in app.registered_groups}
 
 
 def test_the_readme_lists_the_exit_codes():
     codes = {int(code) for code, _ in rows("### Exit codes")}
-    assert codes == {cli.DONE, cli.UNDONE, cli.USAGE, cli.HELD, cli.STATE, INTERRUPTED}
+    assert codes == {cli.DONE, cli.UNDONE, cli.USAGE, cli.HELD, cli.STATE, cli.INTERRUPTED}
 
 
 # Errors
@@ -118,7 +117,7 @@ def findings(granted: set[str], channel: Channel) -> list[tuple[str, str]]:
     """Return severity and text of what `check` says of a Slack app with the scopes *granted*."""
     with SlackServer(scopes=granted, channels={"C0LIPSYNC01": channel}) as server, httpx.Client() as client:
         bot = SlackBot(server.token, server.base_url, Exchange(client, timeout=5))
-        return [(found.severity, found.text) for found in check.slack(bot, {"slack.channel": "C0LIPSYNC01"})]
+        return [(found.severity, found.text) for found in check_slack.account(bot, {"slack.channel": "C0LIPSYNC01"})]
 
 
 @pytest.mark.parametrize("private", [False, True])

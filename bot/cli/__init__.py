@@ -1,1 +1,97 @@
-"""The commands: what a person types, what is printed, and the exit codes."""
+"""The command line: exit codes, and the way from the arguments to a command.
+
+Each command has a file of its own, which is loaded when it is asked for. `program` declares them all with typer.
+"""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot import signals
+from bot.errors import (
+    NO_THREAD,
+    ConfigError,
+    LipsyncBotError,
+    StateError,
+    StateHeldError,
+    Stopped,
+    UsageError,
+)
+from bot.harmless import visible
+
+DONE, UNDONE, USAGE, HELD, STATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+_CODES = {
+    StateHeldError: HELD,
+    StateError: STATE,
+    ConfigError: USAGE,
+    UsageError: USAGE,
+    Stopped: DONE,
+    LipsyncBotError: UNDONE,
+}
+
+
+def main() -> None:
+    """Run the command that the process was given, and end the process with its exit code."""
+    text = ""
+    try:
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except LipsyncBotError as error:
+        code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
+        text = str(error)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = UNDONE  # whoever read the output has seen enough
+    except OSError as error:
+        # What the bot reads and sends has its own errors: this is the output, or a file of --install-completion.
+        code, text = UNDONE, f"{error.filename or 'the output'} cannot be written: {error.strerror}."
+    except UnicodeDecodeError:
+        # Likewise: this is a file that --install-completion wants to add to.
+        text = "your shell's start-up file is not in UTF-8. Add what --show-completion prints to it by hand."
+        code = UNDONE
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        code, text = UNDONE, f"{NO_THREAD}."
+    with contextlib.suppress(OSError):  # the exit code says it too
+        sys.stderr.write("".join(f"lipsync-bot: {visible(line)}\n" for line in text.splitlines()))
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code. typer, which takes longer to load than these two, is spared them."""
+    match _words(arguments):
+        case ["health"], config:
+            from bot.cli import health
+
+            signals.let_through()
+            return health.main(config)
+        case ["run", *once], config if once in ([], ["--once"]):
+            from bot.cli import run
+
+            return run.main(config, once=bool(once))
+        case _:
+            from bot.cli.program import app
+
+            try:
+                app()
+            except SystemExit as ended:
+                return int(ended.code or DONE)
+            return DONE
+
+
+def _words(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
+    """Return *arguments* without --config, and what it names. Where it names nothing they stay: typer says so."""
+    words, config, rest = [], None, iter(arguments)
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        if name != "--config":
+            words.append(argument)
+            continue
+        value = value if equals else next(rest, "")
+        if not value.strip():
+            return list(arguments), None
+        config = Path(value)
+    return words, config

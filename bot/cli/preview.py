@@ -1,20 +1,22 @@
-"""What `preview` shows: the messages as they will look, from samples or from what is owed."""
+"""`preview`: the messages as they will look, from samples or from what is owed."""
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
-from rich.console import Console
-from rich.rule import Rule
-
+from bot.cli.known import known_state, the_only
+from bot.cli.output import as_json
+from bot.config.sections import load_local
 from bot.domain.outbox import TaskEnded
 from bot.domain.state import State
-from bot.harmless import in_json
-from bot.slack import terminal
 from bot.slack.blocks import Message, Style
 from bot.slack.digest import render_board
 from bot.slack.message import render
 from bot.wording import samples as sample
+from bot.wording.phrases import Language
 
 _SAMPLES = {
     "success": ("success",),
@@ -28,7 +30,31 @@ _SAMPLES = {
 _BUILDER = "https://app.slack.com/block-kit-builder#"
 
 
-def samples(kind: str | None, style: Style) -> Iterator[Message]:
+def main(
+    path: Path | None,
+    task: str | None,
+    *,
+    kind: str | None,
+    language: Language | None,
+    form: Literal["json", "link", ""],
+) -> None:
+    """Print the message of *task*, which is owed, or samples: as JSON, as links, or drawn."""
+    config = load_local(path, os.environ)
+    style = Style(language or config.slack.language, config.slack.mention_on_failure)
+    messages = [_of_task(known_state(config.state.path), task, style)] if task else list(_samples(kind, style))
+    match form:
+        case "json":
+            bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
+            print(as_json(bodies[0] if len(bodies) == 1 else bodies))
+        case "link":
+            for message in messages:
+                blocks = json.dumps({"blocks": list(message.blocks)}, ensure_ascii=False)
+                print(_BUILDER + quote(blocks, safe=""))
+        case _:
+            _draw(messages)
+
+
+def _samples(kind: str | None, style: Style) -> Iterator[Message]:
     """Yield the sample messages of *kind* (None: of every kind)."""
     for one, names in _SAMPLES.items():
         if kind in {None, one}:
@@ -37,30 +63,20 @@ def samples(kind: str | None, style: Style) -> Iterator[Message]:
                 yield render_board(sample.BOARD, sample.NOW, style)
 
 
-def owed(state: State, prefix: str) -> list[str]:
-    """Return the ids that begin with *prefix* of the tasks that are owed: only of those does the state keep all."""
-    tasks = {notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded)}
-    return sorted(task_id for task_id in tasks if task_id.startswith(prefix))
-
-
-def of_task(state: State, task_id: str, style: Style) -> Message:
-    """Return the message for a task that is owed, as it would be posted next."""
-    notice = next(notice for notice in state.outbox.notices if notice.subject == task_id)
+def _of_task(state: State, prefix: str, style: Style) -> Message:
+    """Return the message as it would be posted next, for a task that is owed: only of those does the state keep all."""
+    owed = {one.subject: one for one in state.outbox.notices if isinstance(one.content, TaskEnded)}
+    notice = owed[the_only(prefix, sorted(task_id for task_id in owed if task_id.startswith(prefix)), "is owed")]
     return render([notice.content], style, fallback=notice.fallback)
 
 
-def as_json(messages: list[Message], *, ascii_only: bool = False) -> str:
-    """Return the message as Slack's chat.postMessage takes it; a list of them where there are several."""
-    bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
-    return in_json(json.dumps(bodies[0] if len(bodies) == 1 else bodies, ensure_ascii=ascii_only, indent=2))
+def _draw(messages: list[Message]) -> None:
+    from rich.console import Console
+    from rich.rule import Rule
 
+    from bot.slack import terminal
 
-def link(message: Message) -> str:
-    """Return a link that shows *message* in Slack's Block Kit Builder."""
-    return _BUILDER + quote(json.dumps({"blocks": list(message.blocks)}, ensure_ascii=False), safe="")
-
-
-def draw(message: Message, console: Console) -> None:
-    """Draw *message* on the terminal about as Slack shows it."""
-    console.print(Rule(style="dim"))
-    terminal.draw(message, console)
+    console = Console(highlight=False)
+    for message in messages:
+        console.print(Rule(style="dim"))
+        terminal.draw(message, console)

@@ -2,9 +2,6 @@
 
 from typing import TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
 from bot.clock import Clock
 from bot.events import Events
 from bot.watch.pages import Shown
@@ -15,14 +12,17 @@ _EVERY = 5.0  # seconds between two log lines
 
 def shown(events: Events, clock: Clock, stderr: TextIO) -> Shown:
     """Return what shows progress on *stderr*, as a bar where that is a terminal."""
-    return _Bar(Console(file=stderr)) if stderr.isatty() else _Lines(events, clock)
+    return _Bar(stderr) if stderr.isatty() else _Lines(events, clock)
 
 
 class _Bar:
-    def __init__(self, console: Console) -> None:
+    def __init__(self, stderr: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
         columns = TextColumn("Reading the list"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         # Drawn when it moves, not by a thread of rich's: there may be none to be had.
-        self._bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
+        self._bar = Progress(*columns, console=Console(file=stderr), transient=True, auto_refresh=False)
         self._task: TaskID | None = None
 
     def __call__(self, seen: int, total: int | None, *, done: bool) -> None:

@@ -1,14 +1,50 @@
-"""Announce one task again, on purpose: no lock, no state, one post with a fresh id."""
+"""`replay`: announce one task again, on purpose. No lock, no state, one post with a fresh id."""
 
+import os
 import secrets
-from collections.abc import Callable
+import sys
+import threading
+from pathlib import Path
 
+from bot import app, log
+from bot.cli import DONE, UNDONE
+from bot.cli.known import the_only
+from bot.clock import SystemClock
+from bot.config.sections import load
 from bot.domain.listing import FullScan, ListProfile
-from bot.domain.outbox import Content, Role, TaskEnded, notice_id
-from bot.domain.task import Status, Task
-from bot.slack.blocks import Message
-from bot.slack.client import OUTSIDE, Slack
+from bot.domain.outbox import Role, TaskEnded, notice_id
+from bot.domain.task import Status, Task, is_final
+from bot.errors import UsageError
+from bot.harmless import visible
+from bot.slack.blocks import Style
+from bot.slack.client import OUTSIDE
+from bot.slack.message import render
 from bot.watch.pages import Pages
+
+
+def main(path: Path | None, prefix: str, *, ask: bool) -> int:
+    """Post the message of the one task whose id begins with *prefix*, and return the exit code.
+
+    *ask* for confirmation first. Raise ChanjingError or SlackError.
+    """
+    config = load(path, os.environ)
+    with app.http() as exchange:
+        clock = SystemClock(threading.Event())
+        events = log.make(config.log.level, config.log.format)
+        found = {task.id: task for task in find(app.pages(config, exchange, clock, events), prefix, now=clock.now())}
+        task = found[the_only(prefix, list(found), "is in Chanjing's list")]
+        if not is_final(task.status):
+            raise UsageError(f"{visible(task.id)} has not ended yet: the bot will announce it.")
+        if ask and not _confirmed(f"Announce {visible(task.id)} once more?"):
+            return UNDONE
+        role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
+        channel = app.routes(config)[role]
+        message = render([TaskEnded(task)], Style(config.slack.language, config.slack.mention_on_failure))
+        # Not the notice's own id: that one says that the bot has announced it.
+        fresh = notice_id(f"{task.id}\nreplay {secrets.token_hex(8)}", task.status, role)
+        ts = app.slack(config, exchange, clock).post(channel, message, (fresh,), OUTSIDE).ts
+    print(visible(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}"))
+    return DONE
 
 
 def find(pages: Pages, prefix: str, *, now: float) -> list[Task]:
@@ -24,9 +60,11 @@ def find(pages: Pages, prefix: str, *, now: float) -> list[Task]:
     return list(found.values())
 
 
-def post(slack: Slack, route: dict[Role, str], task: Task, render: Callable[[Content], Message]) -> tuple[str, str]:
-    """Post the message for *task*, which has ended, and return its channel and ts. Raise SlackError."""
-    role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
-    # Not the notice's own id: that one says that the bot has told it.
-    fresh = notice_id(f"{task.id}\nreplay {secrets.token_hex(8)}", task.status, role)
-    return route[role], slack.post(route[role], render(TaskEnded(task)), (fresh,), OUTSIDE).ts
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal on which to ask for confirmation: add --yes.")
+    try:
+        return input(f"{question} [y/N]: ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        print()
+        return False

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import bot
-from bot import __version__
-from bot.cli import program as cli
+from bot import __version__, cli
+from bot.cli.program import app
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain import health
@@ -29,7 +29,7 @@ from bot.store.file import Store
 from bot.store.lock import Lock
 from tests.forked import Ended
 
-GROUPS = {"": cli.app} | {group.name or "": group.typer_instance for group in cli.app.registered_groups}
+GROUPS = {"": app} | {group.name or "": group.typer_instance for group in app.registered_groups}
 PATIENCE = 60  # seconds
 COMMANDS = [
     [*group.split(), command.name or ""] for group, app in GROUPS.items() if app for command in app.registered_commands

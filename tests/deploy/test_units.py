@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import program as cli
+from bot import cli
 from bot.config.sections import KEYS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from bot.cli import health as healthcheck
+from bot.cli.health import _state_path as load_state_path
 from bot.config import sections as config
 from bot.demo.server import Call
 from bot.domain import health
@@ -18,6 +20,7 @@ from bot.domain.outbox import Destination, Notice, Outbox, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
+from bot.errors import ConfigError
 from bot.store.lock import Lock, left
 from tests.faults.bot_in_thread import scene, wait_for
 from tests.simulated import NOON
@@ -160,18 +163,14 @@ def test_a_lock_of_an_older_version_is_read_as_far_as_it_goes(path):
 # The command
 
 
-def test_it_finds_the_state_as_the_other_commands_do(path, tmp_path, capsys):
-    lock = Lock(path)
-    lock.take(time.time(), health.to_leave(Condition(30.0, 130.0)))
-    lock.release()
+def test_it_finds_the_state_as_the_other_commands_do(path, tmp_path):
     file, secrets = tmp_path / "own.yaml", tmp_path / "secrets"
     file.write_text(f"chanjing: {{}}\nnonsense: 1\nstate:\n  retention: 7d\n  path: '{path}'\n", "utf-8")
     secrets.mkdir()
-    assert healthcheck.main(file, {}, secrets) == 0
-    assert healthcheck.main(None, {"STATE_PATH": f" {path} "}, secrets) == 0
+    assert load_state_path(file, {}, secrets) == path
+    assert load_state_path(None, {"STATE_PATH": f" {path} "}, secrets) == path
     (secrets / "state_path").write_text(f"{path}\n", "utf-8")
-    assert healthcheck.main(None, {}, secrets) == 0
-    assert capsys.readouterr().out == "ok\n" * 3
+    assert load_state_path(None, {}, secrets) == path
 
 
 @pytest.mark.parametrize(
@@ -183,44 +182,19 @@ def test_it_finds_the_state_as_the_other_commands_do(path, tmp_path, capsys):
         ("state:\n  path: !secret x", "must be a plain value"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_told_as_the_other_commands_do(tmp_path, capsys, yaml, words):
+def test_a_configuration_that_cannot_be_used_is_an_error_as_for_the_other_commands(tmp_path, yaml, words):
     file = tmp_path / "own.yaml"
     if yaml is not None:
         file.write_text(yaml)
-    assert healthcheck.main(file, {}, tmp_path / "none") == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("lipsync-bot: ")
-    assert words in told.err
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        load_state_path(file, {}, tmp_path / "none")
 
 
 def test_it_looks_where_the_bot_keeps_its_state_when_nothing_is_set(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert healthcheck._state_path(None, {}, tmp_path / "none") == config.State().path
-    assert healthcheck.main(None, {}, tmp_path / "none") == 1
+    assert load_state_path(None, {}, tmp_path / "none") == config.State().path
+    assert healthcheck.main(None) == 1
     assert capsys.readouterr().out == "polls_failing: no bot has ever run with this state file\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "asked"),
-    [
-        ("health", (True, None)),
-        ("health --config a", (True, "a")),
-        ("--config a health", (True, "a")),
-        ("--config=a health", (True, "a")),
-        ("--config a health --config=b", (True, "b")),
-        ("health --help", (False, None)),
-        ("health x", (False, None)),
-        ("status", (False, None)),
-        ("--config health", (False, "health")),
-        ("health --config", (False, None)),
-        ("health --config=", (False, None)),
-        ("", (False, None)),
-    ],
-)
-def test_anything_but_a_plain_question_is_left_to_the_command_line(arguments, asked):
-    plain, named = healthcheck.asked(arguments.split())
-    assert (plain, named and str(named)) == asked
 
 
 def test_the_running_bot_leaves_how_it_is_doing(tmp_path):

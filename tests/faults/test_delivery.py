@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.report import guarantee
+from bot.cli.status import guarantee
 from bot.domain.health import condition, reasons
 from bot.domain.outbox import LOOKS, notice_id
 from tests.faults.world import SETTLE, World

@@ -810,10 +810,10 @@ def test_a_slack_sdk_without_the_method_that_is_replaced_is_refused():
 
 def test_the_program_says_so_instead_of_a_traceback():
     code = (
-        "import sys, slack_sdk.web.base_client as base, bot.cli.program\n"
+        "import sys, slack_sdk.web.base_client as base, bot.cli\n"
         "del base.BaseClient._perform_urllib_http_request_internal\n"
         "sys.argv = ['lipsync-bot', 'replay', 'a']\n"
-        "bot.cli.program.main()"
+        "bot.cli.main()"
     )
     own = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": CHANNEL}
     ran = subprocess.run(

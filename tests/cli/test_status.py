@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from bot.cli import report
+from bot.cli.explain import explain
+from bot.cli.status import guarantee, problems, report, table
 from bot.domain.news import TaskRecord
 from bot.domain.outbox import Destination, Greeting, Intent, Notice, Outbox, Role, TaskEnded
 from bot.domain.state import State
@@ -29,7 +30,7 @@ STATE = State(
 
 
 def test_status_tells_everything_under_the_promised_keys():
-    assert report.status(STATE, NOON, ROUTE) == {
+    assert report(STATE, NOON, ROUTE) == {
         "version": 2,
         "baseline_at": "2025-02-04T11:00:00Z",
         "last_alive": "2025-02-04T12:00:00Z",
@@ -52,12 +53,12 @@ def test_status_tells_everything_under_the_promised_keys():
 
 
 def test_status_of_a_bot_that_was_never_alive_has_no_times():
-    told = report.status(State(), None, ROUTE)
+    told = report(State(), None, ROUTE)
     assert (told["baseline_at"], told["last_alive"], told["owed"]) == (None, None, [])
 
 
 def owed(outbox: Outbox) -> dict[str, object]:
-    told: dict[str, object] = report.status(replace(STATE, outbox=outbox), NOON, ROUTE)["owed"][0]
+    told: dict[str, object] = report(replace(STATE, outbox=outbox), NOON, ROUTE)["owed"][0]
     return told
 
 
@@ -92,12 +93,12 @@ def test_the_next_attempt_is_told(outbox, at):
     ],
 )
 def test_once_is_promised_only_where_every_history_was_read(destinations, promised):
-    assert report.guarantee(State(outbox=Outbox((), destinations))) == promised
+    assert guarantee(State(outbox=Outbox((), destinations))) == promised
 
 
 def printed(state: State, width: int = 80) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(report.table(report.status(state, NOON, ROUTE)))
+    Console(file=out, width=width).print(table(report(state, NOON, ROUTE)))
     return out.getvalue()
 
 
@@ -115,8 +116,8 @@ def test_however_narrow_the_terminal_is_nothing_of_what_is_owed_is_cut(width):
 def test_a_pipe_gets_each_line_whole_and_no_spaces_at_its_end(error):
     owing = replace(NOTICE, subject="9" * 200, last_error=error)
     out = io.StringIO()
-    told = report.status(replace(STATE, outbox=Outbox((owing,))), NOON, ROUTE)
-    Console(file=out, width=80).print(report.table(told), soft_wrap=True)
+    told = report(replace(STATE, outbox=Outbox((owing,))), NOON, ROUTE)
+    Console(file=out, width=80).print(table(told), soft_wrap=True)
     lines = out.getvalue().splitlines()
     assert {error, f"{'9' * 200}  20 (succeeded)", "last alive  2025-02-04T12:00:00Z"} <= set(lines)
     assert [line for line in lines if line != line.rstrip()] == []
@@ -126,7 +127,7 @@ def test_the_bots_own_problems_are_shown_with_what_happened_until_they_are_over(
     refused = Ongoing(NOON - 300, detail="list: HTTP 200, code 10400, 'AccessToken验证失败', trace_id 8d10.")
     over = Ongoing(NOON - 900, reported_at=NOON - 600, over=True, detail="old")
     state = replace(STATE, troubles={"chanjing_refused": refused, "slack_refused": over})
-    assert list(report.troubles(state)) == [
+    assert list(problems(state)) == [
         "Chanjing refuses the bot's access token",
         "  since 2025-02-04T11:55:00Z: list: HTTP 200, code 10400, 'AccessToken验证失败', trace_id 8d10.",
     ]
@@ -156,7 +157,7 @@ def test_what_others_wrote_is_shown_as_they_wrote_it():
 
 def test_a_time_that_no_calendar_has_is_shown_as_the_number_it_is():
     state = State(tasks={"a": TaskRecord(20, 1_738_670_400_000, NOON)})
-    assert ("created", "1738670400000") in report.explain(state, "a", ROUTE, lambda *_: "")
+    assert ("created", "1738670400000") in explain(state, "a", ROUTE, lambda *_: "")
 
 
 def test_the_table_has_no_status_for_what_is_not_a_task():
@@ -179,7 +180,7 @@ def test_an_error_that_several_have_in_common_is_shown_once():
 
 @pytest.mark.parametrize("state", [STATE, State()], ids=["owing", "empty"])
 def test_the_table_tells_the_same_without_escape_sequences_in_a_pipe(state):
-    told = report.status(state, NOON, ROUTE)
+    told = report(state, NOON, ROUTE)
     shown = printed(state)
     for word in (told["last_alive"], told["guarantee"], *(one["task_id"] for one in told["owed"])):
         assert word in shown

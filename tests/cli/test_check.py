@@ -1,4 +1,3 @@
-import itertools
 import json
 import os
 import re
@@ -11,7 +10,8 @@ import pytest
 from bot import app as wiring
 from bot.chanjing.client import Chanjing, Transport, mint
 from bot.chanjing.tokens import GivenToken, MintedToken
-from bot.cli import checks as check
+from bot.cli import check, check_slack
+from bot.cli.finding import Finding
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Channel, SlackServer
 from bot.domain import outbox
@@ -49,7 +49,7 @@ def asked(slack, exchange):
 
     def asked(channels=None, token=None, **more):
         bot = SlackBot(token or slack.token, slack.base_url, exchange)
-        findings = check.slack(bot, channels or {"slack.channel": CHANNEL}, **more)
+        findings = check_slack.account(bot, channels or {"slack.channel": CHANNEL}, **more)
         return [(finding.severity, finding.subject, finding.text) for finding in findings]
 
     return asked
@@ -60,7 +60,7 @@ def asked(slack, exchange):
 
 def test_a_state_that_can_be_written_is_good_and_leaves_nothing(tmp_path):
     finding = check.state_directory(tmp_path / "state.json")
-    assert (finding.severity, finding.needed_network) == ("good", False)
+    assert finding.severity == "good"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -73,7 +73,7 @@ def test_a_state_that_can_be_written_is_good_and_leaves_nothing(tmp_path):
 )
 def test_a_state_that_cannot_be_written_is_told_with_a_remedy(tmp_path, name, words):
     finding = check.state_directory(tmp_path / name)
-    assert (finding.severity, finding.needed_network) == ("bad", False)
+    assert finding.severity == "bad"
     assert words in finding.text
 
 
@@ -99,7 +99,7 @@ def test_a_state_that_is_mounted_alone_is_bad_as_it_cannot_be_replaced(tmp_path)
 # Chanjing
 
 
-def minting(server: ChanjingServer, exchange: Exchange, secret_key: str, path: Path) -> check.Finding:
+def minting(server: ChanjingServer, exchange: Exchange, secret_key: str, path: Path) -> Finding:
     clock = SimulatedClock(time.time())
     transport = Transport(exchange, max_requests_per_second=5, clock=clock)
     tokens = MintedToken(
@@ -115,7 +115,7 @@ def test_a_kept_token_says_nothing_about_the_secret_key(chanjing, exchange, tmp_
     assert later.text.endswith("This token was kept from an earlier run, so the secret key has not been tried")
 
 
-def listing(server: ChanjingServer, exchange: Exchange, token: str) -> check.Finding:
+def listing(server: ChanjingServer, exchange: Exchange, token: str) -> Finding:
     transport = Transport(exchange, max_requests_per_second=5, clock=SimulatedClock())
     return check.chanjing(Chanjing(server.url, GivenToken(token), transport), page_size=50)
 
@@ -159,8 +159,8 @@ def test_a_slack_that_does_not_answer_is_told_with_a_remedy(slack):
     slack.intercept = lambda call: slack.closing.wait(20)
     with wiring.http(trust_env=False) as exchange:
         bot = SlackBot(slack.token, slack.base_url, exchange(slack.base_url, 0.2))
-        (found,) = check.slack(bot, {"slack.channel": CHANNEL})
-        sent = check.send(bot, CHANNEL, MESSAGE, lambda: "1", PAUSES.append)
+        (found,) = check_slack.account(bot, {"slack.channel": CHANNEL})
+        sent = check_slack.send(bot, CHANNEL, MESSAGE, PAUSES.append)
     for finding in (found, sent):
         assert finding.severity == "bad"
         assert finding.text.endswith("no whole answer within 0.2 s. Check the network, the proxy and slack.base_url.")
@@ -193,8 +193,8 @@ def test_whatever_slack_says_is_told_in_whole_sentences_with_what_to_do(slack, e
     slack.intercept = answering(method, status, body)
     bot = SlackBot(slack.token, slack.base_url, exchange)
     findings = [
-        *check.slack(bot, {"slack.channel": CHANNEL}),
-        check.send(bot, CHANNEL, MESSAGE, lambda: "1", PAUSES.append),
+        *check_slack.account(bot, {"slack.channel": CHANNEL}),
+        check_slack.send(bot, CHANNEL, MESSAGE, PAUSES.append),
     ]
     for finding in findings:
         assert not re.search(r"\.\.|None|lipsync-bot check", finding.text)
@@ -358,7 +358,7 @@ def test_the_id_of_a_channel_is_found_by_its_name_as_far_as_the_bot_can_see(slac
         "G0SECRET001": Channel("secret", is_private=True),
     }
     slack.scopes -= taken_away
-    assert check.channel_id(SlackBot(slack.token, slack.base_url, exchange), name) == found
+    assert check_slack.channel_id(SlackBot(slack.token, slack.base_url, exchange), name) == found
 
 
 # A test message
@@ -371,10 +371,9 @@ class Sender:
         self.bot = bot
         self.waits: list[float] = []
         self.longest = 0.0
-        self.numbers = itertools.count()
 
-    def __call__(self) -> check.Finding:
-        return check.send(self.bot, CHANNEL, MESSAGE, lambda: str(next(self.numbers)), self.wait)
+    def __call__(self) -> Finding:
+        return check_slack.send(self.bot, CHANNEL, MESSAGE, self.wait)
 
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -459,7 +458,7 @@ def test_a_channel_that_slack_knows_by_another_id_is_named(slack, send):
 
 
 def test_a_test_message_may_go_through_a_webhook(slack, exchange):
-    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1", PAUSES.append)
+    finding = check_slack.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, PAUSES.append)
     assert (finding.severity, finding.text) == ("good", "a test message was posted to webhook")
 
 
@@ -476,13 +475,13 @@ def test_a_test_message_may_go_through_a_webhook(slack, exchange):
 )
 def test_a_webhook_that_is_refused_is_bad_with_a_remedy(slack, exchange, status, word, words):
     slack.webhook_error = status, word
-    finding = check.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, lambda: "1", PAUSES.append)
+    finding = check_slack.send(SlackWebhook(slack.webhook_url, exchange), "webhook", MESSAGE, PAUSES.append)
     assert finding.severity == "bad"
     assert words in finding.text
 
 
 def test_a_test_message_that_is_refused_is_bad_with_a_remedy(slack, exchange):
     slack.channels[CHANNEL].is_member = False
-    finding = check.send(SlackBot(slack.token, slack.base_url, exchange), CHANNEL, MESSAGE, lambda: "1", PAUSES.append)
+    finding = check_slack.send(SlackBot(slack.token, slack.base_url, exchange), CHANNEL, MESSAGE, PAUSES.append)
     assert finding.severity == "bad"
     assert "/invite @lipsync-bot" in finding.text

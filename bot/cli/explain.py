@@ -1,0 +1,92 @@
+"""`explain`: why a task was or was not announced, when, and with which ts."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from bot import app
+from bot.cli.known import known_state, the_only
+from bot.cli.status import iso, next_step, owed, status_words
+from bot.config.sections import load_local, load_usable
+from bot.domain.news import TaskRecord
+from bot.domain.outbox import Role, TaskEnded, notice_id
+from bot.domain.state import State
+from bot.domain.task import Status
+from bot.errors import LipsyncBotError
+from bot.harmless import visible
+from bot.slack.client import SlackBot
+
+
+def main(path: Path | None, prefix: str) -> None:
+    """Print what is known of the one task whose id begins with *prefix*."""
+    config = load_local(path, os.environ)
+    state = known_state(config.state.path)
+    task_id = the_only(prefix, _matching(state, prefix), "is known to the state")
+    for what, how in explain(state, task_id, app.routes(config), lambda *posted: _permalink(path, *posted)):
+        print(visible(f"{what + ':':<12} {how}"))
+
+
+def _permalink(path: Path | None, channel: str, ts: str) -> str:
+    """Return Slack's link to a message, or why there is none."""
+    try:
+        config = load_usable(path, os.environ)
+        with app.http() as exchange:
+            bot = app.slack(config, exchange)
+            if not isinstance(bot, SlackBot) or config.slack.bot_token is None:
+                return "not known: asking for it needs slack.bot_token"
+            answer = bot.call("chat.getPermalink", channel=channel, message_ts=ts)
+            return str(answer.get("permalink", "not given by Slack"))
+    except LipsyncBotError as error:
+        return f"not known: {str(error).splitlines()[0]}"
+
+
+def _matching(state: State, prefix: str) -> list[str]:
+    """Return the ids of the tasks that the state knows and that begin with *prefix*."""
+    owing = (notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded))
+    announced = (receipt.subject for receipt in state.delivered if receipt.role != "alerts")
+    return sorted(one for one in {*state.tasks, *owing, *announced} if one.startswith(prefix))
+
+
+def explain(
+    state: State, task_id: str, route: Mapping[Role, str], permalink: Callable[[str, str], str]
+) -> Iterator[tuple[str, str]]:
+    """Yield what is known of *task_id*, a line each as (what, how): why it was or was not announced.
+
+    *permalink* returns the link of (channel, ts), or says why there is none.
+    """
+    yield "task", task_id
+    task = state.tasks.get(task_id)
+    if task is not None:
+        yield "created", (iso(task.create_time) or "") if task.create_time else "Chanjing did not say"
+        yield "first seen", iso(task.first_seen) or ""
+        yield "status", status_words(task.status)
+    # A receipt from a channel's history has no subject, only the notice's id.
+    statuses = {
+        notice_id(task_id, Status.SUCCEEDED, "success"): int(Status.SUCCEEDED),
+        notice_id(task_id, Status.FAILED, "failure"): int(Status.FAILED),
+    }
+    receipts = [receipt for receipt in state.delivered if receipt.id in statuses]
+    for receipt in receipts:
+        how = f"{iso(receipt.at)}, as {status_words(statuses[receipt.id])}, in {receipt.channel}"
+        yield "delivered", f"{how}, ts {receipt.ts}" if receipt.ts else f"{how}; a webhook gives no ts"
+        if receipt.ts:
+            yield "permalink", permalink(receipt.channel, receipt.ts)
+    notices = [owed(state, notice, route) for notice in state.outbox.notices if notice.subject == task_id]
+    for one in notices:
+        yield "owed", f"since {one['since']}, {one['attempts']} attempts, {next_step(one)}"
+        if one["last_error"]:
+            yield "last error", one["last_error"]
+    if task is not None and not receipts and not notices:
+        yield "announced", _why_not(task)
+
+
+def _why_not(task: TaskRecord) -> str:
+    if task.vanished:
+        return "not yet: it vanished from the list before it ended"
+    if task.linkless_since:
+        return "not yet: it has succeeded, and the bot waits up to a minute for its link"
+    if task.watched:
+        return "not yet: it has not ended"
+    if task.baselined:
+        return "never: it had ended before the bot's first run, which records such tasks without announcing them"
+    return "yes; its receipt is no longer kept (only the last 500 are)"

@@ -1,0 +1,33 @@
+"""What is known of before a command asks: the state, and the task that the first characters of an id stand for."""
+
+from pathlib import Path
+
+from bot import disk
+from bot.domain.state import State
+from bot.errors import StateError, UsageError
+from bot.harmless import visible
+from bot.store import file
+
+_SHOWN = 3  # ids in a message
+
+
+def known_state(path: Path) -> State:
+    """Return the state at *path*. Raise StateError when there is none."""
+    path = disk.resolve(path)
+    state = file.peek(path)
+    if state is None:
+        raise StateError(f"{path}: there is no state yet, as no bot has run with it. Start one with `lipsync-bot run`.")
+    return state
+
+
+def the_only(prefix: str, ids: list[str], what: str) -> str:
+    """Return the one of *ids*, which all begin with *prefix*. Raise a UsageError that helps if it is none or several.
+
+    *what* says how they were chosen, such as "is owed".
+    """
+    if not ids:
+        raise UsageError(f"no task whose id begins with {prefix!r} {what}.")
+    if len(ids) > 1 and prefix not in ids:
+        some = ", ".join(ids[:_SHOWN]) + (" …" if len(ids) > _SHOWN else ".")
+        raise UsageError(visible(f"{len(ids)} ids begin with {prefix!r}: {some} Type more characters."))
+    return prefix if prefix in ids else ids[0]

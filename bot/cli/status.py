@@ -1,0 +1,149 @@
+"""`status`: what is watched, owed and delivered, and when the bot was last alive; from the state alone."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot import app, disk
+from bot.cli import output
+from bot.cli.known import known_state
+from bot.config.sections import load_local
+from bot.domain.outbox import Destination, Notice, Role
+from bot.domain.state import State
+from bot.domain.task import Status
+from bot.domain.trouble import REPORTED_WHEN_OVER
+from bot.harmless import visible
+from bot.store import lock
+from bot.wording.remedies import words_for
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_NAMES = {
+    int(Status.QUEUED): "queued",
+    int(Status.GENERATING): "generating",
+    int(Status.SUCCEEDED): "succeeded",
+    int(Status.FAILED): "failed",
+}
+
+
+def main(path: Path | None, *, as_json: bool) -> None:
+    """Print the status of the state that the configuration in *path* names."""
+    config = load_local(path, os.environ)
+    state = known_state(config.state.path)
+    last_alive, _ = lock.left(disk.resolve(config.state.path)) or (None, {})
+    facts = report(state, last_alive, app.routes(config))
+    if as_json:
+        print(output.as_json(facts))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(table(facts, problems(state)), soft_wrap=not console.is_terminal)
+
+
+def report(state: State, last_alive: float | None, route: Mapping[Role, str]) -> dict[str, Any]:
+    """Return what `status --json` prints: times in ISO 8601 UTC, None where there is none.
+
+    *route* is the channel of each role, as far as the configuration says.
+    """
+    return {
+        "version": state.version,
+        "baseline_at": iso(state.baseline_at),
+        "last_alive": iso(last_alive),
+        "guarantee": guarantee(state),
+        "watched": sum(task.watched for task in state.tasks.values()),
+        "owed": [owed(state, notice, route) for notice in state.outbox.notices],
+        "delivered": state.delivered_count,
+    }
+
+
+def guarantee(state: State) -> str:
+    """Return "once" if a message in doubt can be looked for in every channel, as far as was tried."""
+    destinations = state.outbox.destinations.values()
+    readable = bool(destinations) and all(one.checked and not one.unreadable for one in destinations)
+    return "once" if readable else "at least once"
+
+
+def owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, Any]:
+    """Return what `status --json` says of one *notice* that is owed."""
+    destinations = state.outbox.destinations
+    dispatched = next((one for one in destinations.values() if one.intent and notice.id in one.intent.ids), None)
+    destination = dispatched or destinations.get(route.get(notice.role, ""), Destination())
+    return {
+        "task_id": notice.subject,
+        "status": notice.status,
+        "role": notice.role,
+        "since": iso(notice.since),
+        "attempts": notice.attempts,
+        "next_attempt": iso(max(notice.held_until, destination.until, destination.repeats_at) or None),
+        "in_doubt": bool(dispatched and dispatched.intent and dispatched.intent.in_doubt),
+        "last_error": notice.last_error or None,
+    }
+
+
+def iso(at: float | None) -> str | None:
+    """Return the time *at* in ISO 8601 UTC."""
+    if at is None:
+        return None
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (OverflowError, OSError, ValueError):
+        return str(at)  # Chanjing's times may be anything, such as milliseconds
+
+
+def problems(state: State) -> Iterator[str]:
+    """Yield two lines for each of the bot's own problems in force: what it is, and since when with what happened."""
+    for code, one in state.troubles.items():
+        if code in REPORTED_WHEN_OVER and not one.over:
+            yield words_for(code).title.en
+            yield ": ".join(filter(None, (f"  since {iso(one.since)}", ", ".join(one.subjects), one.detail)))
+
+
+def table(report: Mapping[str, Any], problems: Iterable[str] = ()) -> "Group":
+    """Return what `status` prints, from a `report` and the lines of `problems`."""
+    from rich.console import Group
+    from rich.text import Text
+
+    facts = {
+        "last alive": report["last_alive"] or "never",
+        "first run": report["baseline_at"] or "not finished yet",
+        "watched": _count(report["watched"], "task"),
+        "delivered": _count(report["delivered"], "notice"),
+        "owed": _count(len(report["owed"]), "notice"),
+        "guarantee": f"each notice {report['guarantee']}",
+    }
+    # Not a table: it would cut ids and times in a narrow terminal, and fill each line with spaces in a pipe.
+    lines = [Text.assemble((f"{what:<12}", "dim"), how) for what, how in facts.items()]
+    errors = dict.fromkeys(one["last_error"] for one in report["owed"] if one["last_error"])
+    for title, texts in (("Owed", _owed_lines(report["owed"])), ("Problems", problems), ("", errors)):
+        if texts := list(texts):
+            lines += [Text(), *([Text(title, "italic")] if title else [])]
+            # As Text: rich takes what stands in brackets for markup.
+            lines += [Text(visible(text)) for text in texts]
+    return Group(*lines)
+
+
+def _owed_lines(owed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for one in owed:
+        # Only a task's status means something to a reader.
+        yield one["task_id"] if one["role"] == "alerts" else f"{one['task_id']}  {status_words(one['status'])}"
+        yield f"  since {one['since']}, {next_step(one)}"
+
+
+def next_step(owed: Mapping[str, Any]) -> str:
+    """Return what the bot does next about what is *owed*: it looks for a message in doubt, where it can."""
+    if owed["in_doubt"] and not owed["next_attempt"]:
+        return "in doubt: the bot looks for it in the channel"
+    return f"next try {owed['next_attempt'] or 'now'}"
+
+
+def status_words(status: int) -> str:
+    """Return Chanjing's number for a *status*, and what it means."""
+    return f"{status} ({_NAMES.get(status, 'not documented')})"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
