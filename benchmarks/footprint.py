@@ -19,7 +19,7 @@ from bot.demo.chanjing import ChanjingServer
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain.listing import ListProfile
-from bot.domain.news import TaskRecord
+from bot.domain.news import EndedTask
 from bot.domain.state import State
 from bot.domain.task import Status
 from bot.store.file import Store
@@ -55,7 +55,7 @@ def main() -> None:
 def _remember(path: Path, chanjing: ChanjingServer, count: int, now: float) -> None:
     """Save a state that knows the newest *count* tasks of the account, its full read just done."""
     newest = chanjing.tasks[-count:]
-    tasks = {task["id"]: TaskRecord(task["status"], task["create_time"], now) for task in newest}
+    tasks = {task["id"]: EndedTask(task["status"], task["create_time"]) for task in newest}
     profile = ListProfile(
         order="newest_first",
         total_count=max(_KNOWN),

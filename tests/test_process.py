@@ -19,7 +19,7 @@ import pytest
 import bot
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.domain.news import TaskRecord
+from bot.domain.news import EndedTask
 from bot.domain.state import State
 from bot.store.file import Store
 from tests.faults.bot_in_thread import wait_for
@@ -134,7 +134,7 @@ def test_an_encoding_without_chinese_stops_no_command(world, encoding):
     ["status --json", "status", "check", "preview", "preview --json", "explain a", "health", "--help", "--version"],
 )
 def test_an_output_that_cannot_be_written_is_told_in_one_line(world, tmp_path, command):
-    Store(tmp_path / "state.json", State()).save(State(tasks={"a": TaskRecord(20, 1, 1.0)}))
+    Store(tmp_path / "state.json", State()).save(State(tasks={"a": EndedTask(20, 1)}))
     ran = shell(f"$BOT {command} >{FULL}", world)
     assert ran.returncode == 1
     assert ran.stderr == "lipsync-bot: the output cannot be written: No space left on device.\n"

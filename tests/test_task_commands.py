@@ -14,7 +14,7 @@ from bot.cli.program import Kind
 from bot.demo.block_kit import problems
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.domain.news import TaskRecord
+from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.outbox import Destination, Intent, Notice, Outbox, Receipt, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Task
@@ -37,15 +37,15 @@ def receipt(task_id, ts="1738670500.000100", subject=None):
 STATE = State(
     baseline_at=T,
     tasks={
-        "told0001": TaskRecord(20, int(T), T + 10),
-        "found002": TaskRecord(20, int(T), T + 10),
-        "owed0003": TaskRecord(20, int(T), T + 10),
-        "owed0004": TaskRecord(20, int(T), T + 10),
+        "told0001": EndedTask(20, int(T)),
+        "found002": EndedTask(20, int(T)),
+        "owed0003": EndedTask(20, int(T)),
+        "owed0004": EndedTask(20, int(T)),
         "slow0005": TaskRecord(10, 0, T + 10),
         "link0009": TaskRecord(10, int(T), T + 10, linkless_since=T + 90),
         "gone0006": TaskRecord(10, int(T), T + 10, vanished=True),
-        "old00007": TaskRecord(20, int(T), T - 10, baselined=True),
-        "long0008": TaskRecord(20, int(T), T - 10),
+        "old00007": EndedTask(20, int(T), baselined=True),
+        "long0008": EndedTask(20, int(T)),
     },
     outbox=Outbox(
         (owed("owed0003", attempts=2, last_error="ratelimited"), owed("owed0004")),
@@ -119,7 +119,7 @@ def test_an_id_that_stands_for_no_task_or_for_several_is_an_error_that_helps(run
 
 
 def test_of_many_ids_the_first_are_named(run, tmp_path):
-    many = {f"many{number}": TaskRecord(20, int(T), T) for number in range(4)}
+    many = {f"many{number}": EndedTask(20, int(T)) for number in range(4)}
     Store(tmp_path / "state.json", State()).write(replace(STATE, tasks=many))
     _, output = run("explain", "many")
     assert "4 ids begin with 'many': many0, many1, many2 … Type more" in " ".join(output.replace("│", " ").split())

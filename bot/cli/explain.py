@@ -8,7 +8,7 @@ from bot import app
 from bot.cli.known import known_state, the_only
 from bot.cli.status import iso, next_step, owed, status_words
 from bot.config.sections import load_local, load_usable
-from bot.domain.news import TaskRecord
+from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.outbox import Role, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Status
@@ -58,7 +58,8 @@ def explain(
     task = state.tasks.get(task_id)
     if task is not None:
         yield "created", (iso(task.create_time) or "") if task.create_time else "Chanjing did not say"
-        yield "first seen", iso(task.first_seen) or ""
+        if isinstance(task, TaskRecord):
+            yield "first seen", iso(task.first_seen) or ""
         yield "status", status_words(task.status)
     # A receipt from a channel's history has no subject, only the notice's id.
     statuses = {
@@ -80,13 +81,13 @@ def explain(
         yield "announced", _why_not(task)
 
 
-def _why_not(task: TaskRecord) -> str:
+def _why_not(task: TaskRecord | EndedTask) -> str:
+    if isinstance(task, EndedTask):
+        if task.baselined:
+            return "never: it had ended before the bot's first run, which records such tasks without announcing them"
+        return "yes; its receipt is no longer kept (only the last 500 are)"
     if task.vanished:
         return "not yet: it vanished from the list before it ended"
     if task.linkless_since:
         return "not yet: it has succeeded, and the bot waits up to a minute for its link"
-    if task.watched:
-        return "not yet: it has not ended"
-    if task.baselined:
-        return "never: it had ended before the bot's first run, which records such tasks without announcing them"
-    return "yes; its receipt is no longer kept (only the last 500 are)"
+    return "not yet: it has not ended"

@@ -1,10 +1,9 @@
 """Pure: the first run: what it takes note of in silence, what it watches, and what it announces."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.listing import FullScan, ListProfile
-from bot.domain.news import TaskRecord, baseline, is_known, news, placed, settle
+from bot.domain.news import Tasks, baseline, is_known, news, placed, settle
 from bot.domain.task import Task, is_final
 
 
@@ -12,7 +11,7 @@ from bot.domain.task import Task, is_final
 class BaselineResult:
     """What the first run leaves. `announced` are finished tasks to tell of, `baselined` is how many are not told of."""
 
-    tasks: Mapping[str, TaskRecord]
+    tasks: Tasks
     floor: int
     announced: tuple[Task, ...]
     watching: int
@@ -29,7 +28,7 @@ class Baseline:
         self._announce = announce
         self._retention = retention
         self._now = now
-        self._known: dict[str, TaskRecord] = {}
+        self._known: Tasks = {}
         self._young: list[Task] = []
 
     def add(self, new: tuple[Task, ...], *, newest: int) -> None:
@@ -37,7 +36,7 @@ class Baseline:
         floor = int(newest - self._retention)
         kept = [task for task in new if not is_final(task.status) or not self._is_old(task, floor)]
         # What was met first stands: one that has ended since is watched, and announced by the next poll.
-        self._known = baseline(kept, now=self._now) | self._known
+        self._known = {**baseline(kept, now=self._now), **self._known}
         if self._announce:
             self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
 

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bot.domain.news import TaskRecord, is_known, usable
+from bot.domain.news import Tasks, is_known, usable
 from bot.domain.task import Page, Task, is_final, rank
 
 Order = Literal["newest_first", "oldest_first", "neither"]
@@ -168,7 +168,7 @@ class Read(_Scan):
     def __init__(
         self,
         profile: ListProfile,
-        known: Mapping[str, TaskRecord],
+        known: Tasks,
         *,
         account: str = "",
         fresh: AbstractSet[str] = frozenset(),

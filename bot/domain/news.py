@@ -6,7 +6,11 @@ about. A task missing from the listing is never news: absence does not say how i
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bot.domain.task import Status, Task, is_final, rank
 
@@ -16,13 +20,30 @@ VANISHED_AFTER = 300.0  # seconds that must have passed as well
 _DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
-    """What is remembered of one task.
+class EndedTask(NamedTuple):
+    """What is remembered of a task that has ended. A tuple: there may be 100,000 of them.
+
+    `create_time` is in Unix seconds. `baselined` says that it had ended before the first run. `missed` counts full
+    scans in a row that did not list it, if its create_time does not say when it may be forgotten.
+    """
+
+    status: int
+    create_time: int
+    baselined: bool = False
+    missed: int = 0
+
+    @property
+    def watched(self) -> bool:
+        """False: its end is not waited for."""
+        return False
+
+
+class TaskRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is remembered of one task that has not ended, or that has failed and waits for the link of a success.
 
     `place` is how many tasks of the list are older, where that is known. `missed` counts full reads in a row that did
     not list it, `missed_since` is the first of them, `linkless_since` when it was first seen succeeded without a link
-    (0: never). `baselined` says that it had ended before the first run. Times are Unix seconds.
+    (0: never). Times are Unix seconds.
     """
 
     status: int
@@ -33,7 +54,6 @@ class TaskRecord:
     missed_since: float = 0.0
     linkless_since: float = 0.0
     vanished: bool = False
-    baselined: bool = False
 
     @property
     def watched(self) -> bool:
@@ -48,11 +68,14 @@ class TaskRecord:
         return now - (self.create_time if 0 < self.create_time <= now else self.first_seen)
 
 
+Tasks = Mapping[str, TaskRecord | EndedTask]
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """`changed` is what is to be remembered from now on; `ended` are the tasks to tell of, in the order listed."""
 
-    changed: Mapping[str, TaskRecord]
+    changed: Tasks
     ended: tuple[Task, ...]
 
 
@@ -60,7 +83,7 @@ class News:
 class Reconciled:
     """What a full read leaves: all that is to be remembered, the new floor, and the tasks that vanished."""
 
-    tasks: Mapping[str, TaskRecord]
+    tasks: Tasks
     floor: int
     vanished: tuple[str, ...]
 
@@ -70,7 +93,7 @@ def usable(create_time: int, now: float) -> bool:
     return 0 < create_time <= now + _DAY
 
 
-def is_known(task: Task, known: Mapping[str, TaskRecord], *, floor: int) -> bool:
+def is_known(task: Task, known: Tasks, *, floor: int) -> bool:
     """Tell whether *task* is remembered, or is so old that it was and has been forgotten.
 
     Both times that are compared are Chanjing's: however wrong our clock is, what is old stays old.
@@ -78,13 +101,13 @@ def is_known(task: Task, known: Mapping[str, TaskRecord], *, floor: int) -> bool
     return task.id in known or 0 < task.create_time < floor
 
 
-def news(known: Mapping[str, TaskRecord], listed: Iterable[Task], *, floor: int, now: float) -> News:
+def news(known: Tasks, listed: Iterable[Task], *, floor: int, now: float) -> News:
     """Return the tasks that reached a final status since *known* was taken.
 
     Statuses only rise, 0 < 10 < 30 < 20: an older answer is not news, a failed task that later succeeds is. A success
     without a video link is waited for until LINK_WAIT seconds have passed, then it is news without.
     """
-    changed: dict[str, TaskRecord] = {}
+    changed: dict[str, TaskRecord | EndedTask] = {}
     ended: list[Task] = []
     for task in listed:
         before = changed.get(task.id) or known.get(task.id)
@@ -98,8 +121,12 @@ def news(known: Mapping[str, TaskRecord], listed: Iterable[Task], *, floor: int,
     return News(changed, tuple(ended))
 
 
-def _follow(before: TaskRecord | None, task: Task, now: float) -> TaskRecord:
+def _follow(before: TaskRecord | EndedTask | None, task: Task, now: float) -> TaskRecord | EndedTask:
     """Return what is remembered of *task* after this look at it."""
+    if isinstance(before, EndedTask):
+        if rank(task.status) <= rank(before.status):
+            return before._replace(missed=0)
+        before = TaskRecord(before.status, before.create_time, now)
     if before is None:
         before = TaskRecord(Status.QUEUED, task.create_time, now)
         if not is_final(task.status):
@@ -115,16 +142,21 @@ def _follow(before: TaskRecord | None, task: Task, now: float) -> TaskRecord:
             return replace(before, linkless_since=now)
         if waited < LINK_WAIT:
             return before
-    return replace(before, status=task.status, linkless_since=0.0, place=None, baselined=False)
+    return EndedTask(task.status, before.create_time)
 
 
-def baseline(listed: Iterable[Task], *, now: float) -> dict[str, TaskRecord]:
+def baseline(listed: Iterable[Task], *, now: float) -> dict[str, TaskRecord | EndedTask]:
     """Return what is remembered of *listed* at the first run, where everything finished is taken note of in silence."""
-    return {task.id: TaskRecord(task.status, task.create_time, now, baselined=is_final(task.status)) for task in listed}
+    return {
+        task.id: EndedTask(task.status, task.create_time, baselined=True)
+        if is_final(task.status)
+        else TaskRecord(task.status, task.create_time, now)
+        for task in listed
+    }
 
 
 def settle(
-    known: Mapping[str, TaskRecord],
+    known: Tasks,
     listed: AbstractSet[str],
     *,
     newest: int,
@@ -141,14 +173,14 @@ def settle(
     stays; missing from three full reads and for five minutes, it has vanished.
     """
     floor = max(floor, int(newest - retention)) if newest else floor
-    tasks: dict[str, TaskRecord] = {}
+    tasks: dict[str, TaskRecord | EndedTask] = {}
     vanished = []
     for task_id, before in known.items():
         comparable = 0 < before.create_time <= floor + retention + _DAY
         after = before
         if before.watched or not comparable:
             after = _count_absence(before, listed=task_id in listed, now=now)
-        if after.vanished and not before.vanished:
+        if before.watched and not after.watched:
             vanished.append(task_id)
         gone = before.create_time < floor if comparable else after.missed >= VANISHED_READS
         if gone and not after.watched and task_id not in keep:
@@ -157,7 +189,9 @@ def settle(
     return Reconciled(tasks, floor, tuple(vanished))
 
 
-def _count_absence(before: TaskRecord, *, listed: bool, now: float) -> TaskRecord:
+def _count_absence(before: TaskRecord | EndedTask, *, listed: bool, now: float) -> TaskRecord | EndedTask:
+    if isinstance(before, EndedTask):
+        return before._replace(missed=0 if listed else min(before.missed + 1, VANISHED_READS))
     if listed:
         return replace(before, missed=0, missed_since=0.0) if before.missed else before
     # A first absence in the future means that the clock was set back: begin its five minutes again.
@@ -167,11 +201,11 @@ def _count_absence(before: TaskRecord, *, listed: bool, now: float) -> TaskRecor
     return replace(after, vanished=True) if gone else after
 
 
-def placed(tasks: Mapping[str, TaskRecord], places: Mapping[str, int]) -> Mapping[str, TaskRecord]:
+def placed(tasks: Tasks, places: Mapping[str, int]) -> Tasks:
     """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
     moved = {
         task_id: replace(known, place=place)
         for task_id, place in places.items()
-        if (known := tasks.get(task_id)) and known.watched and known.place != place
+        if isinstance(known := tasks.get(task_id), TaskRecord) and known.watched and known.place != place
     }
     return {**tasks, **moved} if moved else tasks

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Discriminator
+from msgspec import Struct
 
 from bot.domain.task import Task
 from bot.errors import DestinationRefused, RateLimited, SlackError
@@ -15,8 +15,7 @@ from bot.errors import DestinationRefused, RateLimited, SlackError
 Role = Literal["success", "failure", "alerts"]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="task"):
     """A task succeeded or failed.
 
     `ready_after` is seconds from its creation to its end, only where the task was seen unfinished shortly before the
@@ -26,21 +25,17 @@ class TaskEnded:
     task: Task
     ready_after: float | None = None
     away: tuple[float, float] | None = None
-    kind: Literal["task"] = "task"
 
 
-@dataclass(frozen=True, slots=True)
-class Greeting:
+class Greeting(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="greeting"):
     """The first words: how many tasks are watched, noted in silence, and (first_run: announce) to be announced."""
 
     watching: int
     baselined: int
     announcing: int = 0
-    kind: Literal["greeting"] = "greeting"
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="trouble"):
     """The bot's own trouble, or the end of it.
 
     `code` is one of bot.trouble.CODES; `detail` is what Chanjing or Slack said, or what it concerns, such as a task's
@@ -51,11 +46,9 @@ class Trouble:
     detail: str
     since: float
     until: float | None = None
-    kind: Literal["trouble"] = "trouble"
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="summary"):
     """What happened on one day. `failed` counts by Chanjing's own sentence; times are seconds from creation to end."""
 
     day: str
@@ -64,17 +57,13 @@ class Summary:
     rendering: int
     median: float | None = None
     slowest: float | None = None
-    kind: Literal["summary"] = "summary"
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="test"):
     """The message of `check --send`."""
 
-    kind: Literal["test"] = "test"
 
-
-Content = Annotated[TaskEnded | Greeting | Trouble | Summary | Test, Discriminator("kind")]
+Content = TaskEnded | Greeting | Trouble | Summary | Test
 
 # The fallback levels of a message that Slack refused: it becomes simpler. At level 1 it is tried again as it was.
 WITHOUT_IMAGE_FALLBACK = 2

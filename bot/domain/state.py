@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.listing import ListProfile
-from bot.domain.news import TaskRecord
+from bot.domain.news import Tasks
 from bot.domain.outbox import Outbox, Receipt
 from bot.domain.summary import Day
 from bot.domain.trouble import Ongoing
@@ -28,7 +28,6 @@ class State:
     instance: str = ""
     baseline_at: float | None = None
     profile: ListProfile = field(default_factory=ListProfile)
-    tasks: Mapping[str, TaskRecord] = field(default_factory=dict)
     outbox: Outbox = field(default_factory=Outbox)
     delivered: tuple[Receipt, ...] = ()
     delivered_count: int = 0
@@ -38,3 +37,4 @@ class State:
     boards: Mapping[str, str] = field(default_factory=dict)
     boards_posted: Mapping[str, float] = field(default_factory=dict)
     account: str = ""
+    tasks: Tasks = field(default_factory=dict)  # last: it is long

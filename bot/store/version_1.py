@@ -3,6 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+_TASK = frozenset(
+    {
+        "status",
+        "create_time",
+        "first_seen",
+        "place",
+        "missed",
+        "missed_since",
+        "linkless_since",
+        "vanished",
+        "noted",
+    }
+)
+
 
 def translated(document: dict[str, Any]) -> dict[str, Any]:
     """Return the decoded *document* of version 1 as one of this version.
@@ -24,7 +38,7 @@ def _translated(document: dict[str, Any]) -> dict[str, Any]:
             **document,
             "version": 2,
             "listing": _changed(document["listing"], {"full_read_at": "full_scan_at"}, empty=False),
-            "tasks": {key: _changed(task, {"noted": "baselined"}) for key, task in document["tasks"].items()},
+            "tasks": {task_id: _task(record) for task_id, record in document["tasks"].items()},
             "outbox": {
                 **outbox,
                 "notices": [_notice(one) for one in outbox["notices"]],
@@ -41,6 +55,14 @@ def _translated(document: dict[str, Any]) -> dict[str, Any]:
         boards_posted={},
         account="",
     )
+
+
+def _task(record: dict[str, Any]) -> dict[str, Any] | list[Any]:
+    if record.keys() != _TASK:
+        raise ValueError("tasks: a key is missing or not known")
+    if record["status"] in {20, 30} and not record["linkless_since"]:
+        return [record["status"], record["create_time"], record["noted"], record["missed"]]
+    return {key: value for key, value in record.items() if key != "noted"}
 
 
 def _notice(notice: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from bot.domain import news as diff
 from bot.domain import outbox, summary, trouble
 from bot.domain.baseline import Baseline
 from bot.domain.listing import Budget, FullScan, ListProfile, Order, Read
-from bot.domain.news import TaskRecord
+from bot.domain.news import EndedTask, TaskRecord, Tasks
 from bot.domain.outbox import Greeting, Notice, Role, TaskEnded
 from bot.domain.task import Page, Status, Task, is_final
 from bot.errors import ChanjingError, ForeignStateError
@@ -78,7 +78,7 @@ class Poll:
         self._full: FullScan | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was met since
-        self._watched: tuple[Mapping[str, TaskRecord], dict[str, TaskRecord]] = ({}, {})
+        self._watched: tuple[Tasks, dict[str, TaskRecord]] = ({}, {})
         self._last_good = last_alive  # Unix seconds
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ class Poll:
         stale = {
             task_id: place
             for task_id, age in ages.items()
-            if age >= _YOUNG and (place := state.tasks[task_id].place) is not None
+            if age >= _YOUNG and (place := self._watching()[task_id].place) is not None
         }
         read = Read(
             state.profile,
@@ -339,7 +339,7 @@ class Poll:
             self._events.emit("task_ended", task_id=task.id, status=task.status)
         return {notice.id for notice in notices}
 
-    def _notice(self, task: Task, before: TaskRecord | None, now: float) -> Notice:
+    def _notice(self, task: Task, before: TaskRecord | EndedTask | None, now: float) -> Notice:
         role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
         last, gap = self._last_good, now - (self._last_good or now)
         away = (last, now) if last is not None and gap > max(_AWAY, 3 * self._settings.interval) else None
@@ -385,8 +385,9 @@ class Poll:
         """Return the tasks whose end is waited for; worked out anew only when the tasks have changed."""
         tasks = self._store.state.tasks
         if tasks is not self._watched[0]:
-            self._watched = (tasks, {task_id: known for task_id, known in tasks.items() if known.watched})
-            self._vanished = tuple(task_id for task_id, known in tasks.items() if known.vanished)
+            records = {task_id: known for task_id, known in tasks.items() if isinstance(known, TaskRecord)}
+            self._watched = (tasks, {task_id: known for task_id, known in records.items() if known.watched})
+            self._vanished = tuple(task_id for task_id, known in records.items() if known.vanished)
         return self._watched[1]
 
 

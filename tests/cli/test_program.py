@@ -20,7 +20,7 @@ from bot.cli.program import app
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain import health
-from bot.domain.news import TaskRecord
+from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.outbox import Destination, Notice, Outbox, Receipt, TaskEnded, notice_id
 from bot.domain.state import State
 from bot.domain.task import Task
@@ -415,7 +415,7 @@ def test_no_command_prints_what_others_hid_in_an_id_or_an_error(call, room):
     destinations = {HOSTILE: Destination(refused=HOSTILE, error=HOSTILE)}
     known = State(
         baseline_at=1.0,
-        tasks={HOSTILE: TaskRecord(20, 1, 1.0), f"{HOSTILE}2": TaskRecord(0, 1, 1.0)},
+        tasks={HOSTILE: EndedTask(20, 1), f"{HOSTILE}2": TaskRecord(0, 1, 1.0)},
         outbox=Outbox((notice,), destinations),
         delivered=(receipt,),
     )

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bot.cli.explain import explain
 from bot.cli.status import guarantee, problems, report, table
-from bot.domain.news import TaskRecord
+from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.outbox import Destination, Greeting, Intent, Notice, Outbox, Role, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Task
@@ -21,7 +21,7 @@ STATE = State(
     tasks={
         "a": TaskRecord(0, 1, NOON),
         "b": TaskRecord(10, 1, NOON),
-        "c": TaskRecord(20, 1, NOON),
+        "c": EndedTask(20, 1),
         "d": TaskRecord(10, 1, NOON, vanished=True),
     },
     outbox=Outbox((NOTICE,), {CHANNEL: Destination(checked=True)}),
@@ -156,7 +156,7 @@ def test_what_others_wrote_is_shown_as_they_wrote_it():
 
 
 def test_a_time_that_no_calendar_has_is_shown_as_the_number_it_is():
-    state = State(tasks={"a": TaskRecord(20, 1_738_670_400_000, NOON)})
+    state = State(tasks={"a": EndedTask(20, 1_738_670_400_000)})
     assert ("created", "1738670400000") in explain(state, "a", ROUTE, lambda *_: "")
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.news import LINK_WAIT, TaskRecord, baseline, news, settle
+from bot.domain.news import LINK_WAIT, EndedTask, TaskRecord, Tasks, baseline, news, settle
 from bot.domain.task import Status, Task, is_final, rank
 
 NOW = 1_763_800_000.0
@@ -12,6 +12,8 @@ QUEUED, GENERATING, SUCCEEDED, FAILED = Status
 
 
 def known(status, **fields):
+    if is_final(status):
+        return {"a": EndedTask(status, **{"create_time": int(NOW) - 60, **fields})}
     return {"a": TaskRecord(status, **{"create_time": int(NOW) - 60, "first_seen": NOW - 60, **fields})}
 
 
@@ -105,7 +107,7 @@ def test_a_failure_needs_no_link():
 def test_the_wait_for_a_link_begins_again_when_the_clock_was_set_back():
     before = known(GENERATING, linkless_since=NOW + 3600)
     found = news(before, listed(SUCCEEDED, video_url=""), floor=0, now=NOW)
-    assert found.changed["a"].linkless_since == NOW
+    assert found.changed == known(GENERATING, linkless_since=NOW)
 
 
 def test_the_baseline_is_never_news():
@@ -203,11 +205,11 @@ def test_a_vanished_task_that_ended_is_news():
 
 @given(st.lists(st.sampled_from([0, 10, 20, 30, 7])))
 def test_whatever_the_answers_each_final_status_is_news_at_most_once_and_only_rising(answers):
-    remembered: dict[str, TaskRecord] = {}
+    remembered: Tasks = {}
     told = []
     for status in answers:
         found = news(remembered, listed(status), floor=0, now=NOW)
-        remembered |= found.changed
+        remembered = {**remembered, **found.changed}
         told += [task.status for task in found.ended]
     assert told == sorted(set(told), key=rank)
     best = max(answers, key=rank, default=0)

@@ -168,7 +168,7 @@ def test_the_summary_comes_once_a_day_over_restarts_too():
             world.add(f"new{finished}", Status.FAILED if finished % 4 == 0 else Status.SUCCEEDED)
         bot.cycle()
         bot.restart()
-    summaries = [n.content for n in bot.postbox.notices if n.content.kind == "summary"]
+    summaries = [n.content for n in bot.postbox.notices if isinstance(n.content, Summary)]
     assert len(summaries) == len({summary.day for summary in summaries}) == 3  # it is 08:26 when it ends
     assert sum(s.succeeded + sum(n for _, n in s.failed) for s in summaries) == finished
 
@@ -184,6 +184,6 @@ def test_over_a_clock_that_jumps_each_task_is_in_one_summary(skew):
         if number < 3 * 48:
             world.add(f"new{number}", create_time=int(bot.clock.real))
         bot.cycle()
-    summaries = [n.content for n in bot.postbox.notices if n.content.kind == "summary"]
+    summaries = [n.content for n in bot.postbox.notices if isinstance(n.content, Summary)]
     assert len(summaries) == len({summary.day for summary in summaries})
     assert sum(summary.succeeded for summary in summaries) == 3 * 48

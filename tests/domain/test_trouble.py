@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.outbox import Destination
+from bot.domain.outbox import Destination, Trouble
 from bot.domain.trouble import CODES, Ongoing, Problem, observe, problems
 from bot.errors import ChanjingRefused, ChanjingUnavailable, ForeignStateError
 from tests.worlds import Bot, World
@@ -176,7 +176,7 @@ def test_an_hour_without_chanjing_is_two_messages_and_a_restart_repeats_none():
     world.fail_at = set()
     for _ in range(3):
         bot.cycle()
-    troubles = [n.content for n in bot.postbox.notices if n.content.kind == "trouble"]
+    troubles = [n.content for n in bot.postbox.notices if isinstance(n.content, Trouble)]
     assert [(trouble.code, trouble.until is not None) for trouble in troubles] == [
         ("chanjing_unreachable", False),
         ("chanjing_unreachable", True),

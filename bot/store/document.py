@@ -1,0 +1,66 @@
+"""Pure: State ⇄ its JSON document, indented, with a line for each task.
+
+Strict: each key of each object must be there, once, and no other. A document of version 1 is translated.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from bot.domain.news import Tasks
+from bot.domain.state import VERSION, State
+from bot.store import version_1
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(State)
+
+
+class NewerVersionError(Exception):
+    """The document was written by a newer version of the bot."""
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
+def encode(state: State, tasks: bytes) -> bytes:
+    """Return the document of *state*; *tasks* are its tasks as `encode_tasks` returns them."""
+    rest = msgspec.json.format(_ENCODER.encode(replace(state, tasks={})), indent=1)
+    return b"".join((rest.removesuffix(b"{}\n}"), tasks, b"\n}\n"))
+
+
+def encode_tasks(tasks: Tasks) -> bytes:
+    """Return the tasks, a line each. There may be 100,000 of them, so this is done without a loop."""
+    lines = _ENCODER.encode(tasks)
+    for end in (b'],"', b'},"'):
+        if end + b":" not in lines:  # else an id ends like that
+            lines = lines.replace(end, end[:2] + b'\n  "')
+    return lines
+
+
+def decode(document: bytes) -> State:
+    """Return the state. Raise NewerVersionError, or ValueError or RecursionError when it is none."""
+    version = msgspec.json.decode(document, type=_Versioned).version
+    if version > VERSION:
+        raise NewerVersionError(f"format {version}, this one reads {VERSION}")
+    if version < 1:
+        raise ValueError("it has no version")
+    if version == 1:
+        _refuse_doubled_keys(document, parsed := msgspec.json.decode(document))
+        document = _ENCODER.encode(version_1.translated(parsed))
+    state = _DECODER.decode(document)
+    # A key that is missing took its default, and one that is not known was passed over. (But not within the tasks.)
+    parts = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
+    given = {name: msgspec.json.decode(part) for name, part in parts.items() if name != "tasks"}
+    written = msgspec.json.decode(_ENCODER.encode(replace(state, tasks={})))
+    del written["tasks"]
+    if wrong := [name for name in {**written, **given} if written.get(name, ...) != given.get(name, ...)]:
+        raise ValueError(f"{wrong[0][:80]}: a key is missing or not known")
+    _refuse_doubled_keys(document, state)
+    return state
+
+
+def _refuse_doubled_keys(document: bytes, parsed: Any) -> None:
+    if document.count(b'"') != _ENCODER.encode(parsed).count(b'"'):
+        raise ValueError("a key is missing or appears twice")
