@@ -32,7 +32,7 @@ from bot.metrics import Metrics
 from bot.secret import FileSecret, read_secret
 from bot.slack.blocks import Style
 from bot.slack.call import WEBHOOK
-from bot.slack.client import CountedSlack, Slack, SlackBot, SlackWebhook
+from bot.slack.client import CountedSlack, SlackBot, SlackClient, SlackWebhook
 from bot.store import file as state
 from bot.store.lock import Lock
 from bot.watch.board import Board
@@ -262,7 +262,7 @@ def chanjing(
     return Chanjing(settings.base_url, tokens, transport, fingerprint=fingerprint)
 
 
-def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) -> Slack:
+def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) -> SlackClient:
     """Return the client for Slack: a bot's, or a webhook's. With a *clock* it reads a secret's file again."""
     settings = config.slack
     # Each call on a connection of its own: on one that Slack has just closed, a post would be in doubt.
@@ -283,10 +283,10 @@ def _in_file(config: Config, name: str, clock: Clock | None) -> FileSecret | Non
 
 
 def _board(
-    config: Config, destination: Slack, store: state.Store, clock: Clock, events: Events
+    config: Config, destination: SlackClient, store: state.Store, clock: Clock, events: Events
 ) -> Callable[[Sequence[Task]], None] | None:
     wanted = config.slack.board
-    if not isinstance(destination, SlackBot):
+    if not destination.can_update:
         if wanted:
             events.emit("board_impossible", detail="slack.board needs a bot token: a webhook cannot update a message")
         return None

@@ -23,7 +23,6 @@ from bot.errors import ChanjingError, ConfigError, StateError
 from bot.harmless import visible
 from bot.http.client import Exchange
 from bot.slack.blocks import Style
-from bot.slack.client import SlackBot
 from bot.slack.message import render
 from bot.store.file import peek
 from bot.store.lock import Lock
@@ -168,7 +167,7 @@ def _ids_of_names(path: Path | None) -> list[str]:
     try:
         with app.http() as exchange:
             bot = app.slack(config, exchange)
-            found = {key: check_slack.channel_id(bot, name) for key, name in names.items() if isinstance(bot, SlackBot)}
+            found = {key: check_slack.channel_id(bot, name) for key, name in names.items() if bot.can_update}
     except ConfigError as error:
         return [str(error)]  # one mistake more
     return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]

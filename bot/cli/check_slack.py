@@ -9,7 +9,7 @@ from bot.cli.finding import Finding, bad, good, warning
 from bot.domain.outbox import notice_id
 from bot.errors import OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.slack.blocks import Message
-from bot.slack.client import OUTSIDE, Slack, SlackBot
+from bot.slack.client import OUTSIDE, SlackBot, SlackClient
 
 _SCOPES = {
     "chat:write": "without it nothing can be posted",
@@ -25,13 +25,13 @@ _PAGES = 10  # of conversations.list, each of a thousand channels: more is not w
 
 
 def account(
-    slack: Slack, channels: Mapping[str, str], *, board: bool = False, unread: Collection[str] = ()
+    slack: SlackClient, channels: Mapping[str, str], *, board: bool = False, unread: Collection[str] = ()
 ) -> Iterator[Finding]:
     """Ask about the token, its scopes and *channels* (key of the configuration → id); or say what a webhook lacks.
 
     *board*: one is wanted. *unread* are the channels whose history the bot could not read when it last tried.
     """
-    if not isinstance(slack, SlackBot):
+    if not slack.can_update:
         yield warning("slack", f"a webhook: {_WEAKER}. Only a post shows whether it works: add --send")
         if board:
             text = "a webhook cannot update a message, so there is no board. For one, set slack.bot_token instead."
@@ -122,7 +122,7 @@ def _listed(bot: SlackBot, kind: str) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def send(slack: Slack, channel: str, message: Message, wait: Callable[[float], None]) -> Finding:
+def send(slack: SlackClient, channel: str, message: Message, wait: Callable[[float], None]) -> Finding:
     """Post a test *message*, and look for it in the channel's history as the bot does after a lost reply."""
     id_ = notice_id(f"test:{secrets.token_hex(8)}", 0, "alerts")
     try:
@@ -130,7 +130,7 @@ def send(slack: Slack, channel: str, message: Message, wait: Callable[[float], N
     except SlackError as error:
         return bad("send", _with_remedy(error))
     text = f"a test message was posted to {channel}{f', ts {posted.ts}' if posted.ts else ''}"
-    if not isinstance(slack, SlackBot):
+    if not slack.can_update:
         return good("send", text)
     if posted.moved_to:
         text = f"{text}; Slack now has this channel as {posted.moved_to}: put that id into the configuration"

@@ -14,7 +14,6 @@ from bot.domain.state import State
 from bot.domain.task import Status
 from bot.errors import LipsyncBotError
 from bot.harmless import visible
-from bot.slack.client import SlackBot
 
 
 def main(path: Path | None, prefix: str) -> None:
@@ -30,12 +29,10 @@ def _permalink(path: Path | None, channel: str, ts: str) -> str:
     """Return Slack's link to a message, or why there is none."""
     try:
         config = load_usable(path, os.environ)
+        if config.slack.bot_token is None:
+            return "not known: asking for it needs slack.bot_token"
         with app.http() as exchange:
-            bot = app.slack(config, exchange)
-            if not isinstance(bot, SlackBot) or config.slack.bot_token is None:
-                return "not known: asking for it needs slack.bot_token"
-            answer = bot.call("chat.getPermalink", channel=channel, message_ts=ts)
-            return str(answer.get("permalink", "not given by Slack"))
+            return app.slack(config, exchange).permalink(channel, ts) or "not given by Slack"
     except LipsyncBotError as error:
         return f"not known: {str(error).splitlines()[0]}"
 

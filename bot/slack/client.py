@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, ClassVar, Literal, NoReturn, Protocol, TypeAlias
 
 from slack_sdk.web import SlackResponse
 
@@ -37,7 +37,7 @@ class Posted:
 
 
 class Slack(Protocol):
-    """Where messages go."""
+    """Where messages go: what delivery needs of it."""
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         """Post *message* with the notice *ids* in its metadata, as *event_type* (OUTSIDE: no notice of the outbox).
@@ -54,7 +54,9 @@ class Slack(Protocol):
 
 
 class SlackBot:
-    """Slack with a bot token."""
+    """Slack with a bot token: what is posted can be found in the history and updated."""
+
+    can_update: ClassVar[Literal[True]] = True
 
     def __init__(self, token: str, base_url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
         self._client = Web(token, base_url, exchange, file)
@@ -105,6 +107,10 @@ class SlackBot:
     def delete(self, channel: str, ts: str) -> None:
         """Delete the message with that *ts*. Raise SlackError."""
         self._ask("chat.delete", lambda: self._client.chat_delete(channel=channel, ts=ts))
+
+    def permalink(self, channel: str, ts: str) -> str:
+        """Return the address of the message with that *ts*, "" if Slack gives none. Raise SlackError."""
+        return str(self.call("chat.getPermalink", channel=channel, message_ts=ts).get("permalink") or "")
 
     def _post(self, channel: str, message: Message, described: dict[str, Any] | None) -> Posted:
         answer, _ = self._ask(
@@ -194,7 +200,9 @@ class SlackBot:
 
 
 class SlackWebhook:
-    """Slack with an incoming webhook: no ts and no history, so at least once."""
+    """Slack with an incoming webhook: no ts, no history and no updates, so at least once."""
+
+    can_update: ClassVar[Literal[False]] = False
 
     def __init__(self, url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
         self._client = Webhook(url, exchange, file)
@@ -212,6 +220,13 @@ class SlackWebhook:
     def page(self, channel: str, oldest: str, cursor: str) -> NoReturn:
         del channel, oldest, cursor
         raise DestinationRefused("An incoming webhook cannot read the channel's history.", reason=WEBHOOK)
+
+    def permalink(self, channel: str, ts: str) -> NoReturn:
+        del channel, ts
+        raise DestinationRefused("asking for it needs slack.bot_token", reason=WEBHOOK)
+
+
+SlackClient: TypeAlias = SlackBot | SlackWebhook  # `can_update` says which
 
 
 class CountedSlack:
