@@ -1,7 +1,8 @@
 """An account, a clock and a delivery in memory: the real Poll, with days that pass in seconds and requests counted."""
 
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -102,6 +103,10 @@ class Account:
         tasks = tuple(self._at(place, total) for place in places)
         return Page(number, tasks, listed=len(tasks), size=size, total_count=total)
 
+    def task(self, task_id: str) -> Task | None:
+        """Return an added task."""
+        return next((task for task in self._added if task.id == task_id), None)
+
     def _at(self, place: int, total: int) -> Task:
         if self.order == "shuffled":
             number = self._shuffled[place]
@@ -145,7 +150,10 @@ class NullDelivery(Delivery):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one cycle took: the poll's requests and seconds, and the requests of a full read after it."""
+    """What one cycle took: the poll's requests and seconds, and the requests of a full scan after it.
+
+    A request for a single task is the poll's.
+    """
 
     requests: int
     seconds: float
@@ -171,13 +179,13 @@ class Simulation:
         self._store = MemoryStore(state or State())
         self._before_answer = before_answer
         self._pace = SlidingWindow(PACE, self.clock)
-        self._requests = 0
+        self._requests = self._lookups = 0
         self._poll_ends: list[
             tuple[int, float]
         ] = []  # requests so far and when: the first is that of this cycle's poll
         self._told: list[str] = []
         self._poll = Poll(
-            self._fetch,
+            self,
             NullDelivery(self._store, self._note),
             self._store,
             self.clock,
@@ -194,26 +202,39 @@ class Simulation:
 
     def cycle(self) -> Cost:
         """Run one cycle, wait until the next is due, and return what it took."""
-        requests, began = self._requests, self.clock.monotonic()
+        requests, lookups, began = self._requests, self._lookups, self.clock.monotonic()
         self._poll_ends, self._told = [], []
         self._poll.cycle()
         at_end, ended = self._poll_ends[0]
         self.clock.wait(began + self._poll.interval() - self.clock.monotonic())
-        return Cost(at_end - requests, ended - began, self._requests - at_end, tuple(self._told))
+        return Cost(
+            at_end - requests + self._lookups - lookups, ended - began, self._requests - at_end, tuple(self._told)
+        )
 
     def branch(self) -> "Simulation":
         """Return a simulation that goes on from here apart, as after a restart."""
         return Simulation(self.account.copy(), self._settings, clock=SimulatedClock(self.clock.now()), state=self.state)
 
-    def _fetch(self, number: int, size: int) -> Page:
-        self._pace.wait()
+    def task(self, task_id: str) -> Task | None:
+        """Answer the bot's request for one task."""
+        self._lookups += 1
+        with self._request():
+            return self.account.task(task_id)
+
+    def page(self, number: int, size: int) -> Page:
+        """Answer the bot's request for a page of the list."""
         self._requests += 1
+        with self._request():
+            return self.account.page(number, size)
+
+    @contextlib.contextmanager
+    def _request(self) -> Iterator[None]:
+        self._pace.wait()
         self.clock.wait(LATENCY / 2)
         if self._before_answer:
             self._before_answer(self.clock.now())
-        page = self.account.page(number, size)
+        yield
         self.clock.wait(LATENCY / 2)
-        return page
 
     def _note(self, told: list[str]) -> None:
         self._poll_ends.append((self._requests, self.clock.monotonic()))

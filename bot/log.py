@@ -31,6 +31,7 @@ LINES: Mapping[str, tuple[Level, str]] = {
     "full_read_finished": ("debug", "tasks pages order"),
     "task_ended": ("info", "task_id status"),
     "task_vanished": ("warning", "task_id"),
+    "task_lookup_refused": ("info", "task_id error"),
     "answer_odd": ("warning", "code detail page"),
     "page_size_refused": ("warning", "asked used_from_now_on"),
     "notice_dispatched": ("debug", "channel ids"),
@@ -55,6 +56,7 @@ _LASTING = {
     "poll_failed": ("reason", "poll_finished", "poll_recovered"),
     "notice_postponed": ("error", "notice_delivered", None),
     "board_not_updated": ("reason", "board_updated", None),
+    "task_lookup_refused": ("reason", "task_looked_up", None),
     "ping_failed": ("error", "ping_sent", "ping_recovered"),
 }
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")

@@ -134,9 +134,7 @@ def test_every_end_is_told_exactly_once_by_the_end_of_the_next_undisturbed_full_
 def test_in_the_ordinary_orders_every_end_is_told_by_the_polls_that_follow(
     order, finished, page_size, between, clamp, count
 ):
-    # What has been unfinished for hours is found by its place, which takes a count, or by a full read.
-    age = DAY if count is COUNTS[0] else 600
-    history = begin(order, finished, 3, page_size, 0, clamp=clamp, count=count, age=age)
+    history = begin(order, finished, 3, page_size, 0, clamp=clamp, count=count)
     bot = history.bot
     bot.settings["full_scan_interval"] = 1e9  # no full read may help
     bot.restart()
@@ -175,8 +173,7 @@ def test_no_read_asks_for_more_than_the_pages_there_are_and_a_few(
     bot.restart()
     bot.clock.wait(3600)
     before = len(world.requests)
-    watched = sum(known.watched for known in bot.store.state.tasks.values())
     with contextlib.suppress(ForeignStateError):
         bot.poll.once()
-    # A read for news, and a full one; and a look for each task that has been watched for an hour.
-    assert len(world.requests) - before <= 2 * (-(-len(world.ages) // page_size) + 6) + watched
+    # A read for news, and a full one.
+    assert len(world.requests) - before <= 2 * (-(-len(world.ages) // page_size) + 6)

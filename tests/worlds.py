@@ -34,6 +34,8 @@ class World:
         self.tasks: dict[str, Task] = {}
         self.shuffled: list[str] = []
         self.requests: list[int] = []
+        self.lookups: list[str] = []  # the ids that were asked for
+        self.answer_lookup: Callable[[str], Task | None] = self.tasks.get
         self.cap: int | None = None  # the most items a page really holds, whatever the answer says
         self.refuse_over: int | None = None
         self.ignore_page = False
@@ -90,6 +92,10 @@ class World:
         tasks = tuple(self.tasks[task_id] for task_id in ids)
         count = self.count(len(self.ages))
         return self.answer(Page(number, tasks, len(tasks), asked, count, (), self.account, self.date))
+
+    def lookup(self, task_id: str) -> Task | None:
+        self.lookups.append(task_id)
+        return self.answer_lookup(task_id)
 
 
 class MemoryStore(Store):
@@ -157,7 +163,7 @@ class Bot:
     def restart(self) -> None:
         """Begin again from the state, as after a crash."""
         self.poll = Poll(
-            self._fetch,
+            self,
             self.postbox,  # type: ignore[arg-type]
             self.store,
             self.clock,
@@ -168,17 +174,21 @@ class Bot:
             show_board=lambda tasks: self.boards.append([task.id for task in tasks]),
         )
 
-    def _fetch(self, number: int, size: int) -> Page:
+    def page(self, number: int, size: int) -> Page:
         self.clock.pass_by(LATENCY)
         return self.world.fetch(number, size)
 
+    def task(self, task_id: str) -> Task | None:
+        self.clock.pass_by(LATENCY)
+        return self.world.lookup(task_id)
+
     def cycle(self) -> int:
         """Run one cycle, survive a listing that fails, let the interval pass, and return how many requests it took."""
-        before = len(self.world.requests)
+        before = len(self.world.requests) + len(self.world.lookups)
         with contextlib.suppress(ChanjingError, ForeignStateError):
             self.poll.cycle()
         self.clock.wait(self.poll.interval())
-        return len(self.world.requests) - before
+        return len(self.world.requests) + len(self.world.lookups) - before
 
     def full_cycle(self) -> None:
         """Run cycles until a whole full read has been made."""

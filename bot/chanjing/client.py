@@ -1,4 +1,4 @@
-"""One request to Chanjing; envelope → Page of Tasks or an error. Parsing is pure; `Transport._once` does the I/O.
+"""One request to Chanjing; envelope → Page, Task or an error. Parsing is pure; `Transport._once` does the I/O.
 
 Facts and codes: https://doc.chanjing.cc/ , page 获取对口型视频列表.
 """
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import tenacity
@@ -31,8 +31,11 @@ MAX_BODY = 2 * 1024 * 1024  # bytes of an answer: a page of a hundred tasks with
 _MAX_ITEMS = 1000  # on a page, as many as chanjing.page_size may ask for
 
 _LIST = "/open/v1/video_lip_sync/list"
+_DETAIL = "/open/v1/video_lip_sync/detail"
 _TOKEN = "/open/v1/access_token"  # noqa: S105 - a path
 _MINT = "access_token"
+_ONE_TASK = "detail"
+_ABSENT = {404, 405}  # HTTP statuses of a path that is not there
 _MAX_ID = 255
 _MAX_INT = 2**53
 
@@ -101,6 +104,25 @@ class Chanjing:
         account = self._fingerprint(f"{self._base_url}\n{self._tokens.account_of(token)}")
         return replace(parse_page(answered.data, number, size), account=account, answered_at=answered.at)
 
+    def task(self, task_id: str) -> Task | None:
+        """Return the task with that id. None: Chanjing answers without one. Raise ChanjingError.
+
+        ChanjingUnavailable may pass. Any other error says that it cannot be asked for by its id, or not this one. One
+        request, with the token as it is: what Chanjing answers for an unknown id is not documented, and might be 10400.
+        """
+        token = self._tokens.current()
+        url = f"{self._base_url}{_DETAIL}?{urlencode({'id': task_id})}"
+        answered = self._transport.call(_ONE_TASK, url, None, {"access_token": token}, secrets=(token,), again=False)
+        if not answered.data:
+            return None
+        match parse_task(answered.data):
+            case Task(id=given) as task if given == task_id:
+                return task
+            case Task():
+                raise ChanjingRejected("detail: Chanjing answered with another task.")
+            case odd:
+                raise ChanjingRejected(f"detail: the task cannot be read: {odd}.")
+
     def _list(self, token: str, number: int, size: int) -> Answered:
         body = {"page": number, "page_size": size}
         url = self._base_url + _LIST
@@ -146,7 +168,7 @@ class Transport:
         self,
         operation: str,
         url: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
         headers: Mapping[str, str],
         *,
         secrets: tuple[str, ...],
@@ -154,15 +176,15 @@ class Transport:
     ) -> Answered:
         """Return what the answer held. Raise ChanjingError; its text never holds one of *secrets*.
 
-        *again*: try again after a passing fault.
+        *body* None: GET. *again*: try again after a passing fault.
         """
-        content = json.dumps(body).encode()
+        content = None if body is None else json.dumps(body).encode()
         if not again:
             return self._once(operation, url, content, headers, secrets)
         return self._retrying(self._once, operation, url, content, headers, secrets)
 
     def _once(
-        self, operation: str, url: str, content: bytes, headers: Mapping[str, str], secrets: tuple[str, ...]
+        self, operation: str, url: str, content: bytes | None, headers: Mapping[str, str], secrets: tuple[str, ...]
     ) -> Answered:
         self._pace.wait()
         try:
@@ -225,6 +247,8 @@ def open_envelope(answer: Answer, operation: str, *, secrets: tuple[str, ...] = 
         f"{operation}: HTTP {answer.status}, code {plain(fields.get('code', 'missing'), secrets, 20)}, "
         f"{plain(fields.get('msg', ''), secrets)!r}, trace_id {plain(fields.get('trace_id', 'missing'), secrets)}."
     )
+    if operation == _ONE_TASK and answer.status in _ABSENT:
+        raise ChanjingRejected(f"{operation}: HTTP {answer.status}.", "Tasks are found in the list only.", code=code)
     if httpx.codes.is_server_error(answer.status):
         raise ChanjingUnavailable(said, _REMEDIES[_THEIR_FAULT], code=code)
     if httpx.codes.is_redirect(answer.status):
@@ -267,12 +291,11 @@ def parse_page(data: Any, number: int, size: int) -> Page:
         raise ChanjingRejected(said, _TOO_MUCH)
     tasks = []
     for item in items:
-        try:
-            tasks.append(Task(**_Item.model_validate(item).model_dump()))
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "item"
-            oddities.append(f"page {number}: an item cannot be read: {where}: {first['msg']}")
+        match parse_task(item):
+            case Task() as task:
+                tasks.append(task)
+            case odd:
+                oddities.append(f"page {number}: an item cannot be read: {odd}")
     info = fields.get("page_info")
     info = _Info.model_validate(info if isinstance(info, dict) else {})
     return Page(
@@ -283,6 +306,15 @@ def parse_page(data: Any, number: int, size: int) -> Page:
         total_count=info.total_count,
         oddities=tuple(oddities),
     )
+
+
+def parse_task(item: Any) -> Task | str:
+    """Return the task that *item* describes, or what about it cannot be read."""
+    try:
+        return Task(**_Item.model_validate(item).model_dump())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'item'}: {first['msg']}"
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,8 @@
-"""A Chanjing on loopback: the lip-sync list and the token endpoint, as its open API documents them.
+"""A Chanjing on loopback: the lip-sync list, one task of it, and the token endpoint, as its open API documents them.
 
-The pages are 获取对口型视频列表 (POST /open/v1/video_lip_sync/list) and POST /open/v1/access_token. Where they say
-nothing (the order of the list, the largest page), an attribute chooses, and may be changed at any time.
+The pages are 获取对口型视频列表 (POST /open/v1/video_lip_sync/list), GET /open/v1/video_lip_sync/detail?id= and
+POST /open/v1/access_token. Where they say nothing (the order of the list, the largest page), an attribute chooses, and
+may be changed at any time.
 """
 
 import email.utils
@@ -11,12 +12,14 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from http import HTTPStatus
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from bot.demo.server import Answer, Call, LoopbackServer, RateLimit, json_answer, text_answer
 from bot.domain.task import Status
 
 LIST = "/open/v1/video_lip_sync/list"
+DETAIL = "/open/v1/video_lip_sync/detail"
 ACCESS_TOKEN = "/open/v1/access_token"  # noqa: S105 - a path
 TOKEN_LIFETIME = 86_400
 MOST_PER_SECOND = 10
@@ -49,6 +52,7 @@ class ChanjingServer(LoopbackServer):
     `token` is the one accepted now, until `token_expires` (Unix seconds by `clock`). `max_page_size` None means any; a
     larger page is cut to it in silence ("cap") or refused with 40000 ("refuse"). `ignore_page` answers page 1 always,
     `clamp_page` answers a page past the end with the last. `count` makes of the number of tasks what is told of it.
+    `has_detail` False answers the path of one task with a 404.
     `limit_rate` answers 40001 to more than ten lists a second. `order` "shuffled" is random, but stays as it is.
     """
 
@@ -73,6 +77,7 @@ class ChanjingServer(LoopbackServer):
         self.oversize: Literal["cap", "refuse"] = "cap"
         self.ignore_page = False
         self.clamp_page = False
+        self.has_detail = True
         self.count: Callable[[int], Any] = lambda true: true
         self._fields: dict[str, dict[str, Any]] = {}
         self._ids: list[str] = []
@@ -124,8 +129,13 @@ class ChanjingServer(LoopbackServer):
 
     def answer(self, call: Call) -> Answer:
         """Answer as Chanjing: HTTP 200 with an envelope, whatever the code; a plain-text 404 where there is nothing."""
-        endpoint = {LIST: self._list, ACCESS_TOKEN: self._access_token}.get(call.path)
-        if endpoint is None or call.method != "POST":
+        endpoints = {
+            ("POST", LIST): self._list,
+            ("POST", ACCESS_TOKEN): self._access_token,
+            **({("GET", DETAIL): self._detail} if self.has_detail else {}),
+        }
+        endpoint = endpoints.get((call.method, call.path))
+        if endpoint is None:
             return text_answer("404 page not found", HTTPStatus.NOT_FOUND)
         try:
             asked = call.json() if call.body else {}
@@ -147,11 +157,24 @@ class ChanjingServer(LoopbackServer):
         # An absolute time in Unix seconds, in spite of its name.
         return Code.SUCCESS, {"access_token": self.token, "expire_in": self.token_expires}
 
-    def _list(self, call: Call, asked: Mapping[str, Any]) -> tuple[Code, Any]:
+    def _refusal(self, call: Call) -> Code | None:
         if call.headers.get("access_token") != self.token or self.clock() >= self.token_expires:
-            return Code.BAD_TOKEN, None
-        if self.limit_rate and not self._rate.allows(LIST, MOST_PER_SECOND):
-            return Code.TOO_FAST, None
+            return Code.BAD_TOKEN
+        if self.limit_rate and not self._rate.allows(call.path, MOST_PER_SECOND):
+            return Code.TOO_FAST
+        return None
+
+    def _detail(self, call: Call, _asked: Mapping[str, Any]) -> tuple[Code, Any]:
+        if refusal := self._refusal(call):
+            return refusal, None
+        task_id = dict(parse_qsl(call.query)).get("id", "")
+        # What Chanjing answers for an id that is not there is not documented.
+        fields = self._fields.get(task_id)
+        return (Code.BAD_PARAMETERS, None) if fields is None else (Code.SUCCESS, _shown(task_id, fields))
+
+    def _list(self, call: Call, asked: Mapping[str, Any]) -> tuple[Code, Any]:
+        if refusal := self._refusal(call):
+            return refusal, None
         page, size = asked.get("page", DEFAULT_PAGE), asked.get("page_size", DEFAULT_PAGE_SIZE)
         if not (_is_positive(page) and _is_positive(size)):
             return Code.BAD_PARAMETERS, None

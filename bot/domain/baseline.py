@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bot.domain.listing import FullScan, ListProfile
-from bot.domain.news import Tasks, baseline, is_known, news, placed, settle
+from bot.domain.listing import FullScan
+from bot.domain.news import Tasks, baseline, is_known, news, settle
 from bot.domain.task import Task, is_final
 
 
@@ -40,10 +40,10 @@ class Baseline:
         if self._announce:
             self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
 
-    def taken(self, full: FullScan, profile: ListProfile) -> BaselineResult:
-        """Return what the read *full*, which has come to its end, leaves; *profile* is its outcome."""
+    def taken(self, full: FullScan) -> BaselineResult:
+        """Return what the read *full*, which has come to its end, leaves."""
         settled = settle(
-            placed(self._known, full.places(profile)),
+            self._known,
             full.seen,
             # Old tasks may show up that it did not list: those are not news either.
             newest=full.newest or int(full.answered_at or 0),

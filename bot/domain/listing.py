@@ -4,13 +4,13 @@ The order of the list is not documented, so it is observed by full reads, not as
 pages and names the next one, and so is `FullScan`; `Budget` bounds what reads may cost.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.domain.news import Tasks, is_known, usable
-from bot.domain.task import Page, Task, is_final, rank
+from bot.domain.task import Page, Task, rank
 
 Order = Literal["newest_first", "oldest_first", "neither"]
 
@@ -47,27 +47,6 @@ class ListProfile:
     def size_of(self, page: Page) -> int:
         """Return how many items a page holds. What a full read saw on its pages outweighs what the server says."""
         return self.per_page if self.last_page > 1 else page.size
-
-    def places(self, page: Page) -> dict[str, int]:
-        """Return, for each unfinished task on *page*, how many tasks of the list are older. Empty: not known."""
-        size = self.size_of(page)
-        at = {task.id: (page.number - 1) * size + index for index, task in _unfinished(page)}
-        return {task_id: place for task_id, index in at.items() if (place := self.place(index, page)) is not None}
-
-    def place(self, index: int, page: Page) -> int | None:
-        """Return how many tasks are older than the one at *index* of the list, as long as *page* says it is."""
-        if page.total_count is None or not self.count_holds or self.order not in {"newest_first", "oldest_first"}:
-            return None
-        return index if self.order == "oldest_first" else page.total_count - 1 - index
-
-    def page_of(self, place: int, page: Page) -> int:
-        """Return the number of the page where a task with that place is by now, given the newest *page* read."""
-        index = place if self.order == "oldest_first" else (page.total_count or 0) - 1 - place
-        return max(0, index) // self.size_of(page) + 1
-
-
-def _unfinished(page: Page) -> Iterator[tuple[int, Task]]:
-    return ((index, task) for index, task in enumerate(page.tasks) if not is_final(task.status))
 
 
 class _Scan:
@@ -160,9 +139,7 @@ class Read(_Scan):
     grew by; or at the end of the list. Where neither an order nor a count says that nothing is left, only the end
     stops it. `complete` says whether it got there within *max_pages*.
 
-    *stale* tasks, with their places, do not hold it up. It looks once at each page where one of them must be by now: a
-    task that is stuck deep in the list costs a request, not a walk. *account* is the one that the known tasks are of,
-    "" where that is not known.
+    *account* is the one that the known tasks are of, "" where that is not known.
     """
 
     def __init__(
@@ -172,14 +149,12 @@ class Read(_Scan):
         *,
         account: str = "",
         fresh: AbstractSet[str] = frozenset(),
-        stale: Mapping[str, int] | None = None,
         max_pages: int | None = None,
     ) -> None:
         super().__init__(profile)
         self._known = known
         self._ours = account
         self._fresh = fresh
-        self._stale = stale or {}
         self._max_pages = max_pages
         self._backward = profile.order == "oldest_first"
         self._lowest = profile.last_page + 1
@@ -192,8 +167,6 @@ class Read(_Scan):
         self._ended = False  # it went on to the end of the list
         self._count_at_start: int | None = None
         self.per_page = profile.per_page
-        self._visits: list[int] = []
-        self.looks = 0  # pages that were read for stale tasks only
         if self._backward:
             self.next = profile.last_page
 
@@ -205,20 +178,14 @@ class Read(_Scan):
         if self.pages == 1:
             self._count_at_start = page.total_count
         self._recognised |= self.account == self._ours != "" or any(task.id in self._known for task in new)
-        if self.complete:
-            self.looks += 1
-            self.next = self._visits.pop() if self._visits else None
-            return (*new, *risen)
         self._unknown += sum(not self._is_known(task) for task in new)
         if page.tasks and (not self._backward or page.number < self._lowest):
             self._edge_known = self._is_known(page.tasks[0 if self._backward else -1])
         step = self._page_before if self._backward else self._page_after
         self.next = step(page, any_new=bool(new), changed=changed)
         if self.next is None or (self._at_frontier(self.next) and self._may_stop()):
-            self.complete, self._ended = True, self.next is None
+            self.complete, self._ended, self.next = True, self.next is None, None
             self._recognised |= not self._listed
-            self._visits = self._pages_of_stale(page)
-            self.next = self._visits.pop() if self._visits else None
         elif self._max_pages is not None and self.pages >= self._max_pages:
             self.next = None
         return (*new, *risen)
@@ -324,12 +291,6 @@ class Read(_Scan):
             return self._profile.order in {"newest_first", "oldest_first"}
         return self._unknown >= self._growth
 
-    def _pages_of_stale(self, page: Page) -> list[int]:
-        if page.total_count is None:
-            return []
-        missing = (place for task_id, place in self._stale.items() if task_id not in self.seen)
-        return sorted({self._profile.page_of(place, page) for place in missing}, reverse=True)
-
 
 class FullScan(_Scan):
     """A walk from page 1 to the end of the list, whatever it meets. It may be spread over several polls."""
@@ -342,7 +303,6 @@ class FullScan(_Scan):
         self._totals: set[int] = set()
         self._rising = self._falling = self._previous = 0
         self._last_page = 1
-        self._unfinished: dict[str, tuple[int, Page]] = {}  # id → its index on the page, and the page without its tasks
 
     def add(self, page: Page) -> tuple[Task, ...]:
         """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
@@ -378,22 +338,12 @@ class FullScan(_Scan):
             empty=not self._listed,
         )
 
-    def places(self, profile: ListProfile) -> dict[str, int]:
-        """Return, for each unfinished task met, how many tasks are older, given the *outcome*. Empty: not known."""
-        found = {
-            task_id: profile.place((page.number - 1) * self.per_page + index, page)
-            for task_id, (index, page) in self._unfinished.items()
-        }
-        return {task_id: place for task_id, place in found.items() if place is not None}
-
     def _observe(self, page: Page, new: Iterable[Task]) -> None:
         self._unreadable += page.listed - len(page.tasks)
         if page.total_count is not None:
             self._totals.add(page.total_count)
         if page.listed:
             self._last_page = page.number
-        bare = replace(page, tasks=())
-        self._unfinished |= {task.id: (index, bare) for index, task in _unfinished(page)}
         for task in new:
             if task.create_time:
                 self._rising += 0 < self._previous < task.create_time
@@ -411,27 +361,17 @@ class FullScan(_Scan):
 class Budget:
     """What reads may cost. In memory only: after a restart the first read may be a long one.
 
-    A read of more than NEAR pages that took T lets the reads of the next 10 × T walk NEAR pages. Looks for stale tasks
-    are paid for by as many reads without any, so they cost less than one request a read on average.
+    A read of more than NEAR pages that took T lets the reads of the next 10 × T walk NEAR pages.
     """
 
     def __init__(self) -> None:
         self._spent_until = float("-inf")
-        self._reads_without_looks = 0
 
     def max_pages(self, now: float) -> int | None:
         """Return how many pages a read may walk that begins *now* (monotonic seconds); None: as many as it takes."""
         return NEAR if now < self._spent_until else None
 
-    def may_look(self) -> bool:
-        """Tell whether this read may look for stale tasks; call it once a read."""
-        if self._reads_without_looks:
-            self._reads_without_looks -= 1
-            return False
-        return True
-
-    def spend(self, *, walked: int, looked: int, took: float, now: float) -> None:
-        """Count a read that ends *now*: its pages, those looked at for stale tasks only, and the seconds it took."""
-        self._reads_without_looks = max(self._reads_without_looks, looked)
-        if walked > NEAR:
+    def spend(self, *, pages: int, took: float, now: float) -> None:
+        """Count a read of *pages* that ends *now*, having waited *took* seconds for answers."""
+        if pages > NEAR:
             self._spent_until = now + _REST * took

@@ -41,7 +41,7 @@ class EndedTask(NamedTuple):
 class TaskRecord(Struct, frozen=True, forbid_unknown_fields=True):
     """What is remembered of one task that has not ended, or that has failed and waits for the link of a success.
 
-    `place` is how many tasks of the list are older, where that is known. `missed` counts full reads in a row that did
+    `missed` counts full reads in a row that did
     not list it, `missed_since` is the first of them, `linkless_since` when it was first seen succeeded without a link
     (0: never). Times are Unix seconds.
     """
@@ -49,7 +49,6 @@ class TaskRecord(Struct, frozen=True, forbid_unknown_fields=True):
     status: int
     create_time: int
     first_seen: float
-    place: int | None = None
     missed: int = 0
     missed_since: float = 0.0
     linkless_since: float = 0.0
@@ -199,13 +198,3 @@ def _count_absence(before: TaskRecord | EndedTask, *, listed: bool, now: float) 
     after = replace(before, missed=min(before.missed + 1, VANISHED_READS), missed_since=since)
     gone = before.watched and after.missed >= VANISHED_READS and now - since >= VANISHED_AFTER
     return replace(after, vanished=True) if gone else after
-
-
-def placed(tasks: Tasks, places: Mapping[str, int]) -> Tasks:
-    """Return *tasks* with the places of those that are watched; the same object where nothing changes."""
-    moved = {
-        task_id: replace(known, place=place)
-        for task_id, place in places.items()
-        if isinstance(known := tasks.get(task_id), TaskRecord) and known.watched and known.place != place
-    }
-    return {**tasks, **moved} if moved else tasks

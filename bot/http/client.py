@@ -68,15 +68,18 @@ class Exchange:
         """What must not be printed of the way there."""
         return self._proxy.secrets if self._proxy else ()
 
-    def send(self, url: str, *, headers: Mapping[str, str], content: bytes, max_body: int = MAX_BODY) -> Answer:
-        """POST *content* and return the whole answer, redirects included, which are not followed.
+    def send(
+        self, url: str, *, headers: Mapping[str, str], content: bytes | None = None, max_body: int = MAX_BODY
+    ) -> Answer:
+        """POST *content* (None: GET *url*) and return the whole answer, redirects included, which are not followed.
 
         Raise an httpx.RequestError in every other case: no connection, no whole answer within the timeout (seconds), a
         body of more than *max_body* bytes (TooLargeError) or one that cannot be decompressed. ConnectError,
         ConnectTimeout, ProxyError and UnsupportedProtocol say that nothing was sent. The texts quote nothing of the
         answer.
         """
-        with self._response("POST", url, headers, content) as response:
+        method = "GET" if content is None else "POST"
+        with self._response(method, url, headers, content or b"") as response:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, names, _read(response, max_body))
 

@@ -1,4 +1,4 @@
-"""Pure: a state of version 1 → one of this version: keys that were renamed, and those that came later."""
+"""Pure: a state of version 1 → one of this version: keys that were renamed, dropped, or came later."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -62,7 +62,7 @@ def _task(record: dict[str, Any]) -> dict[str, Any] | list[Any]:
         raise ValueError("tasks: a key is missing or not known")
     if record["status"] in {20, 30} and not record["linkless_since"]:
         return [record["status"], record["create_time"], record["noted"], record["missed"]]
-    return {key: value for key, value in record.items() if key != "noted"}
+    return {key: value for key, value in record.items() if key not in {"noted", "place"}}
 
 
 def _notice(notice: dict[str, Any]) -> dict[str, Any]:

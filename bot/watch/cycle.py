@@ -22,11 +22,11 @@ from bot.domain.listing import Budget, FullScan, ListProfile, Order, Read
 from bot.domain.news import EndedTask, TaskRecord, Tasks
 from bot.domain.outbox import Greeting, Notice, Role, TaskEnded
 from bot.domain.task import Page, Status, Task, is_final
-from bot.errors import ChanjingError, ForeignStateError
+from bot.errors import ChanjingError, ChanjingUnavailable, ForeignStateError
 from bot.events import Events
 from bot.store.file import Store
 from bot.watch.deliver import Delivery
-from bot.watch.pages import Pages, Shown
+from bot.watch.pages import Pages, Shown, TaskSource
 
 _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
 _AWAY = 900.0  # seconds without a good poll from which on we say that we were away
@@ -54,7 +54,7 @@ class Poll:
 
     def __init__(
         self,
-        fetch: Callable[[int, int], Page],
+        chanjing: TaskSource,
         delivery: Delivery,
         store: Store,
         clock: Clock,
@@ -74,7 +74,11 @@ class Poll:
         self._beat = heartbeat
         self._progress = progress
         self._show_board = show_board
+        self._chanjing = chanjing
         self._budget = Budget()
+        self._seen: AbstractSet[str] = frozenset()  # the ids that the last read saw
+        self._asked_for = ""  # the late task that was asked for last
+        self._unanswered: set[str] = set()  # late tasks that only a full scan finds
         self._full: FullScan | None = None
         self._ours = True  # the last poll met a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was met since
@@ -83,7 +87,7 @@ class Poll:
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self._vanished: tuple[str, ...] = ()
         size = store.state.profile.page_size or settings.page_size
-        self._pages = Pages(fetch, clock, events, size=size, fetched=self._fetched, wait=self._wait)
+        self._pages = Pages(chanjing.page, clock, events, size=size, fetched=self._fetched, wait=self._wait)
 
     def cycle(self) -> None:
         """Poll, deliver, and go on with a full read, until the next poll is due.
@@ -96,20 +100,20 @@ class Poll:
         interval = self.interval()
         # A share for each: neither a long queue, nor a long list, nor a Chanjing that hangs may starve the others.
         share = self._clock.monotonic() + min(interval, _SHARE)
-        self._delivery.run(max(share, began + (interval / 2 if self._full_read_due() else interval)))
+        self._delivery.run(max(share, began + (interval / 2 if self._more_to_read() else interval)))
         if error:
             raise error
         self._update_board()
-        if self._full_read_due():
-            self._read_on(began + interval)
+        if self._more_to_read():
+            self._read_more(began + interval)
             self._delivery.run(began + interval)
 
     def once(self) -> None:
         """Poll, with a whole full read if one is due, and deliver what is due. Raises as `cycle` does."""
         error = self._poll()
-        if not error and self._full_read_due():
+        if not error and self._more_to_read():
             try:
-                self._read_on(float("inf"))
+                self._read_more(float("inf"))
             except ChanjingError as failure:
                 error = failure
         self._delivery.run_once()
@@ -195,39 +199,26 @@ class Poll:
     def _read_news(self) -> None:
         """Read the new end of the list, and save the news of each page."""
         state, now, spent = self._store.state, self._clock.now(), self._pages.spent
-        ages = {task_id: known.age(now) for task_id, known in self._watching().items()}
-        stale = {
-            task_id: place
-            for task_id, age in ages.items()
-            if age >= _YOUNG and (place := self._watching()[task_id].place) is not None
-        }
         read = Read(
             state.profile,
             state.tasks,
             account=state.account,
-            fresh={task_id for task_id, age in ages.items() if age < _YOUNG},
-            stale=stale if stale and self._budget.may_look() else {},
+            fresh={task_id for task_id, known in self._watching().items() if known.age(now) < _YOUNG},
             max_pages=self._budget.max_pages(self._clock.monotonic()),
         )
         pending: dict[int, tuple[Task, ...]] = {}  # by the number of the page
-        places: dict[str, int] = {}
         owed: dict[int, set[str]] = {}
         try:
             for page, new in self._walk(read):
                 pending[page.number] = (*pending.get(page.number, ()), *new)
-                places |= state.profile.places(page)
                 if not read.unconfirmed:
                     listed = [task for number in sorted(pending) for task in pending[number]]
                     newer = _newer(owed, page, state.profile.order)
-                    owed[page.number] = self._take(listed, places, read.outcome(self._store.state.profile), newer=newer)
-                    pending, places = {}, {}
+                    owed[page.number] = self._take(listed, read.outcome(self._store.state.profile), newer=newer)
+                    pending = {}
         finally:
-            self._budget.spend(
-                walked=read.pages - read.looks,
-                looked=read.looks,
-                took=self._pages.spent - spent,
-                now=self._clock.monotonic(),
-            )
+            self._seen = read.seen
+            self._budget.spend(pages=read.pages, took=self._pages.spent - spent, now=self._clock.monotonic())
         if read.foreign or (self._foreign and read.unconfirmed):
             self._foreign = True
             raise ForeignStateError(
@@ -238,6 +229,43 @@ class Poll:
         self._ours = not read.unconfirmed or not read.seen
         if not read.unconfirmed:
             self._store.save(replace(self._store.state, account=read.account or state.account))
+
+    def _more_to_read(self) -> bool:
+        return self._ours and (bool(self._late()) or self._full_read_due())
+
+    def _read_more(self, until: float) -> None:
+        """Ask for a late task, then go on with a full scan that is due, until *until* or its end."""
+        self._ask_for_late()
+        if self._full_read_due():
+            self._read_on(until)
+
+    def _late(self) -> list[str]:
+        """Return the tasks that have been unfinished for an hour, and that the last read did not come across."""
+        now = self._clock.now()
+        met = self._seen | self._unanswered
+        return [id_ for id_, known in self._watching().items() if known.age(now) >= _YOUNG and id_ not in met]
+
+    def _ask_for_late(self) -> None:
+        """Ask for the next late task by its id, and save its news. What goes wrong fails nothing."""
+        late = sorted(self._late())
+        if not late:
+            return
+        self._asked_for = next((task_id for task_id in late if task_id > self._asked_for), late[0])
+        try:
+            task = self._chanjing.task(self._asked_for)
+        except ChanjingUnavailable:
+            return
+        except ChanjingError as error:
+            self._unanswered.add(self._asked_for)
+            self._events.emit("task_lookup_refused", task_id=self._asked_for, error=str(error), reason=str(error.code))
+            return
+        self._events.emit("task_looked_up")
+        if task is None:
+            self._unanswered.add(self._asked_for)
+            return
+        if self._show_board and not is_final(task.status):
+            self._latest[task.id] = task
+        self._take([task], self._store.state.profile, newer=frozenset())
 
     def _read_on(self, until: float) -> None:
         """Go on with the full read, page by page, until *until* or its end."""
@@ -254,7 +282,7 @@ class Poll:
             if profile.total_count is not None:
                 unknown = sum(not diff.is_known(task, state.tasks, floor=profile.floor) for task in new)
                 profile = replace(profile, total_count=profile.total_count + unknown)
-            owed[page.number] = self._take(new, {}, profile, newer=_newer(owed, page, profile.order))
+            owed[page.number] = self._take(new, profile, newer=_newer(owed, page, profile.order))
             if self._clock.monotonic() >= until:
                 break
         if full.complete:
@@ -274,7 +302,7 @@ class Poll:
         state, now = self._store.state, self._clock.now()
         profile = full.outcome(state.profile, asked=self._pages.size, now=now)
         settled = diff.settle(
-            diff.placed(state.tasks, full.places(profile)),
+            state.tasks,
             full.seen,
             newest=full.newest,
             floor=profile.floor,
@@ -290,6 +318,7 @@ class Poll:
                 delivered=outbox.trimmed(state.delivered),
             )
         )
+        self._unanswered.clear()
         self._events.emit("full_read_finished", tasks=len(full.seen), pages=full.pages, order=profile.order)
         for task_id in settled.vanished:
             self._events.emit("task_vanished", task_id=task_id)
@@ -310,16 +339,14 @@ class Poll:
             self._delivery.run(end)
         self._clock.wait(max(0.0, end - self._clock.monotonic()))
 
-    def _take(
-        self, listed: Iterable[Task], places: Mapping[str, int], profile: ListProfile, *, newer: AbstractSet[str]
-    ) -> set[str]:
+    def _take(self, listed: Iterable[Task], profile: ListProfile, *, newer: AbstractSet[str]) -> set[str]:
         """Save what *listed* changes: the new statuses and the new notices in one write. Return the notices' ids.
 
         What is already owed with the ids *newer* comes after them.
         """
         state, now = self._store.state, self._clock.now()
         found = diff.news(state.tasks, listed, floor=state.profile.floor, now=now)
-        tasks = diff.placed({**state.tasks, **found.changed} if found.changed else state.tasks, places)
+        tasks = {**state.tasks, **found.changed} if found.changed else state.tasks
         ended = _oldest_first(found.ended, profile.order)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
         days = state.days
@@ -361,7 +388,8 @@ class Poll:
             self._progress(len(full.seen), full.total_count, done=True)
         state, now = self._store.state, self._clock.now()
         profile = full.outcome(state.profile, asked=self._pages.size, now=now)
-        taken = first.taken(full, profile)
+        taken = first.taken(full)
+        self._seen = full.seen
         greeting = Greeting(taken.watching, taken.baselined, announcing=len(taken.announced))
         notices = [
             self._own(Notice("greeting", 0, "alerts", now, greeting)),

@@ -17,6 +17,16 @@ _BEFORE_IT_ENDS = (0.0, 2.0, 5.0, 10.0)
 _ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
 
+class TaskSource(Protocol):
+    """The lip-sync tasks of one account. Both raise ChanjingError."""
+
+    def page(self, number: int, size: int, /) -> Page:
+        """Return page *number* (from 1) of at most *size* tasks."""
+
+    def task(self, task_id: str, /) -> Task | None:
+        """Return the task with that id, if Chanjing knows it."""
+
+
 class Shown(Protocol):
     """What is told how many tasks were met, of how many (None: not told), and whether that was the end."""
 

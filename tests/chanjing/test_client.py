@@ -71,6 +71,66 @@ def test_codes_that_chanjing_makes_up_share_one_series():
     assert counted == {"other": 300, "10400": 1, "none": 1}
 
 
+# One task
+
+
+def test_a_task_is_asked_for_by_its_id():
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, str(request.url), request.headers["access_token"], request.content))
+        return said(envelope(data={"id": "a&b", "status": 20, "video_url": "https://res.example/v.mp4"}))
+
+    task = chanjing(httpx.MockTransport(answer)).task("a&b")
+    assert task == Task("a&b", 20, video_url="https://res.example/v.mp4")
+    assert asked == [("GET", f"{URL}/open/v1/video_lip_sync/detail?id=a%26b", TOKEN, b"")]
+
+
+@pytest.mark.parametrize("data", [None, {}, []])
+def test_chanjing_may_answer_without_a_task(data):
+    assert chanjing(always(envelope(data=data))).task("a") is None
+
+
+@pytest.mark.parametrize(
+    ("data", "words"), [({"id": "b", "status": 20}, "another task"), ({"id": "a"}, "status"), ("a", "cannot be read")]
+)
+def test_an_answer_that_holds_another_task_or_none_that_can_be_read_is_rejected(data, words):
+    error = error_of(lambda: chanjing(always(envelope(data=data))).task("a"))
+    assert type(error) is ChanjingRejected
+    assert words in str(error)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("body", [b"404 page not found", {"detail": "Not Found"}])
+def test_a_server_that_does_not_answer_for_one_task_rejects(status, body):
+    assert type(error_of(lambda: chanjing(always(body, status)).task("a"))) is ChanjingRejected
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(50000, ChanjingUnavailable), (10400, ChanjingRefused), (51000, ChanjingRejected)]
+)
+def test_one_task_is_asked_for_once_whatever_the_answer_and_with_the_token_as_it_is(code, kind):
+    requests = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return said(envelope(code=code))
+
+    client = Chanjing(URL, Renewable(), transport(httpx.MockTransport(answer)))
+    assert type(error_of(lambda: client.task("a"))) is kind
+    assert len(requests) == 1
+
+
+class Renewable(GivenToken):
+    """A token that could be renewed, but for no single task: what Chanjing says of an unknown id may be 10400."""
+
+    def __init__(self) -> None:
+        super().__init__(TOKEN)
+
+    def after_refusal(self, refused: str) -> str | None:
+        raise AssertionError(f"{refused} was given up")
+
+
 # What is documented
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.demo.chanjing import LIST, ChanjingServer
+from bot.demo.chanjing import DETAIL, LIST, ChanjingServer
 
 TOKEN = "chanjing-token"
 
@@ -77,6 +77,15 @@ def test_a_task_may_be_malformed(server, client):
     odd = listed(client)["data"]["list"][0]
     assert (odd["id"], odd["video_url"], odd["progress"]) == (7, None, "lots")
     assert "preview_url" not in odd
+
+
+def test_one_task_is_shown_as_in_the_list_or_there_is_no_such_path(server, client):
+    task = server.add(status=10)
+    assert client.get(DETAIL, params={"id": task}).json()["data"] == listed(client)["data"]["list"][0]
+    assert client.get(DETAIL, params={"id": "b"}).json()["code"] == 40000
+    assert client.get(DETAIL, params={"id": task}, headers={"access_token": "x"}).json()["code"] == 10400
+    server.has_detail = False
+    assert client.get(DETAIL, params={"id": task}).status_code == 404
 
 
 def test_an_id_is_added_once(server):

@@ -107,7 +107,7 @@ destination = st.builds(Destination, text, st.none() | intent, seconds, number, 
 profile = st.builds(
     ListProfile, st.none() | st.sampled_from(["newest_first", "neither"]), st.none() | number, st.booleans()
 )
-record = st.builds(TaskRecord, number, number, seconds, st.none() | number) | st.builds(EndedTask, number, number)
+record = st.builds(TaskRecord, number, number, seconds, number) | st.builds(EndedTask, number, number)
 every_state = st.builds(
     State,
     profile=profile,
