@@ -14,42 +14,18 @@ from bot.stderr import NonBlocking, without_waiting
 
 Level = Literal["debug", "info", "warning", "error"]
 
-# Event → its level, and those of its fields that the log shows. Other events are not logged.
-LINES: Mapping[str, tuple[Level, str]] = {
-    "configuration_doubtful": ("warning", "subject detail"),
-    "started": ("info", "state"),
-    "monitor_listening": ("info", "host port"),
-    "answer_failed": ("error", "path exception"),
-    "stopped": ("info", ""),
-    "poll_finished": ("debug", "seconds"),
-    "poll_failed": ("error", "error"),
-    "poll_recovered": ("info", ""),
-    "cycle_failed": ("error", "exception"),
-    "baseline_taken": ("info", "noted watching announcing"),
-    "list_being_read": ("info", "tasks of"),
-    "full_read_started": ("debug", ""),
-    "full_read_finished": ("debug", "tasks pages order"),
-    "task_ended": ("info", "task_id status"),
-    "task_vanished": ("warning", "task_id"),
-    "task_lookup_refused": ("info", "task_id error"),
-    "answer_odd": ("warning", "code detail page"),
-    "page_size_refused": ("warning", "asked used_from_now_on"),
-    "notice_dispatched": ("debug", "channel ids"),
-    "notice_delivered": ("info", "subject status channel ts"),
-    "notices_found": ("info", "channel count"),
-    "notice_in_doubt": ("warning", "channel ids error"),
-    "notice_looked_for": ("info", "channel ids"),
-    "notice_postponed": ("warning", "channel error"),
-    "notice_refused": ("warning", "channel ids error"),
-    "history_unreadable": ("warning", "channel error"),
-    "channel_id_changed": ("warning", "channel moved_to"),
-    "board_impossible": ("warning", "detail"),
-    "board_not_updated": ("warning", "channel error"),
-    "ping_failed": ("warning", "error"),
-    "ping_recovered": ("info", ""),
-    "log_lines_dropped": ("error", "count"),
-    "state_recovered": ("warning", "detail"),
+_EVENTS: Mapping[Level, str] = {
+    "debug": "full_read_finished full_read_started notice_dispatched poll_finished",
+    "info": "baseline_taken list_being_read monitor_listening notice_delivered notice_looked_for notices_found"
+    " ping_recovered poll_recovered started stopped task_ended"
+    " task_lookup_refused",
+    "warning": "answer_odd board_impossible board_not_updated channel_id_changed configuration_doubtful"
+    " history_unreadable notice_in_doubt notice_postponed notice_refused page_size_refused ping_failed state_recovered"
+    " task_vanished",
+    "error": "answer_failed cycle_failed log_lines_dropped poll_failed",
 }
+LEVELS = {event: level for level, events in _EVENTS.items() for event in events.split()}  # other events are not logged
+NOT_LOGGED = {"delay", "reason", "result", "role"}  # fields that are there for other listeners
 # What lasts is logged at debug after its first line, until its reason changes or it is over: an hour without a network
 # is not 120 lines. Event → the field that holds its reason, the event that ends it, and the line that says so, if any.
 _LASTING = {
@@ -59,7 +35,7 @@ _LASTING = {
     "task_lookup_refused": ("reason", "task_looked_up", None),
     "ping_failed": ("error", "ping_sent", "ping_recovered"),
 }
-_LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
+_ORDER = tuple(_EVENTS)
 _COLORS = {"debug": "32", "info": "32", "warning": "33", "error": "31"}
 
 
@@ -85,11 +61,11 @@ def make(level: Level, style: Literal["text", "json"] | None) -> "Log":
 
 
 class Log:
-    """Writes a line for each event in LINES."""
+    """Writes a line for each event in LEVELS."""
 
     def __init__(self, write: Callable[[str], object], level: Level, render: Callable[[dict[str, Any]], str]) -> None:
         self._write = write
-        self._level = _LEVELS.index(level)
+        self._lowest = _ORDER.index(level)
         self._render = render
         self._lasting: dict[tuple[str, str], str] = {}  # (event, channel) → its reason
 
@@ -98,16 +74,14 @@ class Log:
         for lasting, (_, end, recovered) in _LASTING.items():
             if event == end and self._lasting.pop((lasting, channel), None) is not None and recovered:
                 self.emit(recovered)
-        if event not in LINES:
-            return
-        level, keys = LINES[event]
+        level = LEVELS.get(event)
         if event in _LASTING:
             reason = fields[_LASTING[event][0]]
             level = "debug" if self._lasting.get((event, channel)) == reason else level
             self._lasting[event, channel] = reason
-        if _LEVELS.index(level) < self._level:
+        if level is None or _ORDER.index(level) < self._lowest:
             return
-        shown = {key: _harmless(fields[key]) for key in keys.split()}
+        shown = {key: _harmless(value) for key, value in fields.items() if key not in NOT_LOGGED}
         time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         self._write(self._render({**shown, "event": event, "level": level, "timestamp": time}))
 

@@ -1,7 +1,7 @@
 """What is counted while the bot works, with prometheus-client. What the state holds is read from it: see web.probes."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -12,64 +12,51 @@ from bot.domain.task import Status
 PREFIX = "lipsync_bot"
 _DELAYS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 86_400)  # seconds
 
+# Each metric: its name, the events that change it, what it is, and the fields that are its labels or its value.
+_COUNTERS = (
+    ("polls", {"list_read", "list_not_read"}, "Polls of Chanjing's list.", ("result",)),
+    ("chanjing_requests", {"chanjing_answered"}, "Requests to Chanjing.", ("operation", "code")),
+    ("tasks_ended", {"task_ended"}, "Tasks seen to have ended.", ("status",)),
+    ("notices_delivered", {"notice_delivered"}, "Notices with a receipt.", ("role",)),
+    ("slack_calls", {"slack_called"}, "Calls to Slack.", ("method", "outcome")),
+    ("looks", {"history_searched"}, "Looks into a channel's history for messages in doubt.", ("result",)),
+    ("rate_limit_waits", {"rate_limited"}, "Times that Slack asked to wait.", ()),
+    ("pings", {"ping_sent", "ping_failed"}, "Pings to monitor.ping_url.", ("result",)),
+)
+_SPANS = (
+    ("poll_duration_seconds", {"list_read", "list_not_read"}, "From the start of a poll to its end.", "seconds"),
+    ("notice_delay_seconds", {"notice_delivered"}, "From the poll that saw the end to the receipt.", "delay"),
+    ("state_write_duration_seconds", {"state_written"}, "Saving the state.", "seconds"),
+)
+_GAUGES = (
+    ("state_size_bytes", {"state_written"}, "Size of the state file.", "size"),
+    ("last_good_poll_timestamp_seconds", {"list_read"}, "When a poll last went well.", "at"),
+)
+
 
 class Metrics:
     """Counts events, in a registry of its own, so that several bots may live in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._polls = self._counter("polls", "Polls of Chanjing's list.", "result")
-        self._poll_duration = self._histogram("poll_duration_seconds", "From the start of a poll to its end.")
-        self._chanjing_requests = self._counter("chanjing_requests", "Requests to Chanjing.", "operation", "code")
-        self._tasks_ended = self._counter("tasks_ended", "Tasks seen to have ended.", "status")
-        self._notices_delivered = self._counter("notices_delivered", "Notices with a receipt.", "role")
-        self._notice_delay = self._histogram(
-            "notice_delay_seconds", "From the poll that saw the end to the receipt.", _DELAYS
-        )
-        self._slack_calls = self._counter("slack_calls", "Calls to Slack.", "method", "outcome")
-        self._looks = self._counter("looks", "Looks into a channel's history for messages in doubt.", "result")
-        self._rate_limit_waits = self._counter("rate_limit_waits", "Times that Slack asked to wait.")
-        self._pings = self._counter("pings", "Pings to monitor.ping_url.", "result")
-        self._write_duration = self._histogram("state_write_duration_seconds", "Saving the state.")
-        self._state_size = self._gauge("state_size_bytes", "Size of the state file.")
-        self._last_good_poll = self._gauge("last_good_poll_timestamp_seconds", "When a poll last went well.")
-        Info("build", "What is running.", namespace=PREFIX, registry=self.registry).info(
-            {"version": __version__, "python": platform.python_version()}
-        )
+        common: Any = {"namespace": PREFIX, "registry": self.registry}
+        self._counters = [
+            (events, Counter(name, text, labels, **common), labels) for name, events, text, labels in _COUNTERS
+        ]
+        self._values: list[tuple[set[str], Callable[[float], None], str]] = [
+            (events, Gauge(name, text, **common).set, field) for name, events, text, field in _GAUGES
+        ]
+        for name, events, text, field in _SPANS:
+            buckets = _DELAYS if field == "delay" else Histogram.DEFAULT_BUCKETS
+            self._values.append((events, Histogram(name, text, buckets=buckets, **common).observe, field))
+        version = {"version": __version__, "python": platform.python_version()}
+        Info("build", "What is running.", **common).info(version)
 
-    def emit(self, event: str, /, **fields: Any) -> None:  # noqa: C901 - a flat table: one case an event
-        match event:
-            case "list_read":
-                self._last_good_poll.set(fields["at"])
-                self._polls.labels("ok").inc()
-                self._poll_duration.observe(fields["seconds"])
-            case "list_not_read":
-                self._polls.labels("failed").inc()
-                self._poll_duration.observe(fields["seconds"])
-            case "chanjing_answered":
-                self._chanjing_requests.labels(fields["operation"], fields["code"]).inc()
-            case "task_ended":
-                self._tasks_ended.labels(Status(fields["status"]).name.lower()).inc()
-            case "notice_delivered":
-                self._notices_delivered.labels(fields["role"]).inc()
-                self._notice_delay.observe(fields["delay"])
-            case "notice_postponed" if fields["rate_limited"]:
-                self._rate_limit_waits.inc()
-            case "slack_called":
-                self._slack_calls.labels(fields["method"], fields["outcome"]).inc()
-            case "history_searched":
-                self._looks.labels(fields["result"]).inc()
-            case "ping_sent" | "ping_failed":
-                self._pings.labels("ok" if event == "ping_sent" else "failed").inc()
-            case "state_written":
-                self._write_duration.observe(fields["seconds"])
-                self._state_size.set(fields["size"])
-
-    def _counter(self, name: str, help_: str, *labels: str) -> Counter:
-        return Counter(name, help_, labels, namespace=PREFIX, registry=self.registry)
-
-    def _gauge(self, name: str, help_: str) -> Gauge:
-        return Gauge(name, help_, namespace=PREFIX, registry=self.registry)
-
-    def _histogram(self, name: str, help_: str, buckets: Sequence[float] = Histogram.DEFAULT_BUCKETS) -> Histogram:
-        return Histogram(name, help_, namespace=PREFIX, registry=self.registry, buckets=buckets)
+    def emit(self, event: str, /, **fields: Any) -> None:
+        for events, counter, labels in self._counters:
+            if event in events:
+                values = (Status(fields[name]).name.lower() if name == "status" else fields[name] for name in labels)
+                (counter.labels(*values) if labels else counter).inc()
+        for events, take, field in self._values:
+            if event in events:
+                take(fields[field])

@@ -26,7 +26,7 @@ def told(capsys):
 
 @pytest.mark.parametrize("style", [None, "json"])
 def test_where_there_is_no_terminal_a_line_is_json(told, style):
-    log.make("info", style).emit("answer_odd", code="malformed_items", detail="成功", page=3, more="hidden")
+    log.make("info", style).emit("answer_odd", code="malformed_items", detail="成功", page=3, role="hidden")
     line = json.loads(told())
     assert line.pop("timestamp").endswith("Z")
     assert line == {"event": "answer_odd", "level": "warning", "code": "malformed_items", "detail": "成功", "page": 3}
@@ -169,7 +169,7 @@ def test_a_failure_that_goes_on_is_logged_loudly_once_and_so_is_its_end(events, 
 
 
 def postponed(channel, error="not_in_channel"):
-    return "notice_postponed", {"channel": channel, "error": error, "rate_limited": False}
+    return "notice_postponed", {"channel": channel, "error": error}
 
 
 def delivered(channel):

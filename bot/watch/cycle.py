@@ -145,7 +145,10 @@ class Poll:
         else:
             self._last_good = self._clock.now()
         seconds = self._clock.monotonic() - began
-        self._events.emit("list_not_read" if failure else "list_read", seconds=seconds, at=self._last_good)
+        if failure:
+            self._events.emit("list_not_read", result="failed", seconds=seconds)
+        else:
+            self._events.emit("list_read", result="ok", seconds=seconds, at=self._last_good)
         self._observe(failure)
         return failure
 

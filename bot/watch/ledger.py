@@ -61,6 +61,7 @@ class Ledger:
 
     def save_postponed(self, outbox: Outbox, channel: str, error: SlackError) -> None:
         """Save *outbox*, in which *channel* is left alone for a while because of *error*."""
-        rate_limited = isinstance(error, RateLimited)
-        self._events.emit("notice_postponed", channel=channel, error=str(error), rate_limited=rate_limited)
+        if isinstance(error, RateLimited):
+            self._events.emit("rate_limited")
+        self._events.emit("notice_postponed", channel=channel, error=str(error))
         self.save(outbox)

@@ -83,6 +83,6 @@ class Ping:
 
     def _note(self, failure: str) -> None:
         if failure:
-            self._events.emit("ping_failed", error=f"monitor.ping_url: {failure}.")
+            self._events.emit("ping_failed", result="failed", error=f"monitor.ping_url: {failure}.")
         else:
-            self._events.emit("ping_sent")
+            self._events.emit("ping_sent", result="ok")

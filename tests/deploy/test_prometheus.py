@@ -80,7 +80,7 @@ def exposed(tmp_path):
     metrics.registry.register(StateCollector(Store(tmp_path / "state.json", State()), SimulatedClock()))
     suffix = {"counter": "_total", "info": "_info"}
     names = {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}
-    labelled = {one.describe()[0].name: one._labelnames for one in vars(metrics).values() if hasattr(one, "describe")}
+    labelled = {next(iter(one.describe())).name: one._labelnames for _, one, _ in metrics._counters}
     return {name: labelled.get(name.removesuffix("_total"), ()) for name in names}
 
 

@@ -151,7 +151,7 @@ def test_statuses_that_chanjing_makes_up_share_one_series(patient):
 
 
 def test_the_names_follow_prometheus_conventions(patient):
-    patient.metrics.emit("list_not_read", seconds=1.0)
+    patient.metrics.emit("list_not_read", result="failed", seconds=1.0)
     families = list(text_string_to_metric_families(patient.get("/metrics").text))
     for family in families:
         assert family.documentation.endswith(".")
