@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from bot import app as wiring
+from bot import clients
 from bot.chanjing.client import Chanjing, Transport
 from bot.chanjing.tokens import GivenToken
 from bot.demo.chanjing import ChanjingServer
@@ -81,7 +81,7 @@ def what_comes_of(act):
 
 @pytest.mark.parametrize("number", range(len(spellings(""))))
 def test_no_spelling_of_a_secret_comes_out_of_an_answer(number):
-    with ChanjingServer(CHANJING) as chanjing, SlackServer(SLACK) as slack, wiring.http(trust_env=False) as exchange:
+    with ChanjingServer(CHANJING) as chanjing, SlackServer(SLACK) as slack, clients.http(trust_env=False) as exchange:
         sender = exchange(chanjing.url, 10)
         transport = Transport(sender, max_requests_per_second=1000, clock=SimulatedClock(), attempts=1)
         listing = Chanjing(chanjing.url, GivenToken(CHANJING), transport)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from bot import app, disk
+from bot import clients, disk
 from bot.chanjing.client import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
 from bot.cli import DONE, STATE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
@@ -55,13 +55,13 @@ def findings(config: Config, *, send: bool) -> Iterator[Finding]:
     if config.slack.daily_summary is not None:
         yield daily_summary(config.slack.daily_summary, time.localtime())
     yield state_directory(config.state.path)
-    with app.http() as exchange:
+    with clients.http() as exchange:
         clock = SystemClock(threading.Event())
         # One attempt: somebody waits for the answer.
-        yield chanjing(app.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)
+        yield chanjing(clients.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)
         if config.chanjing.access_token is not None:
             yield GIVEN_TOKEN
-        route, slack, usable = app.routes(config), app.slack(config, exchange, clock), True
+        route, slack, usable = clients.routes(config), clients.slack(config, exchange, clock), True
         channels = {_KEYS[role]: channel for role, channel in route.items()}
         unread = _unread_channels(config.state.path)
         for finding in check_slack.account(slack, channels, board=config.slack.board, unread=unread):
@@ -165,8 +165,8 @@ def _ids_of_names(path: Path | None) -> list[str]:
     if not names or config.slack.bot_token is None:
         return []
     try:
-        with app.http() as exchange:
-            bot = app.slack(config, exchange)
+        with clients.http() as exchange:
+            bot = clients.slack(config, exchange)
             found = {key: check_slack.channel_id(bot, name) for key, name in names.items() if bot.can_update}
     except ConfigError as error:
         return [str(error)]  # one mistake more

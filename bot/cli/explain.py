@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from bot import app
+from bot import clients
 from bot.cli.known import known_state, the_only
 from bot.cli.status import iso, next_step, owed, status_words
 from bot.config.sections import load_local, load_usable
@@ -21,7 +21,7 @@ def main(path: Path | None, prefix: str) -> None:
     config = load_local(path, os.environ)
     state = known_state(config.state.path)
     task_id = the_only(prefix, _matching(state, prefix), "is known to the state")
-    for what, how in explain(state, task_id, app.routes(config), lambda *posted: _permalink(path, *posted)):
+    for what, how in explain(state, task_id, clients.routes(config), lambda *posted: _permalink(path, *posted)):
         print(visible(f"{what + ':':<12} {how}"))
 
 
@@ -31,8 +31,8 @@ def _permalink(path: Path | None, channel: str, ts: str) -> str:
         config = load_usable(path, os.environ)
         if config.slack.bot_token is None:
             return "not known: asking for it needs slack.bot_token"
-        with app.http() as exchange:
-            return app.slack(config, exchange).permalink(channel, ts) or "not given by Slack"
+        with clients.http() as exchange:
+            return clients.slack(config, exchange).permalink(channel, ts) or "not given by Slack"
     except LipsyncBotError as error:
         return f"not known: {str(error).splitlines()[0]}"
 

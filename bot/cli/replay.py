@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from bot import app, log
+from bot import clients, log
 from bot.cli import DONE, UNDONE
 from bot.cli.known import the_only
 from bot.clock import SystemClock
@@ -28,21 +28,23 @@ def main(path: Path | None, prefix: str, *, ask: bool) -> int:
     *ask* for confirmation first. Raise ChanjingError or SlackError.
     """
     config = load(path, os.environ)
-    with app.http() as exchange:
+    with clients.http() as exchange:
         clock = SystemClock(threading.Event())
         events = log.make(config.log.level, config.log.format)
-        found = {task.id: task for task in find(app.pages(config, exchange, clock, events), prefix, now=clock.now())}
+        found = {
+            task.id: task for task in find(clients.pages(config, exchange, clock, events), prefix, now=clock.now())
+        }
         task = found[the_only(prefix, list(found), "is in Chanjing's list")]
         if not is_final(task.status):
             raise UsageError(f"{visible(task.id)} has not ended yet: the bot will announce it.")
         if ask and not _confirmed(f"Announce {visible(task.id)} once more?"):
             return UNDONE
         role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
-        channel = app.routes(config)[role]
+        channel = clients.routes(config)[role]
         message = render([TaskEnded(task)], Style(config.slack.language, config.slack.mention_on_failure))
         # Not the notice's own id: that one says that the bot has announced it.
         fresh = notice_id(f"{task.id}\nreplay {secrets.token_hex(8)}", task.status, role)
-        ts = app.slack(config, exchange, clock).post(channel, message, (fresh,), OUTSIDE).ts
+        ts = clients.slack(config, exchange, clock).post(channel, message, (fresh,), OUTSIDE).ts
     print(visible(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}"))
     return DONE
 

@@ -4,7 +4,7 @@ The command runs every half minute in a container, so this loads next to nothing
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.harmless import clean
@@ -46,18 +46,15 @@ def max_silence(chanjing_timeout: float, slack_timeout: float) -> float:
     return 5 * (chanjing_timeout + slack_timeout) + 30
 
 
-def condition(
-    state: "State", *, interval: float, max_silence: float, failing_since: float | None = None, now: float
-) -> Condition:
+def condition(state: "State", bare: Condition, *, failing_since: float | None = None, now: float) -> Condition:
     """Return how a bot with *state* is doing. *failing_since*: since when its polls fail, as far as the loop knows."""
     notices = state.outbox.notices
     refusing = [f"{channel}: {one.error}" for channel, one in state.outbox.destinations.items() if one.refused]
     since = [failing_since, *(_since(state, code) for code in _POLLS_FAIL)]
     # What keeps a channel from being posted to, such as a history that takes long to read, is no notice's error.
     errors = (*(notice.last_error for notice in notices), *(one.error for one in state.outbox.destinations.values()))
-    return Condition(
-        interval,
-        max_silence,
+    return replace(
+        bare,
         failing_since=min((one for one in since if one is not None), default=None),
         owed_since=min((notice.since for notice in notices), default=None),
         overdue=sum(now - notice.since > OVERDUE for notice in notices),

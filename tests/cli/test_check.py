@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import app as wiring
+from bot import clients
 from bot.chanjing.client import Chanjing, Transport, mint
 from bot.chanjing.tokens import GivenToken, MintedToken
 from bot.cli import check, check_slack
@@ -27,7 +27,7 @@ PAUSES: list[float] = []  # that nobody waits for
 
 @pytest.fixture(scope="module")
 def exchange():
-    with wiring.http(trust_env=False) as exchange:
+    with clients.http(trust_env=False) as exchange:
         yield exchange("http://127.0.0.1", 5, keep_alive=False)
 
 
@@ -157,7 +157,7 @@ def test_asking_posts_nothing(asked, slack):
 
 def test_a_slack_that_does_not_answer_is_told_with_a_remedy(slack):
     slack.intercept = lambda call: slack.closing.wait(20)
-    with wiring.http(trust_env=False) as exchange:
+    with clients.http(trust_env=False) as exchange:
         bot = SlackBot(slack.token, slack.base_url, exchange(slack.base_url, 0.2))
         (found,) = check_slack.account(bot, {"slack.channel": CHANNEL})
         sent = check_slack.send(bot, CHANNEL, MESSAGE, PAUSES.append)

@@ -330,7 +330,7 @@ def saved(room):
         Store(path, State()).save(known)
         lock = Lock(path)
         lock.take(time.time())
-        lock.leave(health.to_leave(health.condition(known, interval=30, max_silence=130, now=time.time())))
+        lock.leave(health.to_leave(health.condition(known, health.Condition(30, 130), now=time.time())))
         lock.release()
         if alive is not None:
             os.utime(room / "state.json.lock", (alive, alive))

@@ -29,7 +29,7 @@ NOTICE = Notice("9499ed79", 20, "success", NOON - 60, TaskEnded(Task("9499ed79",
 
 
 def condition(state: State, *, failing_since: float | None = None) -> Condition:
-    return health.condition(state, interval=30.0, max_silence=130.0, failing_since=failing_since, now=NOON)
+    return health.condition(state, Condition(30.0, 130.0), failing_since=failing_since, now=NOON)
 
 
 def owing(*notices: Notice, **destinations: Destination) -> State:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.status import guarantee
-from bot.domain.health import condition, reasons
+from bot.domain.health import Condition, condition, reasons
 from bot.domain.outbox import LOOKS, notice_id
 from tests.faults.world import SETTLE, World
 
@@ -351,7 +351,7 @@ def test_a_history_that_ten_minutes_do_not_suffice_to_read_is_told_as_overdue(wo
     end_one(world, "b")
     world.run(700)
     now = world.clock.now()
-    found = dict(reasons(condition(world.state, interval=30.0, max_silence=60.0, now=now), silent_for=0.0, now=now))
+    found = dict(reasons(condition(world.state, Condition(30.0, 60.0), now=now), silent_for=0.0, now=now))
     assert "conversations.history" in found["notices_overdue"]
     world.settle(3_600)
     world.check()

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import httpx
 import pytest
 
-from bot import app as wiring
+from bot import clients
 from bot.demo.server import Answer, Call, LoopbackServer, text_answer
 from bot.http.client import MAX_BODY, Exchange
 from bot.http.client import Answer as Received
@@ -36,7 +36,7 @@ def server():
 @pytest.fixture(scope="module")
 def exchange():
     """Return a function: → an Exchange, as the bot makes one."""
-    with wiring.http(trust_env=False) as exchange:
+    with clients.http(trust_env=False) as exchange:
         yield lambda timeout=5.0, **options: exchange("http://127.0.0.1", timeout, **options)
 
 

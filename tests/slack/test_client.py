@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
-from bot import app as wiring
+from bot import clients
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain.outbox import HistoryPage
@@ -38,7 +38,7 @@ def server():
 @pytest.fixture(scope="module")
 def exchange():
     """Return a function: → an Exchange as the bot makes one for Slack."""
-    with wiring.http(trust_env=False) as exchange:
+    with clients.http(trust_env=False) as exchange:
         yield lambda timeout=5.0: exchange("http://127.0.0.1", timeout, keep_alive=False)
 
 

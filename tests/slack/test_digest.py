@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import app as wiring
+from bot import clients
 from bot.config.sections import Config
 from bot.domain.outbox import EVENT_TYPE, HistoryPage, Notice, Outbox, TaskEnded
 from bot.domain.state import State
@@ -150,7 +150,7 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     channel, config = Channel(), Config.model_validate({"slack": {"channel": "C1"}})
     Delivery(
         channel, Ledger(MemoryStore(State(outbox=Outbox(due))), clock, NOBODY), clock, NOBODY, config.slack,
-        route=wiring.routes(config), pace=Pace(1.0, clock), heartbeat=lambda: None,
+        route=clients.routes(config), pace=Pace(1.0, clock), heartbeat=lambda: None,
     ).run_once()  # fmt: skip
     assert 2 <= len(channel.messages) < 20
     shown = "".join(everything(message) for message in channel.messages)

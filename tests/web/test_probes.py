@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from bot import app as wiring
 from bot.config.sections import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.domain.health import Condition
 from bot.domain.news import TaskRecord
 from bot.domain.outbox import Destination, Notice, Outbox, TaskEnded
 from bot.domain.state import State
@@ -20,7 +22,9 @@ from bot.domain.trouble import Ongoing
 from bot.errors import ChanjingUnavailable
 from bot.events import NOBODY
 from bot.metrics import PREFIX, Metrics
-from bot.web.probes import HealthCheck, LoopHealth, StateCollector, serving
+from bot.store.lock import Lock
+from bot.web.health import Health
+from bot.web.probes import StateCollector, serving
 from tests.simulated import SimulatedClock
 from tests.worlds import MemoryStore
 
@@ -31,10 +35,9 @@ class Patient:
     def __init__(self):
         self.clock = SimulatedClock()
         self.store = MemoryStore()
-        self.loop_health = LoopHealth(self.clock)
         self.metrics = Metrics()
         self.metrics.registry.register(StateCollector(self.store, self.clock))
-        self.health_check = HealthCheck(self.loop_health, self.store, self.clock, interval=30.0)
+        self.health = Health(self.store, Lock(Path("nowhere")), self.clock, Condition(30.0, 0.0))
         self.url = ""
 
     def get(self, path, method="GET"):
@@ -59,7 +62,7 @@ class Patient:
 @pytest.fixture
 def patient():
     patient = Patient()
-    with serving(("127.0.0.1", 0), patient.health_check, patient.metrics.registry) as port:
+    with serving(("127.0.0.1", 0), patient.health, patient.metrics.registry) as port:
         patient.url = f"http://127.0.0.1:{port}"
         yield patient
 
@@ -72,21 +75,21 @@ def test_a_loop_that_does_not_turn_is_neither_alive_nor_ready(patient):
     patient.clock.wait(121)
     assert patient.get("/healthz").status_code == 503
     assert patient.codes() == ["polls_failing"]
-    patient.loop_health.heartbeat()
+    patient.health.heartbeat()
     assert patient.get("/healthz").status_code == 200
     assert patient.codes() == []
 
 
 def test_polls_that_fail_for_three_intervals_and_two_minutes_make_it_unready_but_not_dead(patient):
     for _ in range(4):
-        patient.loop_health.cycle_ended(well=False)
+        patient.health.cycle_ended(well=False)
         assert patient.codes() == []
         patient.clock.wait(30)
-    patient.loop_health.cycle_ended(well=False)
+    patient.health.cycle_ended(well=False)
     patient.clock.wait(1)
     assert patient.codes() == ["polls_failing"]
     assert patient.get("/healthz").status_code == 200
-    patient.loop_health.cycle_ended(well=True)
+    patient.health.cycle_ended(well=True)
     assert patient.codes() == []
 
 

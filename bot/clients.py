@@ -1,0 +1,132 @@
+"""The configuration → what speaks to Chanjing, Slack and other servers."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from bot.chanjing.client import ATTEMPTS, Chanjing, Transport, mint
+from bot.chanjing.tokens import FileToken, GivenToken, MintedToken, TokenSource
+from bot.clock import Clock
+from bot.config.sections import Config, read_again
+from bot.disk import beside, resolve
+from bot.domain.outbox import Role
+from bot.errors import ConfigError, StateError
+from bot.events import NOBODY, Events
+from bot.http import transport as connection
+from bot.http.client import Exchange
+from bot.http.proxy import proxy_for
+from bot.http.transport import Resolver
+from bot.secret import FileSecret, read_secret
+from bot.slack.call import WEBHOOK
+from bot.slack.client import SlackBot, SlackClient, SlackWebhook
+from bot.watch.pages import Pages
+
+
+class MakeExchange(Protocol):
+    def __call__(
+        self, url: str, timeout: float, *, keep_alive: bool = True, settled: Callable[[], None] = ...
+    ) -> Exchange:
+        """Return what sends requests to *url* and other addresses of its host. *timeout* is in seconds."""
+
+
+@contextlib.contextmanager
+def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
+    """Yield what makes an Exchange for one address. All of them share one TLS context: each costs 40 ms.
+
+    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. Raise ConfigError, now or for an address, where they
+    cannot be used.
+    """
+    try:
+        context = httpx.create_ssl_context(trust_env=trust_env)
+    except OSError:
+        name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
+        text = f"{name}: must name certificates that can be read, in PEM format."
+        raise ConfigError(text) from None
+    resolver = Resolver()
+    with contextlib.ExitStack() as stack:
+
+        def make(
+            url: str, timeout: float, *, keep_alive: bool = True, settled: Callable[[], None] = lambda: None
+        ) -> Exchange:
+            try:
+                _ = httpx.URL(url).host
+            except (httpx.InvalidURL, UnicodeError):
+                text = f"the address with the host {urlsplit(url).hostname} cannot be used: is the name spelled right?"
+                raise ConfigError(text) from None
+            proxy = proxy_for(url, os.environ if trust_env else {})
+            client = stack.enter_context(connection.client(context, resolver, proxy, timeout))
+            return Exchange(client, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled)
+
+        yield make
+
+
+def pages(config: Config, exchange: MakeExchange, clock: Clock, events: Events) -> Pages:
+    """Return what reads the list for a command that watches nothing."""
+    fetch = chanjing(config, exchange, clock).page
+    return Pages(fetch, clock, events, size=config.chanjing.page_size, fetched=lambda _: None, wait=clock.wait)
+
+
+def chanjing(
+    config: Config,
+    exchange: MakeExchange,
+    clock: Clock,
+    events: Events = NOBODY,
+    *,
+    attempts: int = ATTEMPTS,
+    fingerprint: Callable[[str], str] = lambda _: "",
+) -> Chanjing:
+    """Return the client for Chanjing, with whichever way to a token is configured. *fingerprint*: see there."""
+    settings = config.chanjing
+    sender = exchange(settings.base_url, settings.timeout)
+    pace = settings.max_requests_per_second
+    transport = Transport(sender, max_requests_per_second=pace, clock=clock, events=events, attempts=attempts)
+    return Chanjing(settings.base_url, _tokens(config, transport, clock), transport, fingerprint=fingerprint)
+
+
+def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
+    settings = config.chanjing
+    if (file := settings.access_token_file) is not None:
+        return FileToken(lambda: read_secret(file).get_secret_value(), clock)
+    if settings.app_id is None or settings.secret_key is None:
+        return GivenToken(settings.access_token.get_secret_value() if settings.access_token else "")
+    base_url, app_id, secret_key = settings.base_url, settings.app_id, settings.secret_key.get_secret_value()
+    try:
+        kept: Path | None = beside(resolve(config.state.path), ".token")
+    except StateError:
+        kept = None  # `check` has said so already
+    return MintedToken(lambda: mint(base_url, app_id, secret_key, transport), app_id, base_url, kept, clock)
+
+
+def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) -> SlackClient:
+    """Return the client for Slack: a bot's, or a webhook's. With a *clock* it reads a secret's file again."""
+    settings = config.slack
+    name = "webhook_url" if settings.webhook_url else "bot_token"
+    given = settings.webhook_url or settings.bot_token
+    secret = given.get_secret_value() if given else ""
+    file = None
+    if clock is not None and getattr(settings, f"{name}_file") is not None:
+        file = FileSecret(secret, partial(read_again, settings, name), clock)
+    # Each call on a connection of its own: on one that Slack has just closed, a post would be in doubt.
+    sender = exchange(secret if settings.webhook_url else settings.base_url, settings.timeout, keep_alive=False)
+    if settings.webhook_url:
+        return SlackWebhook(secret, sender, file)
+    return SlackBot(secret, settings.base_url, sender, file)
+
+
+def routes(config: Config) -> dict[Role, str]:
+    """Return the channel of each role."""
+    settings = config.slack
+    if settings.webhook_url is not None or settings.webhook_url_file is not None:
+        return dict.fromkeys(("success", "failure", "alerts"), WEBHOOK)
+    channel = settings.channel or ""
+    return {
+        "success": channel,
+        "failure": settings.failure_channel or channel,
+        "alerts": settings.alerts_channel or channel,
+    }

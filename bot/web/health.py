@@ -1,0 +1,57 @@
+"""How the running bot is doing: for /healthz and /readyz, for the ping, and for the command `health`."""
+
+from bot.clock import Clock
+from bot.domain import health
+from bot.domain.health import Condition, Reasons
+from bot.store.file import Store
+from bot.store.lock import Lock
+
+
+class Health:
+    """Written by the loop's thread, read by any. What the command `health` is to know is left in the *lock*.
+
+    *bare* is the condition of a bot of which nothing is known yet.
+    """
+
+    def __init__(self, store: Store, lock: Lock, clock: Clock, bare: Condition) -> None:
+        self._store = store
+        self._lock = lock
+        self._clock = clock
+        self._bare = bare
+        self._turned = clock.monotonic()
+        self._failing_since: float | None = None  # Unix seconds as they were then
+
+    def turned(self) -> None:
+        """Take note that the loop turns. Several requests may follow one another before anything else says so."""
+        self._turned = self._clock.monotonic()
+
+    def heartbeat(self) -> None:
+        """Take note that the bot is alive."""
+        self.turned()
+        self._lock.heartbeat()
+        self._leave()
+
+    def cycle_ended(self, *, well: bool) -> None:
+        """Take note of how a cycle ended."""
+        self.turned()
+        self._failing_since = None if well else self._turned if self._failing_since is None else self._failing_since
+        self._leave()
+
+    def alive(self) -> Reasons:
+        """Return nothing while the loop turns, however badly it fares: a restart would not help."""
+        return self._reasons(self._bare)
+
+    def ready(self) -> Reasons:
+        """Return why the bot does not do its work; nothing: it does."""
+        return self._reasons(self._condition())
+
+    def _reasons(self, condition: Condition) -> Reasons:
+        return health.reasons(condition, silent_for=self._clock.monotonic() - self._turned, now=self._clock.now())
+
+    def _condition(self) -> Condition:
+        now, since = self._clock.now(), self._failing_since
+        failing_since = None if since is None else round(now - (self._clock.monotonic() - since))
+        return health.condition(self._store.state, self._bare, failing_since=failing_since, now=now)
+
+    def _leave(self) -> None:
+        self._lock.leave(health.to_leave(self._condition()))
