@@ -14,7 +14,7 @@ from benchmarks.clients import resident
 from bot import app as wiring
 from bot import log
 from bot.clock import SystemClock
-from bot.config.sections import load
+from bot.config.load import load
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ def bot(
         exchange = stack.enter_context(http(trust_env=trust_env))
         ping = None
         if config.monitor.ping_url is not None:
-            url = config.monitor.ping_url.get_secret_value()
+            url = config.monitor.ping_url.value
             ping = Ping(url, exchange(url, TIMEOUT), clock, vitals.ready, events)
             stack.callback(ping.close)
 

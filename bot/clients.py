@@ -13,7 +13,8 @@ import httpx
 from bot.chanjing.client import ATTEMPTS, Chanjing, Transport, mint
 from bot.chanjing.tokens import FileToken, GivenToken, MintedToken, TokenSource
 from bot.clock import Clock
-from bot.config.sections import Config, read_again
+from bot.config.load import read_again
+from bot.config.sections import Config
 from bot.disk import beside, resolve
 from bot.domain.outbox import Role
 from bot.errors import ConfigError, StateError
@@ -92,10 +93,10 @@ def chanjing(
 def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
     settings = config.chanjing
     if (file := settings.access_token_file) is not None:
-        return FileToken(lambda: read_secret(file).get_secret_value(), clock)
+        return FileToken(lambda: read_secret(file).value, clock)
     if settings.app_id is None or settings.secret_key is None:
-        return GivenToken(settings.access_token.get_secret_value() if settings.access_token else "")
-    base_url, app_id, secret_key = settings.base_url, settings.app_id, settings.secret_key.get_secret_value()
+        return GivenToken(settings.access_token.value if settings.access_token else "")
+    base_url, app_id, secret_key = settings.base_url, settings.app_id, settings.secret_key.value
     try:
         kept: Path | None = beside(resolve(config.state.path), ".token")
     except StateError:
@@ -108,7 +109,7 @@ def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) ->
     settings = config.slack
     name = "webhook_url" if settings.webhook_url else "bot_token"
     given = settings.webhook_url or settings.bot_token
-    secret = given.get_secret_value() if given else ""
+    secret = given.value if given else ""
     file = None
     if clock is not None and getattr(settings, f"{name}_file") is not None:
         file = FileSecret(secret, partial(read_again, settings, name), clock)

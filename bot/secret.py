@@ -6,19 +6,23 @@ No error here names the path: whoever writes the token itself where its file bel
 import codecs
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bot.clock import Clock
 from bot.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 _EVERY = 60.0  # seconds between two readings of a file whose secret is refused
 _LARGEST_SECRET = 64 * 1024
 # A pipe or a terminal here is meant, as in `--config <(…)`.
 _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/", "/dev/null")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that neither `repr` nor `str` shows."""
+
+    value: str = field(repr=False)
 
 
 def visible(text: str) -> str:
@@ -73,12 +77,10 @@ def decoded(content: bytes) -> str:
         raise ConfigError("it is not text; save it as UTF-8") from None
 
 
-def read_secret(path: Path) -> "SecretStr":
-    """Return the one secret in this file. ConfigError, naming neither content nor path, where there is none."""
-    from pydantic import SecretStr
-
+def read_secret(path: Path) -> Secret:
+    """Return the one secret in this file. ConfigError, naming neither content nor path, if there is none."""
     try:
-        return SecretStr(visible(decoded(read_small_file(path, _LARGEST_SECRET))))
+        return Secret(visible(decoded(read_small_file(path, _LARGEST_SECRET))))
     except ValueError as problem:
         raise ConfigError(str(problem)) from None
 

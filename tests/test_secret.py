@@ -11,14 +11,14 @@ from bot.secret import decoded, read_secret, read_small_file
 def test_white_space_around_a_secret_is_not_part_of_it(tmp_path):
     file = tmp_path / "token"
     file.write_bytes(b" \t s3cret\r\n\n")
-    assert read_secret(file).get_secret_value() == "s3cret"
+    assert read_secret(file).value == "s3cret"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_is_not_part_of_a_secret(tmp_path, encoding):
     file = tmp_path / "token"
     file.write_bytes("\ufeff s3cret\r\n".encode(encoding))
-    assert read_secret(file).get_secret_value() == "s3cret"
+    assert read_secret(file).value == "s3cret"
 
 
 def test_utf_16_is_read_in_either_byte_order():
@@ -86,7 +86,7 @@ def test_a_pipe_that_was_handed_over_is_read():
     ours, theirs = os.pipe()
     os.write(theirs, b"s3cret")
     os.close(theirs)
-    assert read_secret(Path(f"/dev/fd/{ours}")).get_secret_value() == "s3cret"
+    assert read_secret(Path(f"/dev/fd/{ours}")).value == "s3cret"
     os.close(ours)
 
 

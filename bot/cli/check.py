@@ -17,7 +17,8 @@ from bot.cli import DONE, STATE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
 from bot.cli.output import ascii_only
 from bot.clock import SystemClock
-from bot.config.sections import Config, channels_by_name, load
+from bot.config.load import channels_by_name, load
+from bot.config.sections import Config
 from bot.domain.outbox import Test
 from bot.errors import ChanjingError, ConfigError, StateError
 from bot.harmless import visible
@@ -68,7 +69,7 @@ def findings(config: Config, *, send: bool) -> Iterator[Finding]:
             yield finding
             usable = usable and (finding.subject, finding.severity) != ("slack", "bad")
         if config.monitor.ping_url is not None:
-            yield ping(exchange, config.monitor.ping_url.get_secret_value())
+            yield ping(exchange, config.monitor.ping_url.value)
         if send and usable:  # else each post would fail as that did
             message = render([Test()], Style(config.slack.language))
             for channel in dict.fromkeys(route.values()):

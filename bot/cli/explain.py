@@ -7,7 +7,7 @@ from pathlib import Path
 from bot import clients
 from bot.cli.known import known_state, the_only
 from bot.cli.status import iso, next_step, owed, status_words
-from bot.config.sections import load_local, load_usable
+from bot.config.load import load_local, load_usable
 from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.outbox import Role, TaskEnded, notice_id
 from bot.domain.state import State

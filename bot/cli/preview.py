@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from bot.cli.known import known_state, the_only
 from bot.cli.output import as_json
-from bot.config.sections import load_local
+from bot.config.load import load_local
 from bot.domain.outbox import TaskEnded
 from bot.domain.state import State
 from bot.slack.blocks import Message, Style

@@ -10,7 +10,7 @@ from bot import clients, log
 from bot.cli import DONE, UNDONE
 from bot.cli.known import the_only
 from bot.clock import SystemClock
-from bot.config.sections import load
+from bot.config.load import load
 from bot.domain.listing import FullScan, ListProfile
 from bot.domain.outbox import Role, TaskEnded, notice_id
 from bot.domain.task import Status, Task, is_final

@@ -9,7 +9,7 @@ from bot import app, log, signals
 from bot.cli import DONE, progress
 from bot.cli.known import known_state
 from bot.clock import SystemClock
-from bot.config.sections import load
+from bot.config.load import load
 from bot.errors import LipsyncBotError, Stopped
 from bot.watch.loop import Daemon
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bot import clients, disk
 from bot.cli import output
 from bot.cli.known import known_state
-from bot.config.sections import load_local
+from bot.config.load import load_local
 from bot.domain.outbox import Destination, Notice, Role
 from bot.domain.state import State
 from bot.domain.task import Status

@@ -1,7 +1,4 @@
-"""What stands under a key of the configuration and where: in the environment, and in secret files.
-
-YAML is apart, in `sources`: it takes long to load, and `health` seldom needs it.
-"""
+"""The texts of the configuration: environment, secret files, YAML, in this order. Nothing is interpreted here."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -12,6 +9,7 @@ from bot.errors import ConfigError
 from bot.secret import decoded, read_small_file
 
 RUN_SECRETS = Path("/run/secrets")
+DEFAULT_PATH = Path("config.yaml")
 
 _LARGEST_VALUE = 64 * 1024
 
@@ -48,6 +46,21 @@ class Found:
     overridden: dict[str, list[Raw]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     note: str = ""
+
+
+def gather(keys: Collection[str], path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
+    """Return, for each of *keys* that is set anywhere, what stands in the first of the three sources."""
+    if path is None and not os.path.lexists(DEFAULT_PATH):
+        found = Found(note=f"there is no {DEFAULT_PATH} in this directory")
+    else:
+        from bot.config import yaml
+
+        found = yaml.read(keys, path or DEFAULT_PATH)
+    for values in (from_secret_files(keys, secrets_dir), from_environment(keys, environ)):
+        for key in values.keys() & found.values.keys():
+            found.overridden.setdefault(key, []).append(found.values[key])
+        found.values |= values
+    return found
 
 
 def environment_name(key: str) -> str:

@@ -6,11 +6,12 @@ No error quotes the text: people put secrets under the wrong key.
 import math
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from bot.host import is_host
-from bot.secret import visible
+from bot.secret import Secret, visible
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _LONGEST = 3650 * 86400.0
@@ -18,6 +19,8 @@ _SHORTEST_INTERVAL = 0.1
 _PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$|^\$\{?\w+\}?$", re.IGNORECASE)
 _EXAMPLE_CHANNEL = re.compile(r"[CG]0?X+")
 _MENTION = re.compile(r"<!(here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
+_YES = {"true", "yes", "on", "1", "t", "y"}
+_NO = {"false", "no", "off", "0", "f", "n"}
 _LEVELS = {"trace": "debug", "warn": "warning", "err": "error", "critical": "error", "fatal": "error"}
 _OTHER_TOKENS = {
     "xoxp-": "is a user token; the bot posts under its own name",
@@ -54,6 +57,52 @@ def interval(text: str) -> float:
     if duration < _SHORTEST_INTERVAL:
         raise ValueError("must be at least 100ms")
     return duration
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what makes a whole number of its text."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Return what makes a number of its text."""
+
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+", text) or not least <= float(text) <= most:
+            raise ValueError(f"must be a number from {least} to {most}")
+        return float(text)
+
+    return parse
+
+
+def yes_or_no(text: str) -> bool:
+    """Return what YAML and the environment say in many words."""
+    if text.lower() not in _YES | _NO:
+        raise ValueError("must be true or false")
+    return text.lower() in _YES
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """Return what takes one of *names*, in whatever case, and makes it the name."""
+    *others, last = map(repr, names)
+
+    def parse(text: str) -> str:
+        if text.lower() not in names:
+            raise ValueError(f"must be {', '.join(others)} or {last}")
+        return text.lower()
+
+    return parse
+
+
+def secret(parse: Callable[[str], str]) -> Callable[[str], Secret]:
+    """Return what makes a Secret of a text that *parse* takes."""
+    return lambda text: Secret(parse(text))
 
 
 def own(text: str) -> str:
@@ -147,8 +196,8 @@ def clock_time(text: str) -> str:
 
 
 def log_level(text: str) -> str:
-    """Return the level in lower case, under the one name that each has here."""
-    return _LEVELS.get(text.lower(), text.lower())
+    """Return the level under the one name that each has here."""
+    return one_of("debug", "info", "warning", "error")(_LEVELS.get(text.lower(), text))
 
 
 def path(text: str) -> Path:

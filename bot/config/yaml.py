@@ -1,22 +1,19 @@
-"""The texts of the configuration: environment, secret files, YAML, in this order.
+"""The texts of the configuration in a YAML file, and the line of each.
 
 Nothing is interpreted here, so YAML cannot make 90 of `1:30` nor 83 of `0123`. No problem quotes a value.
 """
 
 import difflib
-import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from bot.config.texts import Found, Problem, Raw, from_environment, from_secret_files
+from bot.config.texts import Found, Problem, Raw
 from bot.errors import ConfigError
 from bot.secret import decoded, read_small_file
-
-DEFAULT_PATH = Path("config.yaml")
 
 _LARGEST_YAML = 256 * 1024
 _MOST_PROBLEMS = 20  # more help nobody, and to look for the nearest key takes time
@@ -25,20 +22,8 @@ _NULL_TAG = "tag:yaml.org,2002:null"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
-def gather(keys: Collection[str], path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
-    """Return, for each of *keys* that is set anywhere, what stands in the first of the three sources."""
-    found = _from_yaml(keys, path)
-    for values in (from_secret_files(keys, secrets_dir), from_environment(keys, environ)):
-        for key in values.keys() & found.values.keys():
-            found.overridden.setdefault(key, []).append(found.values[key])
-        found.values |= values
-    return found
-
-
-def _from_yaml(keys: Collection[str], path: Path | None) -> Found:
-    file = path or DEFAULT_PATH
-    if path is None and not os.path.lexists(file):
-        return Found(note=f"there is no {DEFAULT_PATH} in this directory")
+def read(keys: Collection[str], file: Path) -> Found:
+    """Return what stands in *file* under *keys*, and what is wrong with it."""
     try:
         root = _compose(decoded(read_small_file(file, _LARGEST_YAML)))
     except ConfigError as problem:

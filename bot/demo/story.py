@@ -14,7 +14,8 @@ from rich.rule import Rule
 from bot import app as wiring
 from bot import log
 from bot.clock import SystemClock
-from bot.config.sections import Config, load
+from bot.config.load import load
+from bot.config.sections import Config
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
 from bot.domain.outbox import EVENT_TYPE

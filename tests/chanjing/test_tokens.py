@@ -92,7 +92,7 @@ class Counted(FileToken):
 
         def read() -> str:
             self.reads += 1
-            return read_secret(file).get_secret_value()
+            return read_secret(file).value
 
         super().__init__(read, clock)
 

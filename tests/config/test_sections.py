@@ -1,13 +1,15 @@
 import os
 import re
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, ValidationError
 
-from bot.config.sections import KEYS, load, load_local, load_usable, read_again
+from bot.config.load import load, load_local, load_usable, read_again
+from bot.config.sections import KEYS
 from bot.config.texts import environment_name
 from bot.errors import ConfigError
+from bot.secret import Secret
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 ENOUGH = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": "C0AB12CD3"}
@@ -47,11 +49,15 @@ def problems(loaded):
     return problems
 
 
+def shown(section):
+    return {field.name: getattr(section, field.name) for field in fields(section)}
+
+
 def test_the_defaults_are_those_of_the_manual(loaded):
     config = loaded()
-    assert config.chanjing.model_dump() == {
+    assert shown(config.chanjing) == {
         "base_url": "https://open-api.chanjing.cc",
-        "access_token": SecretStr("tok"),
+        "access_token": Secret("tok"),
         "access_token_file": None,
         "app_id": None,
         "secret_key": None,
@@ -60,15 +66,15 @@ def test_the_defaults_are_those_of_the_manual(loaded):
         "timeout": 10.0,
         "max_requests_per_second": 5.0,
     }
-    assert config.poll.model_dump() == {
+    assert shown(config.poll) == {
         "interval": 30.0,
         "active_interval": 5.0,
         "first_run": "baseline",
         "full_scan_interval": 3600.0,
         "stuck_after": 3600.0,
     }
-    assert config.slack.model_dump() == {
-        "bot_token": SecretStr("xoxb-1-a"),
+    assert shown(config.slack) == {
+        "bot_token": Secret("xoxb-1-a"),
         "bot_token_file": None,
         "webhook_url": None,
         "webhook_url_file": None,
@@ -85,9 +91,9 @@ def test_the_defaults_are_those_of_the_manual(loaded):
         "base_url": "https://slack.com/api/",
         "timeout": 10.0,
     }
-    assert config.state.model_dump() == {"path": Path("state.json"), "retention": 604800.0}
-    assert config.monitor.model_dump() == {"listen": None, "ping_url": None}
-    assert config.log.model_dump() == {"level": "info", "format": None}
+    assert shown(config.state) == {"path": Path("state.json"), "retention": 604800.0}
+    assert shown(config.monitor) == {"listen": None, "ping_url": None}
+    assert shown(config.log) == {"level": "info", "format": None}
 
 
 def test_yaml_sets_every_kind_of_value(loaded):
@@ -110,7 +116,7 @@ def test_yaml_sets_every_kind_of_value(loaded):
         log: {level: Debug, format: JSON}
         """,
     )
-    assert (config.chanjing.app_id, config.chanjing.secret_key) == ("0123", SecretStr("456"))
+    assert (config.chanjing.app_id, config.chanjing.secret_key) == ("0123", Secret("456"))
     assert (config.chanjing.base_url, config.chanjing.page_size) == ("http://127.0.0.1:1/x", 10)
     assert (config.poll.interval, config.poll.active_interval, config.poll.first_run) == (60, 0.1, "announce")
     assert (config.slack.channel, config.slack.failure_channel, config.slack.alerts_channel) == ("C1", "C2", None)
@@ -118,7 +124,7 @@ def test_yaml_sets_every_kind_of_value(loaded):
     assert (config.slack.daily_summary, config.slack.pace) == ("09:00", 0)
     assert config.slack.base_url == "http://localhost:2/api/"
     assert config.state.path == Path("/var/lib/b ot/状态.json")
-    assert (config.monitor.listen, config.monitor.ping_url) == (("::1", 8080), SecretStr("https://hc.example/a"))
+    assert (config.monitor.listen, config.monitor.ping_url) == (("::1", 8080), Secret("https://hc.example/a"))
     assert (config.log.level, config.log.format) == ("debug", "json")
 
 
@@ -164,7 +170,7 @@ def test_an_unknown_level_of_the_log_is_told_with_those_that_exist(problems, tex
 
 
 def test_nothing_in_a_config_can_be_changed(loaded):
-    with pytest.raises(ValidationError):
+    with pytest.raises(FrozenInstanceError):
         loaded().poll.interval = 1.0
 
 
@@ -181,7 +187,7 @@ def test_a_webhook_needs_no_channel(loaded):
     slack = loaded(
         {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/k"}
     ).slack
-    assert slack.webhook_url == SecretStr("https://hooks.slack.com/services/T/B/k")
+    assert slack.webhook_url == Secret("https://hooks.slack.com/services/T/B/k")
     assert (slack.bot_token, slack.channel, slack.failure_channel) == (None, None, None)
 
 
@@ -196,18 +202,18 @@ def test_the_other_secret_files_are_read(loaded, room):
     (room / "hook").write_text("https://hooks.slack.com/services/T/B/k\n")
     files = {"CHANJING_APP_ID": "app", "CHANJING_SECRET_KEY_FILE": "key", "SLACK_WEBHOOK_URL_FILE": "hook"}
     config = loaded(files)
-    assert config.chanjing.secret_key == SecretStr("s3cret")
-    assert config.slack.webhook_url == SecretStr("https://hooks.slack.com/services/T/B/k")
+    assert config.chanjing.secret_key == Secret("s3cret")
+    assert config.slack.webhook_url == Secret("https://hooks.slack.com/services/T/B/k")
 
 
 def test_a_file_in_the_secrets_directory_sets_a_key(loaded, room):
     (room / "secrets" / "slack_bot_token").write_text("xoxb-file\n")
-    assert loaded({**ENOUGH, "SLACK_BOT_TOKEN": ""}).slack.bot_token == SecretStr("xoxb-file")
+    assert loaded({**ENOUGH, "SLACK_BOT_TOKEN": ""}).slack.bot_token == Secret("xoxb-file")
 
 
 def test_the_same_way_from_two_sources_is_no_conflict(loaded):
     config = loaded(ENOUGH, "chanjing: {access_token: other}")
-    assert config.chanjing.access_token == SecretStr("tok")
+    assert config.chanjing.access_token == Secret("tok")
 
 
 @pytest.mark.parametrize(
@@ -217,16 +223,16 @@ def test_the_same_way_from_two_sources_is_no_conflict(loaded):
         ("CHANJING_ACCESS_TOKEN", "your-kanarie", "still a placeholder"),
         ("CHANJING_BASE_URL", "kanarie", "must be a whole http:// or https:// address"),
         ("CHANJING_BASE_URL", "https://kanarie:kanarie@h", "without user name and password"),
-        ("CHANJING_PAGE_SIZE", "0", "must be greater than or equal to 1"),
-        ("CHANJING_PAGE_SIZE", "1001", "must be less than or equal to 1000"),
-        ("CHANJING_PAGE_SIZE", "kanarie", "must be a valid integer"),
-        ("CHANJING_PAGE_SIZE", "1.5", "must be a valid integer"),
+        ("CHANJING_PAGE_SIZE", "0", "must be a whole number from 1 to 1000"),
+        ("CHANJING_PAGE_SIZE", "1001", "must be a whole number from 1 to 1000"),
+        ("CHANJING_PAGE_SIZE", "kanarie", "must be a whole number from 1 to 1000"),
+        ("CHANJING_PAGE_SIZE", "1.5", "must be a whole number from 1 to 1000"),
         ("CHANJING_TIMEOUT", "0", "must be more than 0"),
         ("CHANJING_TIMEOUT", "kanarie", "must be a duration"),
-        ("CHANJING_MAX_REQUESTS_PER_SECOND", "0", "must be greater than or equal to 0.01"),
-        ("CHANJING_MAX_REQUESTS_PER_SECOND", "-1", "must be greater than or equal to 0.01"),
-        ("CHANJING_MAX_REQUESTS_PER_SECOND", "nan", "must be a finite number"),
-        ("CHANJING_MAX_REQUESTS_PER_SECOND", "inf", "must be a finite number"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "0", "must be a number from 0.01 to 1000"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "-1", "must be a number from 0.01 to 1000"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "nan", "must be a number from 0.01 to 1000"),
+        ("CHANJING_MAX_REQUESTS_PER_SECOND", "inf", "must be a number from 0.01 to 1000"),
         ("POLL_INTERVAL", "99ms", "must be at least 100ms"),
         ("POLL_ACTIVE_INTERVAL", "0", "must be at least 100ms"),
         ("POLL_INTERVAL", "-5s", "must be a duration"),
@@ -237,7 +243,7 @@ def test_the_same_way_from_two_sources_is_no_conflict(loaded):
         ("SLACK_ALERTS_CHANNEL", "kanarie", "channel name → About → bottom"),
         ("SLACK_MENTION_ON_FAILURE", "@kanarie", "<!here>"),
         ("SLACK_LANGUAGE", "kanarie", "must be 'en' or 'zh'"),
-        ("SLACK_DIGEST_AFTER", "-1", "must be greater than or equal to 0"),
+        ("SLACK_DIGEST_AFTER", "-1", "must be a whole number from 0 to 1000"),
         ("SLACK_BOARD", "kanarie", "must be true or false"),
         ("SLACK_DAILY_SUMMARY", "25:00", "must be a time of day"),
         ("SLACK_SETTLE", "0", "must be more than 0"),

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.config.texts import Found, Raw, environment_name, place
-from bot.config.yaml import _compose, gather
+from bot.config.texts import Found, Raw, environment_name, gather, place
+from bot.config.yaml import _compose
 from bot.errors import ConfigError
 from bot.secret import decoded
 

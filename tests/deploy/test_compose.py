@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bot import __version__
-from bot.config.sections import load
+from bot.config.load import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from bot import __version__
-from bot.config.sections import KEYS, load
+from bot.config.load import load
+from bot.config.sections import KEYS
 from bot.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

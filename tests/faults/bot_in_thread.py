@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot import app as wiring
 from bot.clock import SystemClock
-from bot.config.sections import load
+from bot.config.load import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain.state import State

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import clients
-from bot.config.sections import Config
+from bot.config.sections import Config, Slack
 from bot.domain.outbox import EVENT_TYPE, HistoryPage, Notice, Outbox, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Task
@@ -147,7 +147,7 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
         Notice(name, 20, "success", NOW, TaskEnded(Task(name, 20, video_url=url))) for name, url in urls.items()
     )
     clock = SimulatedClock(NOW)
-    channel, config = Channel(), Config.model_validate({"slack": {"channel": "C1"}})
+    channel, config = Channel(), Config(slack=Slack(channel="C1"))
     Delivery(
         channel, Ledger(MemoryStore(State(outbox=Outbox(due))), clock, NOBODY), clock, NOBODY, config.slack,
         route=clients.routes(config), pace=Pace(1.0, clock), heartbeat=lambda: None,

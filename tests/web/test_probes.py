@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot import app as wiring
-from bot.config.sections import load
+from bot.config.load import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain.health import Condition
