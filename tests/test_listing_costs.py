@@ -84,7 +84,7 @@ def test_a_task_stuck_for_days_behind_2_000_newer_ones_costs_one_request_a_poll_
         for _ in range(stuck):
             bot.account.add(bot.clock.now())
         bot.cycle()
-        for _ in range(250):
+        for _ in range(50):
             for _ in range(40):
                 bot.account.end(bot.account.add(bot.clock.now()))
             bot.cycle()
@@ -102,7 +102,7 @@ def test_a_task_stuck_behind_2_000_newer_ones_is_told_at_the_poll_after_its_end(
     bot = after_first_run(100, settings=DEFAULTS)
     stuck = bot.account.add(bot.clock.now())
     bot.cycle()
-    for _ in range(250):
+    for _ in range(50):
         for _ in range(40):
             bot.account.end(bot.account.add(bot.clock.now()))
         bot.cycle()
