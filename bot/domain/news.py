@@ -127,13 +127,13 @@ def _follow(before: TaskRecord | EndedTask | None, task: Task, now: float) -> Ta
             return before._replace(missed=0)
         before = TaskRecord(before.status, before.create_time, now)
     if before is None:
-        before = TaskRecord(Status.QUEUED, task.create_time, now)
-        if not is_final(task.status):
-            return replace(before, status=task.status)
+        before = TaskRecord(Status.QUEUED if is_final(task.status) else task.status, task.create_time, now)
     if before.missed or before.vanished:
         before = replace(before, missed=0, missed_since=0.0, vanished=False)
     if rank(task.status) <= rank(before.status):
         return before
+    if not is_final(task.status):
+        return replace(before, status=task.status)
     if task.status == Status.SUCCEEDED and not task.video_url:
         waited = now - before.linkless_since
         # A wait in the future means that the clock was set back: begin again.

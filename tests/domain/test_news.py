@@ -49,6 +49,12 @@ def test_a_task_is_news_when_it_rises_to_a_final_status(before, now, is_news):
     assert bool(found.ended) is is_news
 
 
+@pytest.mark.parametrize("before", [None, QUEUED, 40])
+def test_a_task_that_rises_to_generating_is_watched(before):
+    found = news({} if before is None else known(before), listed(GENERATING), floor=0, now=NOW)
+    assert found.changed["a"].watched
+
+
 def test_a_stale_answer_changes_nothing_that_is_remembered():
     assert not news(known(SUCCEEDED), listed(GENERATING), floor=0, now=NOW).changed
 
