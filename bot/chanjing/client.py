@@ -9,12 +9,11 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 import tenacity
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from bot.chanjing.tokens import Minted, MintedToken, TokenSource
 from bot.clock import Clock
@@ -297,24 +296,41 @@ def parse_page(data: Any, number: int, size: int) -> Page:
             case odd:
                 oddities.append(f"page {number}: an item cannot be read: {odd}")
     info = fields.get("page_info")
-    info = _Info.model_validate(info if isinstance(info, dict) else {})
+    info = info if isinstance(info, dict) else {}
+    count = _whole(info.get("total_count"))
     return Page(
         number=number,
         tasks=tuple(tasks),
         listed=len(items),
-        size=info.size or size,
-        total_count=info.total_count,
+        size=_rounded(info.get("size")) or size,
+        total_count=count if count is not None and count >= 0 else None,
         oddities=tuple(oddities),
     )
 
 
 def parse_task(item: Any) -> Task | str:
-    """Return the task that *item* describes, or what about it cannot be read."""
-    try:
-        return Task(**_Item.model_validate(item).model_dump())
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'item'}: {first['msg']}"
+    """Return the task that *item* describes, or what about it cannot be read.
+
+    Only `id` and `status` are needed; anything odd in the others counts as not given.
+    """
+    if not isinstance(item, dict):
+        return f"item: {'null' if item is None else type(item).__name__}"
+    given, status = item.get("id"), _whole(item.get("status"))
+    task_id = str(given) if isinstance(given, int | float) and not isinstance(given, bool) else given
+    if not isinstance(task_id, str) or not 0 < len(task_id) <= _MAX_ID or task_id != _text(task_id):
+        return "id: missing, or not an id"
+    if status is None:
+        return "status: missing, or not a whole number"
+    return Task(
+        task_id,
+        status,
+        progress=_rounded(item.get("progress")),
+        msg=_text(item.get("msg")),
+        video_url=_text(item.get("video_url")),
+        preview_url=_text(item.get("preview_url")),
+        duration=_rounded(item.get("duration")),
+        create_time=_rounded(item.get("create_time")),
+    )
 
 
 def _text(value: object) -> str:
@@ -322,12 +338,15 @@ def _text(value: object) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _or_none(value: object, parse: Any) -> int | None:
-    try:
-        number: int | None = parse(value)
-    except ValidationError:
+def _whole(value: object) -> int | None:
+    """Return *value* as a whole number; None if it is no number, or out of all bounds."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,16}", value.strip()):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
         return None
-    return number if number is not None and 0 <= number <= _MAX_INT and not isinstance(value, bool) else None
+    return value if abs(value) <= _MAX_INT else None
 
 
 def _rounded(value: object) -> int:
@@ -339,30 +358,6 @@ def _rounded(value: object) -> int:
     except (OverflowError, ValueError):
         return 0
     return number if 0 <= number <= _MAX_INT else 0
-
-
-_Text = Annotated[str, BeforeValidator(_text)]
-_Number = Annotated[int, BeforeValidator(_rounded)]
-
-
-class _Item(BaseModel):
-    """Only `id` and `status` are needed; anything odd in the others counts as not told."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True, hide_input_in_errors=True)
-
-    id: Annotated[str, Field(min_length=1, max_length=_MAX_ID)]
-    status: Annotated[int, Field(ge=-_MAX_INT, le=_MAX_INT)]
-    progress: _Number = 0
-    msg: _Text = ""
-    video_url: _Text = ""
-    preview_url: _Text = ""
-    duration: _Number = 0
-    create_time: _Number = 0
-
-
-class _Info(BaseModel):
-    size: _Number = 0
-    total_count: Annotated[int | None, WrapValidator(_or_none)] = None
 
 
 def _time(date: str) -> float | None:
