@@ -3,10 +3,14 @@
 import re
 from html import unescape
 from typing import Any
-from urllib.parse import unquote
 
-_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([/\"'\\]))")
-_NOT_VISIBLE_ASCII = re.compile(r"[^!-~]+")
+# A letter as a URL, JSON or HTML may spell it.
+_SPELLED = re.compile(
+    r"%([0-9a-fA-F]{2})"
+    r"|\\(u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|[/\"'\\])"
+    r"|&(#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z]+);"
+)
+_HIDDEN = bytes([*range(0x21), 0x7F])
 _LAYERS = 4  # of one spelling inside another
 
 
@@ -34,13 +38,18 @@ def holds(text: str, secrets: tuple[str, ...]) -> bool:
 
 
 def _spelled_out(text: str) -> str:
+    # Each answer comes through here, so in few passes over it.
     for _ in range(_LAYERS):
-        before, text = text, unescape(unquote(_ESCAPED.sub(_character, _NOT_VISIBLE_ASCII.sub("", text))))
-        if text == before:
+        text = text.encode("ascii", "ignore").translate(None, _HIDDEN).decode()
+        text, found = _SPELLED.subn(_letter, text)
+        if not found:
             break
     return text.lower()
 
 
-def _character(escaped: re.Match[str]) -> str:
-    code = escaped[1] or escaped[2]
-    return chr(int(code, 16)) if code else escaped[3]
+def _letter(spelled: re.Match[str]) -> str:
+    in_url, in_json, in_html = spelled.groups()
+    if in_html:
+        return unescape(spelled[0])
+    code = in_url or in_json
+    return code if len(code) == 1 else chr(int(code[-2:], 16))
