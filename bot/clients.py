@@ -24,8 +24,8 @@ from bot.http.client import Exchange
 from bot.http.proxy import proxy_for
 from bot.http.transport import Resolver
 from bot.secret import FileSecret, read_secret
-from bot.slack.call import WEBHOOK
 from bot.slack.client import SlackBot, SlackClient, SlackWebhook
+from bot.slack.outcome import WEBHOOK
 from bot.watch.pages import Pages
 
 

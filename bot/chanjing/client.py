@@ -20,8 +20,8 @@ from bot.clock import Clock
 from bot.domain.task import Page, Task
 from bot.errors import NO_THREAD, ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable
 from bot.events import NOBODY, Events
-from bot.http.client import Answer, Exchange, TooLargeError, plain
-from bot.http.redaction import holds, redacted
+from bot.http.client import Answer, Exchange, TooLargeError
+from bot.http.redaction import holds, plain, redacted
 from bot.secret import visible
 
 ATTEMPTS = 4  # at one request

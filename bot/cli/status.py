@@ -16,7 +16,7 @@ from bot.domain.task import Status
 from bot.domain.trouble import REPORTED_WHEN_OVER
 from bot.harmless import visible
 from bot.store import lock
-from bot.wording.remedies import words_for
+from bot.wording.troubles import words_for
 
 if TYPE_CHECKING:
     from rich.console import Group

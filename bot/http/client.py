@@ -12,9 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.errors import NO_THREAD
-from bot.harmless import clean
 from bot.http.proxy import Proxy
-from bot.http.redaction import redacted
 from bot.http.transport import why
 
 MAX_BODY = 16 * 1024 * 1024  # bytes, after decompression
@@ -171,16 +169,3 @@ def _read(response: httpx.Response, most: int) -> bytes:
         if len(body) > most:
             raise TooLargeError(f"the answer is larger than {most // 1024**2} MiB")
     return bytes(body)
-
-
-def plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
-    """Return what somebody else said, fit for one line of a log: printable, short, and without our secrets."""
-    match said:
-        case None:
-            text = "null"
-        case dict() | list():
-            text = f"a {type(said).__name__}"
-        case _:
-            text = str(said)
-    # Before it is cut, which could leave half a secret.
-    return clean(redacted(text, secrets)[: 10 * most])[:most]

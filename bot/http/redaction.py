@@ -1,8 +1,10 @@
-"""Pure: what somebody else said, without our secrets."""
+"""Pure: what somebody else said, fit to be quoted: without our secrets."""
 
 import re
 from html import unescape
 from typing import Any
+
+from bot.harmless import clean
 
 # A letter as a URL, JSON or HTML may spell it.
 _SPELLED = re.compile(
@@ -12,6 +14,19 @@ _SPELLED = re.compile(
 )
 _HIDDEN = bytes([*range(0x21), 0x7F])
 _LAYERS = 4  # of one spelling inside another
+
+
+def plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:
+    """Return what somebody else said, fit for one line of a log: printable, short, and without our secrets."""
+    match said:
+        case None:
+            text = "null"
+        case dict() | list():
+            text = f"a {type(said).__name__}"
+        case _:
+            text = str(said)
+    # Before it is cut, which could leave half a secret.
+    return clean(redacted(text, secrets)[: 10 * most])[:most]
 
 
 def redacted(said: Any, secrets: tuple[str, ...]) -> Any:

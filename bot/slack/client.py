@@ -1,25 +1,26 @@
 """Slack: post, update, look for → receipt or a classified error."""
 
 import contextlib
-import re
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NoReturn, Protocol, TypeAlias
-
-from slack_sdk.web import SlackResponse
+from urllib.parse import urlencode
 
 from bot.domain.outbox import EVENT_TYPE, HistoryPage, another_id, metadata, ts_order
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.events import Events
-from bot.http.client import Exchange
+from bot.http.client import Answer, Exchange
 from bot.secret import FileSecret
 from bot.slack.blocks import Message
-from bot.slack.call import WEBHOOK, Web, Webhook, ask, stops_every_call
+from bot.slack.call import Caller
+from bot.slack.history import TS, Entry, board_metadata, boards, ids_of, is_ours, of_type, ts_of
+from bot.slack.outcome import WEBHOOK, Reply, stops_every_call
 
-_BOARD = "lipsync_board"
 OUTSIDE = "lipsync_outside"  # a message that the delivery protocol knows nothing of
 _HISTORY_PAGE = 200
-_TS = re.compile(r"[0-9]+\.[0-9]+")
+_JSON = "application/json; charset=utf-8"
+_FORM = "application/x-www-form-urlencoded"
 _OUTCOMES: Mapping[type[SlackError], str] = {
     RateLimited: "rate_limited",
     PayloadRefused: "payload_refused",
@@ -30,7 +31,7 @@ _OUTCOMES: Mapping[type[SlackError], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What Slack says of a post: its ts ("": a webhook gives none), and the channel's id where it is another one."""
+    """What Slack says of a post: its ts ("": a webhook gives none), and the channel's id if it is another one."""
 
     ts: str = ""
     moved_to: str = ""
@@ -42,14 +43,14 @@ class Slack(Protocol):
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         """Post *message* with the notice *ids* in its metadata, as *event_type* (OUTSIDE: no notice of the outbox).
 
-        Raise SlackError: OutcomeUnknown where it may have been posted, the others where it was not.
+        Raise SlackError: OutcomeUnknown if it may have been posted, the others if it was not.
         """
 
     def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
         """Return a page of what was posted in *channel* since the ts *oldest* ("": ever), newest first.
 
-        *cursor* is of the page before ("": the first). Raise SlackError: DestinationRefused where the history cannot
-        be read, with the reason invalid_cursor where the cursor has expired.
+        *cursor* is of the page before ("": the first). Raise SlackError: DestinationRefused if the history cannot be
+        read, with the reason invalid_cursor if the cursor has expired.
         """
 
 
@@ -59,34 +60,39 @@ class SlackBot:
     can_update: ClassVar[Literal[True]] = True
 
     def __init__(self, token: str, base_url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
-        self._client = Web(token, base_url, exchange, file)
-        self._identity: tuple[str | None, Mapping[str, str]] | None = None  # of which token it is, and what
+        self._caller = Caller("slack.bot_token", token, file, exchange.secrets)
+        self._base_url = base_url
+        self._exchange = exchange
+        self._identity: tuple[str, Mapping[str, Any]] | None = None  # of which token it is, and what
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         return self._post(channel, message, metadata(ids, event_type) if ids else None)
 
+    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
+        messages, following = self._history_page(channel, oldest, cursor)
+        posted = sorted(filter(None, map(ts_of, messages)), key=ts_order) or [""]
+        return HistoryPage(self._ours(messages, EVENT_TYPE), posted[-1], posted[0], following)
+
     def shows(self, channel: str, ts: str, id_: str) -> bool:
         """Tell whether the history shows a message posted as OUTSIDE, metadata included. Raise SlackError."""
-        before = f"{float(ts) - 1:.6f}" if _TS.fullmatch(ts) else ""
+        before = f"{float(ts) - 1:.6f}" if TS.fullmatch(ts) else ""
         messages, _ = self._history_page(channel, before, "")
         return id_ in self._ours(messages, OUTSIDE)
 
     def post_board(self, channel: str, message: Message, owner: str) -> str:
         """Post *message* as the board of *owner* in *channel* and return its ts. Raise SlackError."""
-        return self._post(channel, message, _board(owner)).ts
+        return self._post(channel, message, board_metadata(owner)).ts
 
     def find_board(self, channel: str, oldest: str, owner: str) -> str | None:
         """Return the ts of *owner*'s newest board in *channel* since the ts *oldest*.
 
-        Raise SlackError: DestinationRefused where the history cannot be read, or not all of it now.
+        Raise SlackError: DestinationRefused if the history cannot be read, or not all of it now.
         """
         read = 0
         try:
             for messages in self._history(channel, oldest):
-                boards = [one for one in messages if _is_board(one, owner) and _ts(one)]
-                ours = self._who() if boards else {}
-                if found := next((_ts(one) for one in boards if _is_of(one, ours)), None):
-                    return found
+                if found := next(self._only_ours(boards(messages, owner)), None):
+                    return ts_of(found)
                 read += 1
         except RateLimited as error:
             if not read:
@@ -97,52 +103,55 @@ class SlackBot:
 
     def update_board(self, channel: str, ts: str, message: Message, owner: str) -> None:
         """Put *message* in the place of the board of *owner* with that *ts*. Raise SlackError."""
-        self._ask(
-            "chat.update",
-            lambda: self._client.chat_update(
-                channel=channel, ts=ts, text=message.text, blocks=list(message.blocks), metadata=_board(owner)
-            ),
+        blocks = list(message.blocks)
+        self._send(
+            "chat.update", channel=channel, ts=ts, text=message.text, blocks=blocks, metadata=board_metadata(owner)
         )
 
     def delete(self, channel: str, ts: str) -> None:
         """Delete the message with that *ts*. Raise SlackError."""
-        self._ask("chat.delete", lambda: self._client.chat_delete(channel=channel, ts=ts))
+        self.call("chat.delete", channel=channel, ts=ts)
 
     def permalink(self, channel: str, ts: str) -> str:
         """Return the address of the message with that *ts*, "" if Slack gives none. Raise SlackError."""
         return str(self.call("chat.getPermalink", channel=channel, message_ts=ts).get("permalink") or "")
 
+    def identify(self) -> tuple[Mapping[str, Any], set[str]]:
+        """Return whose token this is, and its scopes (empty: not known). Raise SlackError."""
+        reply = self._ask("auth.test", b"", _FORM)
+        scopes = reply.headers.get("x-oauth-scopes", "").split(",")
+        return reply.data, {scope.strip() for scope in scopes if scope.strip()}
+
+    def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
+        """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
+        return self._ask(method, urlencode(arguments, errors="replace").encode(), _FORM).data
+
     def _post(self, channel: str, message: Message, described: dict[str, Any] | None) -> Posted:
-        answer, _ = self._ask(
+        more = {"blocks": list(message.blocks), "metadata": described}
+        answer = self._send(
             "chat.postMessage",
-            lambda: self._client.chat_postMessage(
-                channel=channel,
-                text=message.text,
-                blocks=list(message.blocks) or None,
-                metadata=described,
-                unfurl_links=False,
-                unfurl_media=False,
-            ),
+            channel=channel,
+            text=message.text,
+            unfurl_links=False,
+            unfurl_media=False,
+            **{name: value for name, value in more.items() if value},
         )
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts:
             raise OutcomeUnknown("chat.postMessage: Slack said ok, but not when it posted.", reason="no_ts")
         return Posted(ts, another_id(channel, answer.get("channel")))
 
-    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
-        messages, following = self._history_page(channel, oldest, cursor)
-        stamps = sorted(filter(None, map(_ts, messages)), key=ts_order) or [""]
-        return HistoryPage(self._ours(messages, EVENT_TYPE), stamps[-1], stamps[0], following)
-
     def _ours(self, messages: list[Any], event_type: str) -> dict[str, str]:
         """Return the ids in the metadata of those of *messages* that our own app has posted, each with its ts."""
-        described = [one for one in messages if _metadata(one).get("event_type") == event_type and _ts(one)]
-        ours = self._who() if described else {}
-        return {id_: _ts(one) for one in described if _is_of(one, ours) for id_ in _ids(one)}
+        return {id_: ts_of(one) for one in self._only_ours(of_type(messages, event_type)) for id_ in ids_of(one)}
 
-    def _who(self) -> Mapping[str, str]:
+    def _only_ours(self, messages: list[Entry]) -> Iterator[Entry]:
+        us = self._who() if messages else {}
+        return (one for one in messages if is_ours(one, us))
+
+    def _who(self) -> Mapping[str, Any]:
         """Return our `bot_id`, `app_id` and `user_id` as far as they are known; asked for once for each token."""
-        token = self._client.token
+        token = self._caller.secret
         if self._identity is None or self._identity[0] != token:
             try:
                 self._identity = token, self.identify()[0]
@@ -153,15 +162,6 @@ class SlackBot:
             except SlackError:
                 return {}
         return self._identity[1]
-
-    def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
-        """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
-        return self._ask(method, lambda: self._client.api_call(method, params=arguments))[0]
-
-    def identify(self) -> tuple[Mapping[str, Any], set[str]]:
-        """Return whose token this is, and its scopes (empty: not told). Raise SlackError."""
-        answer, headers = self._ask("auth.test", self._client.auth_test)
-        return answer, {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
     def _history(self, channel: str, oldest: str) -> Iterator[list[Any]]:
         """Yield the pages of the history, newest first."""
@@ -175,15 +175,13 @@ class SlackBot:
 
     def _history_page(self, channel: str, oldest: str, cursor: str) -> tuple[list[Any], str]:
         """Return the messages of one page, newest first, and the cursor of the next."""
-        answer, _ = self._ask(
+        arguments = {"oldest": oldest if oldest and float(oldest) else "", "cursor": cursor}
+        answer = self.call(
             "conversations.history",
-            lambda: self._client.conversations_history(
-                channel=channel,
-                oldest=oldest if oldest and float(oldest) else None,
-                include_all_metadata=True,
-                limit=_HISTORY_PAGE,
-                cursor=cursor or None,
-            ),
+            channel=channel,
+            include_all_metadata="1",
+            limit=str(_HISTORY_PAGE),
+            **{name: value for name, value in arguments.items() if value},
         )
         messages, more = answer.get("messages"), answer.get("response_metadata")
         if not isinstance(messages, list):
@@ -195,8 +193,15 @@ class SlackBot:
             )
         return messages, following
 
-    def _ask(self, method: str, call: Callable[[], SlackResponse]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        return ask(method, call, self._client)
+    def _send(self, method: str, **arguments: Any) -> Mapping[str, Any]:
+        return self._ask(method, json.dumps(arguments).encode(), _JSON).data
+
+    def _ask(self, method: str, content: bytes, content_type: str) -> Reply:
+        def send(token: str) -> Answer:
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
+            return self._exchange.send(self._base_url + method, headers=headers, content=content)
+
+        return self._caller.call(method, send)
 
 
 class SlackWebhook:
@@ -205,7 +210,8 @@ class SlackWebhook:
     can_update: ClassVar[Literal[False]] = False
 
     def __init__(self, url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
-        self._client = Webhook(url, exchange, file)
+        self._caller = Caller("slack.webhook_url", url, file, exchange.secrets)
+        self._exchange = exchange
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         del channel  # the webhook leads to one
@@ -214,7 +220,9 @@ class SlackWebhook:
             body["metadata"] = metadata(ids, event_type)
         if message.blocks:
             body["blocks"] = list(message.blocks)
-        ask(WEBHOOK, lambda: self._client.send_dict(body), self._client)
+        content = json.dumps(body).encode()
+        headers = {"Content-Type": _JSON}
+        self._caller.call(WEBHOOK, lambda url: self._exchange.send(url, headers=headers, content=content))
         return Posted()
 
     def page(self, channel: str, oldest: str, cursor: str) -> NoReturn:
@@ -254,44 +262,3 @@ class CountedSlack:
             raise
         finally:
             self._events.emit("slack_called", method=method, outcome=outcome)
-
-
-def _board(owner: str) -> dict[str, Any]:
-    return {"event_type": _BOARD, "event_payload": {"owner": owner}}
-
-
-def _is_board(message: Any, owner: str) -> bool:
-    described = _metadata(message)
-    payload = described.get("event_payload")
-    return described.get("event_type") == _BOARD and isinstance(payload, dict) and payload.get("owner") == owner
-
-
-def _metadata(message: Any) -> Mapping[str, Any]:
-    """Return the metadata of an entry of a channel's history."""
-    described = message.get("metadata") if isinstance(message, dict) else None
-    return described if isinstance(described, dict) else {}
-
-
-def _ids(message: Any) -> list[str]:
-    payload = _metadata(message).get("event_payload")
-    ids = payload.get("ids") if isinstance(payload, dict) else None
-    # A list is what an earlier version of the bot sent.
-    ids = ids.split() if isinstance(ids, str) else ids
-    return [id_ for id_ in ids if isinstance(id_, str)] if isinstance(ids, list) else []
-
-
-def _is_of(message: Mapping[str, Any], us: Mapping[str, Any]) -> bool:
-    """Tell whether we have posted *message*: any other app can write the same metadata.
-
-    Where it is not known who we are, or the message does not say whose it is, it counts as ours.
-    """
-    for keys in ((("bot_id", "bot_id"), ("app_id", "app_id")), (("user", "user_id"),)):
-        same = [message[his] == us[our] for his, our in keys if message.get(his) and us.get(our)]
-        if same:
-            return any(same)
-    return True
-
-
-def _ts(message: Any) -> str:
-    ts = message.get("ts") if isinstance(message, dict) else None
-    return ts if isinstance(ts, str) and _TS.fullmatch(ts) else ""

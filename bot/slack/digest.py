@@ -10,10 +10,10 @@ from itertools import accumulate
 from bot.domain.outbox import TEXT_FALLBACK, TaskEnded
 from bot.domain.task import Status, Task
 from bot.slack.blocks import LONGEST_TEXT, SECTION, TEXT, Block, Message, Style, context, fits, packed
-from bot.slack.mrkdwn import ELLIPSIS, code, date, link, outside
+from bot.slack.mrkdwn import ELLIPSIS, code, date, link, outside, say
 from bot.wording import phrases as wording
-from bot.wording.phrases import Language, duration
-from bot.wording.remedies import OTHER_REMEDY, reason_for
+from bot.wording.phrases import Language, Phrase, duration
+from bot.wording.reasons import OTHER_REMEDY, reason_for
 
 _BAR = 10  # cells
 _ROWS = 20  # of the board
@@ -60,20 +60,20 @@ def render_board(rows: Sequence[Task], now: float, style: Style) -> Message:
     """Return what is queued and rendering at *now* (Unix seconds), the oldest first and at most twenty."""
     language = style.language
     if not rows:
-        title, lines = f":zzz: *{wording.BOARD_EMPTY.say(language)}*", []
+        title, lines = f":zzz: *{say(wording.BOARD_EMPTY, language)}*", []
     else:
-        title = f":hourglass_flowing_sand: *{wording.BOARD.say(language, n=len(rows))}*"
+        title = f":hourglass_flowing_sand: *{say(wording.BOARD, language, n=len(rows))}*"
         oldest_first = sorted(rows, key=lambda task: (task.create_time <= 0, task.create_time, task.id))
         lines = [_row(task, now, language) for task in oldest_first[:_ROWS]]
         if len(rows) > _ROWS:
-            lines.append(wording.AND_MORE.say(language, n=len(rows) - _ROWS))
-    blocks = (*packed([title, *lines]), context(wording.UPDATED.say(language, time=date(now) or "?")))
+            lines.append(say(wording.AND_MORE, language, n=len(rows) - _ROWS))
+    blocks = (*packed([title, *lines]), context(say(wording.UPDATED, language, time=date(now) or "?")))
     return Message(_first_lines([title, *lines]), blocks if fits(blocks) else ())
 
 
 def render_closed_board(style: Style) -> Message:
     """Return the last word of a board that cannot be deleted."""
-    title = f":no_entry_sign: *{wording.BOARD_CLOSED.say(style.language)}*"
+    title = f":no_entry_sign: *{say(wording.BOARD_CLOSED, style.language)}*"
     return Message(title, tuple(packed([title])))
 
 
@@ -82,9 +82,9 @@ def _paragraphs(contents: Sequence[TaskEnded], style: Style, room: _Room) -> lis
     language, n = style.language, len(contents)
     away = away_line([content.away for content in contents if content.away], language)
     if contents[0].task.status == Status.SUCCEEDED:
-        title = f":white_check_mark: *{wording.MANY_READY.say(language, n=n)}*"
+        title = f":white_check_mark: *{say(wording.MANY_READY, language, n=n)}*"
         return [[title, *away, *_success_lines(contents, language, room)]]
-    title = " ".join((f":x: *{wording.MANY_FAILED.say(language, n=n)}*", *style.mentions))
+    title = " ".join((f":x: *{say(wording.MANY_FAILED, language, n=n)}*", *style.mentions))
     return [[title, *away], *_failures(contents, language, room)]
 
 
@@ -95,7 +95,12 @@ def away_line(spans: Sequence[tuple[float, float]], language: Language) -> list[
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
     # Within a day the time alone says which moment is meant, in whatever zone it is read.
     start, end = date(first), date(last, with_day=last - first >= _DAY)
-    return [f":zzz: {wording.AWAY.say(language, start=start, end=end)}"] if start and end else []
+    return [f":zzz: {say(wording.AWAY, language, start=start, end=end)}"] if start and end else []
+
+
+def what_to_do(remedy: Phrase, language: Language) -> str:
+    """Return the line with a *remedy*."""
+    return f"*{say(wording.WHAT_TO_DO, language)}* {say(remedy, language)}"
 
 
 def _success_lines(contents: Sequence[TaskEnded], language: Language, room: _Room) -> list[str]:
@@ -103,37 +108,37 @@ def _success_lines(contents: Sequence[TaskEnded], language: Language, room: _Roo
     too_long = any(
         link(content.task.video_url, "") and not _watch(content.task, language, room) for content in contents
     )
-    return [*lines, *([wording.LINKS_TOO_LONG.say(language)] if too_long else [])]
+    return [*lines, *([say(wording.LINKS_TOO_LONG, language)] if too_long else [])]
 
 
 def _success_line(task: Task, language: Language, room: _Room) -> str:
-    cover = link(task.preview_url, wording.COVER.say(language)) if room.extras else None
+    cover = link(task.preview_url, say(wording.COVER, language)) if room.extras else None
     length = duration(task.duration / 1000, language) if room.extras and task.duration > 0 else None
     missing = wording.LINK_TOO_LONG if link(task.video_url, "") else wording.WITHOUT_LINK
-    watch = _watch(task, language, room) or missing.say(language)
+    watch = _watch(task, language, room) or say(missing, language)
     shown = cover if cover and len(cover) <= SECTION else None
     return "• " + " · ".join(part for part in (code(task.id), watch, shown, length) if part)
 
 
 def _watch(task: Task, language: Language, room: _Room) -> str | None:
-    watch = link(task.video_url, wording.WATCH.say(language))
+    watch = link(task.video_url, say(wording.WATCH, language))
     return watch if watch and len(watch) <= room.link else None
 
 
 def _failures(contents: Sequence[TaskEnded], language: Language, room: _Room) -> list[list[str]]:
     """Return a paragraph for each remedy, in the order of the tasks: the reasons that it mends, each with its ids."""
-    found: dict[str, dict[str, list[str]]] = {}
+    found: dict[Phrase, dict[str, list[str]]] = {}
     for content in contents:
         reason = reason_for(content.task.msg)
-        title = reason.sentence.say(language) if reason else f"“{outside(content.task.msg, room.reason or 1)}”"
-        remedy = (reason.remedy if reason else OTHER_REMEDY).say(language)
+        title = say(reason.sentence, language) if reason else f"“{outside(content.task.msg, room.reason or 1)}”"
+        remedy = reason.remedy if reason else OTHER_REMEDY
         found.setdefault(remedy, {}).setdefault(title, []).append(f"• {code(content.task.id)}")
     if not room.reason:
         return [[line for titles in found.values() for ids in titles.values() for line in ids]]
     return [
         [
             *(line for title, ids in titles.items() for line in (f"*{title}*", *ids)),
-            *([wording.WHAT_TO_DO.say(language, remedy=remedy)] if room.extras else []),
+            *([what_to_do(remedy, language)] if room.extras else []),
         ]
         for remedy, titles in found.items()
     ]
@@ -146,8 +151,8 @@ def _row(task: Task, now: float, language: Language) -> str:
     age = now - task.create_time if 0 < task.create_time < now else 0
     # From the first minute on in whole ones, or the board would have to be updated all the time.
     age = age // 60 * 60 if age >= 60 else age  # noqa: PLR2004
-    shown = wording.ELAPSED.say(language, time=duration(age, language)) if age else None
-    parts = (wording.QUEUED.say(language) if waiting else f"{progress}%", shown, code(task.id))
+    shown = say(wording.ELAPSED, language, time=duration(age, language)) if age else None
+    parts = (say(wording.QUEUED, language) if waiting else f"{progress}%", shown, code(task.id))
     return f"{'▰' * full}{'▱' * (_BAR - full)} " + " · ".join(part for part in parts if part)
 
 

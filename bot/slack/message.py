@@ -24,11 +24,13 @@ from bot.domain.outbox import (
 from bot.domain.task import Status, Task
 from bot.harmless import clean
 from bot.slack.blocks import IMAGE_URL, SECTION, TEXT, Block, Message, Style, columns, context, image, packed
-from bot.slack.digest import away_line, render_digest
-from bot.slack.mrkdwn import code, date, link, outside, safe_url
+from bot.slack.digest import away_line, render_digest, what_to_do
+from bot.slack.mrkdwn import code, date, link, outside, safe_url, say
 from bot.wording import phrases as wording
 from bot.wording.phrases import Language, duration
-from bot.wording.remedies import OTHER_REMEDY, reason_for, slack_remedy, words_for
+from bot.wording.reasons import OTHER_REMEDY, reason_for
+from bot.wording.slack_remedies import slack_remedy
+from bot.wording.troubles import words_for
 
 _QUOTE = 800  # characters of a text from outside: enough to tell what it is
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif")
@@ -85,12 +87,12 @@ def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Messa
         (wording.CREATED, date(task.create_time)),
         (wording.READY_AFTER, None if ended.ready_after is None else duration(ended.ready_after, language)),
     ]
-    title = f":white_check_mark: *{wording.READY.say(language)}*"
+    title = f":white_check_mark: *{say(wording.READY, language)}*"
     message = _message(
         [title, *(links or [_no_link(task, language)])],
-        *([image(cover, wording.COVER_ALT.say(language))] if cover else []),
-        *columns((label.say(language), value) for label, value in facts if value),
-        small=[_task(task, language), *([wording.EXPIRES.say(language)] if links else []), *_away(ended, language)],
+        *([image(cover, say(wording.COVER_ALT, language))] if cover else []),
+        *columns((say(label, language), value) for label, value in facts if value),
+        small=[_task(task, language), *([say(wording.EXPIRES, language)] if links else []), *_away(ended, language)],
     )
     if len(message.text) <= TEXT:
         return message
@@ -104,12 +106,12 @@ def _failure(ended: TaskEnded, style: Style) -> Message:
     created = date(task.create_time)
     return _message(
         [
-            " ".join((f":x: *{wording.FAILED.say(language)}*", *style.mentions)),
-            *([reason.sentence.say(language)] if reason else []),
-            *([f"> {wording.CHANJING_SAYS.say(language, reason=outside(said, _QUOTE))}"] if said else []),
-            wording.WHAT_TO_DO.say(language, remedy=(reason.remedy if reason else OTHER_REMEDY).say(language)),
+            " ".join((f":x: *{say(wording.FAILED, language)}*", *style.mentions)),
+            *([say(reason.sentence, language)] if reason else []),
+            *([f"> {say(wording.CHANJING_SAYS, language, reason=outside(said, _QUOTE))}"] if said else []),
+            what_to_do(reason.remedy if reason else OTHER_REMEDY, language),
         ],
-        *columns([(wording.CREATED.say(language), created)] if created else []),
+        *columns([(say(wording.CREATED, language), created)] if created else []),
         small=[_task(task, language), *_away(ended, language)],
     )
 
@@ -117,8 +119,8 @@ def _failure(ended: TaskEnded, style: Style) -> Message:
 def _links(task: Task, language: Language) -> list[str]:
     """Return the lines with the links to the video and its cover; none without a link to the video."""
     watch, cover = (
-        link(task.video_url, wording.WATCH.say(language)),
-        link(task.preview_url, wording.COVER.say(language)),
+        link(task.video_url, say(wording.WATCH, language)),
+        link(task.preview_url, say(wording.COVER, language)),
     )
     if not watch or len(watch) > SECTION:
         return []
@@ -130,8 +132,8 @@ def _links(task: Task, language: Language) -> list[str]:
 
 def _no_link(task: Task, language: Language) -> str:
     if link(task.video_url, ""):
-        return wording.LONG_LINK.say(language)
-    return (wording.BAD_LINK if clean(task.video_url) else wording.NO_LINK).say(language)
+        return say(wording.LONG_LINK, language)
+    return say((wording.BAD_LINK if clean(task.video_url) else wording.NO_LINK), language)
 
 
 def _cover(url: str) -> str | None:
@@ -144,7 +146,7 @@ def _cover(url: str) -> str | None:
 
 
 def _task(task: Task, language: Language) -> str:
-    return wording.TASK.say(language, id=code(task.id))
+    return say(wording.TASK, language, id=code(task.id))
 
 
 def _away(ended: TaskEnded, language: Language) -> list[str]:
@@ -159,10 +161,10 @@ def _greeting(greeting: Greeting, language: Language) -> Message:
     watching = wording.GREETING_WATCHING if greeting.watching else wording.GREETING_IDLE
     return _message(
         [
-            f":wave: *{wording.GREETING.say(language)}*",
-            wording.GREETING_PURPOSE.say(language),
-            f"• {watching.say(language, n=greeting.watching)}",
-            *(f"• {phrase.say(language, n=n)}" for phrase, n in counts if n),
+            f":wave: *{say(wording.GREETING, language)}*",
+            say(wording.GREETING_PURPOSE, language),
+            f"• {say(watching, language, n=greeting.watching)}",
+            *(f"• {say(phrase, language, n=n)}" for phrase, n in counts if n),
         ]
     )
 
@@ -172,17 +174,17 @@ def _trouble(trouble: Trouble, language: Language) -> Message:
     since = date(trouble.since) or "?"
     if trouble.until is not None:
         lasted = duration(trouble.until - trouble.since, language)
-        how_long = wording.LASTED.say(language, time=since, duration=lasted)
-        return _message([f":white_check_mark: *{words.over.say(language)}*", how_long])
+        how_long = say(wording.LASTED, language, time=since, duration=lasted)
+        return _message([f":white_check_mark: *{say(words.over, language)}*", how_long])
     remedy = (slack_remedy(trouble.detail) if trouble.code == "slack_refused" else None) or words.remedy
     return _message(
         [
-            f":warning: *{words.title.say(language)}*",
-            words.sentence.say(language),
+            f":warning: *{say(words.title, language)}*",
+            say(words.sentence, language),
             *_concerned(trouble, language),
-            wording.WHAT_TO_DO.say(language, remedy=remedy.say(language)),
+            what_to_do(remedy, language),
         ],
-        small=[wording.SINCE.say(language, time=since)],
+        small=[say(wording.SINCE, language, time=since)],
     )
 
 
@@ -191,25 +193,25 @@ def _concerned(trouble: Trouble, language: Language) -> list[str]:
     if not clean(trouble.detail):
         return []
     if words_for(trouble.code).names_a_task:
-        return [wording.TASK.say(language, id=code(trouble.detail))]
+        return [say(wording.TASK, language, id=code(trouble.detail))]
     channels = dict.fromkeys(_CHANNEL.findall(trouble.detail.partition(":")[0]))
     if trouble.code == "slack_refused" and channels:
-        return [wording.CHANNEL.say(language, channels=" ".join(f"<#{channel}>" for channel in channels))]
+        return [say(wording.CHANNEL, language, channels=" ".join(f"<#{channel}>" for channel in channels))]
     # E.g. `status 40`: nobody knows more about it.
     return [f"> {outside(trouble.detail, _QUOTE)}"] if trouble.code == "unknown_status" else []
 
 
 def _summary(summary: Summary, language: Language) -> Message:
     failed = sum(count for _, count in summary.failed)
-    title = f":bar_chart: *{wording.DAY.say(language, day=outside(summary.day, 40))}*"
+    title = f":bar_chart: *{say(wording.DAY, language, day=outside(summary.day, 40))}*"
     figures = {"succeeded": summary.succeeded, "failed": failed, "rendering": summary.rendering}
     times = ((wording.DAY_MEDIAN, summary.median), (wording.DAY_SLOWEST, summary.slowest))
     if not summary.succeeded and not failed:
-        still = [wording.GREETING_WATCHING.say(language, n=summary.rendering)] if summary.rendering else []
-        return _message([title, wording.DAY_QUIET.say(language), *still])
+        still = [say(wording.GREETING_WATCHING, language, n=summary.rendering)] if summary.rendering else []
+        return _message([title, say(wording.DAY_QUIET, language), *still])
     return _message(
-        [title, wording.DAY_COUNTS.say(language, **figures), *_why(summary, language)],
-        *columns((label.say(language), duration(time, language)) for label, time in times if time is not None),
+        [title, say(wording.DAY_COUNTS, language, **figures), *_why(summary, language)],
+        *columns((say(label, language), duration(time, language)) for label, time in times if time is not None),
     )
 
 
@@ -218,14 +220,14 @@ def _why(summary: Summary, language: Language) -> list[str]:
     counts: Counter[str] = Counter()
     for said, count in summary.failed:
         reason = reason_for(said)
-        counts[reason.sentence.say(language) if reason else f"“{outside(said, _REASON)}”"] += count
+        counts[say(reason.sentence, language) if reason else f"“{outside(said, _REASON)}”"] += count
     frequent = counts.most_common(_REASONS)
     others = counts.total() - sum(count for _, count in frequent)
     return [
         *(f"• {count} × {sentence}" for sentence, count in frequent if count),
-        *([f"• {others} × {wording.DAY_OTHER_REASONS.say(language)}"] if others else []),
+        *([f"• {others} × {say(wording.DAY_OTHER_REASONS, language)}"] if others else []),
     ]
 
 
 def _test(language: Language) -> Message:
-    return _message([f":test_tube: *{wording.TEST.say(language)}*", wording.TEST_MEANING.say(language)])
+    return _message([f":test_tube: *{say(wording.TEST, language)}*", say(wording.TEST_MEANING, language)])

@@ -1,4 +1,4 @@
-"""Pure: text from outside, made harmless for Slack's mrkdwn and never longer than there is room.
+"""Pure: sentences, and text from outside, as Slack's mrkdwn: harmless, and never longer than there is room.
 
 Whatever a task, an error or a server says may hold a mention, a forged link or formatting marks. Each function here
 returns markup that shows it and does nothing else.
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 from bot.harmless import clean
+from bot.wording.phrases import Language, Phrase
 
 ELLIPSIS = "…"
 LONGEST_ID = 200  # characters: far above the 32 that Chanjing uses, and twenty of them still fit one message
@@ -21,6 +22,12 @@ _LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
 _INSIDE_A_NAME = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")  # snake_case is not formatted: it can stay as it is
 _ALIVE_COLON = re.compile(r":(?=//|[^\s:]+:)")  # `:name:` becomes an emoji, `http://…` a link
 _IN_A_URL = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '|<>"`')
+
+
+def say(phrase: Phrase, language: Language, **values: object) -> str:
+    """Return a sentence of the bot's own as markup. The *values* must be markup already."""
+    template = phrase.template(language, values.get("n"))
+    return "".join(_ENTITIES.get(char, char) for char in template).format(**values)
 
 
 def outside(text: str, limit: int) -> str:

@@ -12,8 +12,8 @@ from bot.domain import outbox as box
 from bot.domain.outbox import Destination, HistoryPage, Outbox, Reading
 from bot.errors import DestinationRefused, OutcomeUnknown, RateLimited, SlackError
 from bot.events import Events
-from bot.slack.call import WEBHOOK, stops_every_call
 from bot.slack.client import Slack
+from bot.slack.outcome import WEBHOOK, stops_every_call
 from bot.watch.ledger import Ledger
 
 _REREAD = 300.0  # seconds between two tries of a history that cannot be read

@@ -1,7 +1,7 @@
-"""Pure: every sentence the bot says, in English and in Chinese, side by side.
+"""Pure: every sentence of the bot's messages, in each language side by side: plain text with named places.
 
-The markup in them is Slack's: emoji as `:name:`, bold as `*…*`. What went wrong and what to do about it is in
-`bot.remedies`.
+A further language is a field of `Phrase`; the tests name every sentence that lacks it. Why a task failed is in
+`reasons`, the bot's own trouble in `troubles`, and what Slack refuses in `slack_remedies`.
 """
 
 import math
@@ -14,18 +14,22 @@ Language = Literal["en", "zh"]
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One sentence in each language, with the same `{placeholders}`. `one` is the English for exactly one `{n}`."""
+    """One sentence in each language, with the same `{places}`. `one` is the English for exactly one `{n}`."""
 
     en: str
     zh: str
     one: str | None = None
 
     def say(self, language: Language, **values: object) -> str:
-        """Return the sentence with its placeholders filled in. The values must be safe markup already."""
-        if language == "zh":
-            return self.zh.format(**values)
-        singular = self.one is not None and values.get("n") == 1
-        return (self.one if singular and self.one else self.en).format(**values)
+        """Return the sentence with its places filled in."""
+        return self.template(language, values.get("n")).format(**values)
+
+    def template(self, language: Language, n: object = None) -> str:
+        """Return the sentence with its places still in it, as it is said of *n*."""
+        if language == "en" and n == 1 and self.one is not None:
+            return self.one
+        sentence: str = getattr(self, language)
+        return sentence
 
 
 # A video
@@ -55,7 +59,7 @@ BAD_LINK = Phrase(
     "蝉镜给出的视频链接无法在此显示，请到蝉镜控制台查看该任务。",
 )
 CHANJING_SAYS = Phrase("Chanjing says: “{reason}”", "蝉镜原文：“{reason}”")
-WHAT_TO_DO = Phrase("*What to do:* {remedy}", "*处理建议：* {remedy}")
+WHAT_TO_DO = Phrase("What to do:", "处理建议：")
 
 # Several videos at once
 MANY_READY = Phrase("{n} lip-sync videos are ready", "{n} 个数字人对口型视频已生成", "1 lip-sync video is ready")

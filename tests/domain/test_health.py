@@ -238,6 +238,5 @@ def test_it_loads_none_of_the_large_libraries(path, tmp_path, environ, unless_ne
         "httpx",
         "typer",
         "prometheus_client",
-        "slack_sdk",
         "bot.domain.state",
     }

@@ -13,8 +13,8 @@ from bot.domain.outbox import Greeting, Summary, TaskEnded, Trouble
 from bot.domain.task import Task
 from bot.slack.blocks import Message, Style
 from bot.slack.message import render
-from bot.wording.remedies import TROUBLES
 from bot.wording.samples import NOW, SAMPLES
+from bot.wording.troubles import TROUBLES
 from tests.limits import check, strings
 
 EN = Style("en", ("<!here>", "<@U123>"))

@@ -1,15 +1,16 @@
-"""Both languages say the same things."""
+"""Every language says the same things."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from string import Formatter
+from typing import get_args
 
 import pytest
 
-from bot.wording import phrases as wording
-from bot.wording import remedies
-from bot.wording.phrases import Phrase, duration
+from bot.config.sections import Slack
+from bot.wording import phrases, reasons, slack_remedies, troubles
+from bot.wording.phrases import Language, Phrase, duration
 
 
 def _phrases(value: object, name: str) -> Iterator[tuple[str, Phrase]]:
@@ -29,7 +30,7 @@ def _phrases(value: object, name: str) -> Iterator[tuple[str, Phrase]]:
 
 SENTENCES = {
     found: phrase
-    for module in (wording, remedies)
+    for module in (phrases, reasons, slack_remedies, troubles)
     for name, value in vars(module).items()
     if not name.startswith("__")
     for found, phrase in _phrases(value, name)
@@ -41,10 +42,20 @@ def _placeholders(template: str) -> set[str]:
 
 
 @pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
-def test_both_languages_have_the_sentence_with_the_same_placeholders(phrase):
-    assert phrase.en.strip()
-    assert phrase.zh.strip()
-    assert _placeholders(phrase.en) == _placeholders(phrase.zh)
+@pytest.mark.parametrize("language", get_args(Language))
+def test_every_language_has_the_sentence_with_the_same_placeholders(phrase, language):
+    assert phrase.template(language).strip()
+    assert _placeholders(phrase.template(language)) == _placeholders(phrase.en)
+
+
+def test_every_language_can_be_chosen():
+    assert [Slack(language=language).language for language in get_args(Language)] == [*get_args(Language)]
+
+
+@pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
+def test_a_sentence_is_plain_text_without_markup_of_slacks(phrase):
+    for language in get_args(Language):
+        assert not re.search(r"&\w+;|\*\S.*\S\*|<[@#!h]|:[a-z_]+:", phrase.template(language))
 
 
 @pytest.mark.parametrize("phrase", [phrase for phrase in SENTENCES.values() if phrase.one])

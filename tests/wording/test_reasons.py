@@ -1,17 +1,8 @@
-"""Chanjing's sentences and the bot's troubles are understood, and have a remedy."""
+"""Chanjing's sentences are understood."""
 
 import pytest
 
-from bot.wording.remedies import (
-    NO_REASON,
-    REASONS,
-    SLACK_REMEDIES,
-    TROUBLES,
-    UNKNOWN_TROUBLE,
-    reason_for,
-    slack_remedy,
-    words_for,
-)
+from bot.wording.reasons import NO_REASON, REASONS, reason_for
 
 CREDIT, NO_VOICE, FORMAT, BACKGROUND, NETWORK, TOO_SHORT, LANGUAGE, NOT_CHARGED, AGAIN = REASONS
 
@@ -52,38 +43,3 @@ CREDIT, NO_VOICE, FORMAT, BACKGROUND, NETWORK, TOO_SHORT, LANGUAGE, NOT_CHARGED,
 )
 def test_a_sentence_of_chanjing_is_understood_whatever_its_punctuation(message, reason):
     assert reason_for(message) is reason
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "chanjing_unreachable",
-        "chanjing_refused",
-        "slack_refused",
-        "task_stuck",
-        "task_vanished",
-        "foreign_state",
-        "page_size_refused",
-        "unknown_status",
-        "malformed_items",
-    ],
-)
-def test_a_trouble_has_words_of_its_own(code):
-    assert words_for(code) is TROUBLES[code]
-
-
-def test_an_unknown_trouble_has_general_words():
-    assert words_for("brand_new") is UNKNOWN_TROUBLE
-
-
-@pytest.mark.parametrize("word", SLACK_REMEDIES)
-def test_slacks_word_is_found_in_the_text_of_an_error(word):
-    assert slack_remedy(f"C0123: {word}, see the manual") is SLACK_REMEDIES[word]
-
-
-def test_slacks_variants_of_a_restriction_have_its_remedy():
-    assert slack_remedy("restricted_action_read_only_channel") is SLACK_REMEDIES["restricted_action"]
-
-
-def test_an_error_that_slack_does_not_name_has_no_remedy_of_its_own():
-    assert slack_remedy("something else") is None
