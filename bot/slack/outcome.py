@@ -96,9 +96,11 @@ def error_in(method: str, reply: Reply, secrets: tuple[str, ...]) -> SlackError 
         foreign = word is None and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
         text = f"{said}{_UNCERTAIN if method in _POSTS else ''}{_FOREIGN if foreign else ''}"
         return OutcomeUnknown(text, reason=reason)
+    # What a webhook of a server like Slack says beyond its word may be anything, part of its own address included.
+    data = {} if method == WEBHOOK else reply.data
     if reason in _PAYLOAD:
-        return PayloadRefused(f"{said}: {plain(_details(reply.data), secrets)}", reason=reason)
-    needed = reply.data.get("needed")
+        return PayloadRefused(f"{said}: {plain(_details(data), secrets)}", reason=reason)
+    needed = data.get("needed")
     scope = f" (needed: {plain(needed, secrets)})" if isinstance(needed, str) else ""
     return DestinationRefused(f"{said}{scope}. {_remedy(method, reason)}", reason=reason)
 
