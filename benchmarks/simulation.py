@@ -191,8 +191,6 @@ class Simulation:
             self.clock,
             log.make("error", "text"),
             settings,
-            heartbeat=lambda: None,
-            progress=lambda *_, **__: None,
         )
 
     @property

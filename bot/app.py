@@ -26,17 +26,16 @@ from bot.watch.cycle import Poll, Settings
 from bot.watch.deliver import Delivery
 from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
-from bot.watch.pages import Shown
 from bot.web.health import Health
 from bot.web.ping import TIMEOUT, Ping
 
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """What the loop runs. `cycle_ended` is called after each cycle with whether it went well."""
+    """What the loop runs, and who hears of what happens."""
 
     poll: Poll
-    cycle_ended: Callable[[bool], None]
+    events: Events
 
 
 @contextlib.contextmanager
@@ -45,7 +44,6 @@ def bot(
     clock: Clock,
     events: Events,
     *,
-    progress: Shown,
     trust_env: bool = True,
     listen: bool = True,
 ) -> Iterator[Bot]:
@@ -77,24 +75,14 @@ def bot(
             metrics.registry.register(probes.StateCollector(store, clock))
             _listen(stack, probes.serving(address, vitals, metrics.registry, events), address, events)
         exchange = stack.enter_context(http(trust_env=trust_env))
-        ping = None
+        events = Listeners(events, vitals)
         if config.monitor.ping_url is not None:
             url = config.monitor.ping_url.value
             ping = Ping(url, exchange(url, TIMEOUT), clock, vitals.ready, events)
             stack.callback(ping.close)
-
-        def cycle_ended(well: bool) -> None:  # noqa: FBT001 - the one thing there is to say of it
-            vitals.cycle_ended(well=well)
-            if ping is not None:
-                ping.after_cycle(well=well)
-
+            events = Listeners(events, ping)
         watched = partial(exchange, settled=vitals.turned)
-        yield Bot(
-            _poll(
-                config, clock, events, watched, store, lock.last_alive, heartbeat=vitals.heartbeat, progress=progress
-            ),
-            cycle_ended,
-        )
+        yield Bot(_poll(config, clock, events, watched, store, lock.last_alive), events)
 
 
 def _listen(
@@ -120,9 +108,6 @@ def _poll(
     exchange: MakeExchange,
     store: state.Store,
     last_alive: float | None,
-    *,
-    heartbeat: Callable[[], None],
-    progress: Shown,
 ) -> Poll:
     destination = slack(config, exchange, clock)
     delivery = Delivery(
@@ -133,7 +118,6 @@ def _poll(
         config.slack,
         route=routes(config),
         pace=Pace(config.slack.pace, clock),
-        heartbeat=heartbeat,
     )
     settings = Settings(
         page_size=config.chanjing.page_size,
@@ -153,9 +137,7 @@ def _poll(
         clock,
         events,
         settings,
-        heartbeat=heartbeat,
         last_alive=last_alive,
-        progress=progress,
         show_board=_board(config, destination, store, clock, events),
     )
 

@@ -12,9 +12,9 @@ from bot.domain.outbox import TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError
-from bot.events import NOBODY
 from bot.store.file import Store
 from bot.watch.cycle import Poll, Settings
+from tests.fakes import RecordedEvents
 from tests.simulated import SimulatedClock
 
 START = 1_763_800_000.0
@@ -145,7 +145,7 @@ class Bot:
         self.store = store or MemoryStore()
         self.postbox = Postbox(self.store)
         self.boards: list[list[str]] = []
-        self.beats: list[float] = []
+        self.events = RecordedEvents()
         world.now = self.clock.now
         self.settings = {
             "page_size": 10,
@@ -167,10 +167,8 @@ class Bot:
             self.postbox,  # type: ignore[arg-type]
             self.store,
             self.clock,
-            NOBODY,
+            self.events,
             Settings(**self.settings),
-            heartbeat=lambda: self.beats.append(self.clock.monotonic()),
-            progress=lambda *_, **__: None,
             show_board=lambda tasks: self.boards.append([task.id for task in tasks]),
         )
 

@@ -1,17 +1,16 @@
 """How far the first reading of a long list has come: a bar on a terminal, log lines elsewhere."""
 
-from typing import TextIO
+from typing import Any, TextIO
 
 from bot.clock import Clock
 from bot.events import Events
-from bot.watch.pages import Shown
 
 _LONG = 200  # tasks that are read in a moment
 _EVERY = 5.0  # seconds between two log lines
 
 
-def shown(events: Events, clock: Clock, stderr: TextIO) -> Shown:
-    """Return what shows progress on *stderr*, as a bar where that is a terminal."""
+def shown(events: Events, clock: Clock, stderr: TextIO) -> Events:
+    """Return a listener that shows progress: as a bar if *stderr* is a terminal, else as *events* for the log."""
     return _Bar(stderr) if stderr.isatty() else _Lines(events, clock)
 
 
@@ -25,7 +24,11 @@ class _Bar:
         self._bar = Progress(*columns, console=Console(file=stderr), transient=True, auto_refresh=False)
         self._task: TaskID | None = None
 
-    def __call__(self, seen: int, total: int | None, *, done: bool) -> None:
+    def emit(self, event: str, /, **fields: Any) -> None:
+        if event == "list_scanned":
+            self._show(**fields)
+
+    def _show(self, seen: int, total: int | None, *, done: bool) -> None:
         if self._task is None:
             if done or (total or 0) <= _LONG:
                 return
@@ -45,7 +48,11 @@ class _Lines:
         self._clock = clock
         self._said = clock.monotonic()
 
-    def __call__(self, seen: int, total: int | None, *, done: bool) -> None:
+    def emit(self, event: str, /, **fields: Any) -> None:
+        if event == "list_scanned":
+            self._show(**fields)
+
+    def _show(self, seen: int, total: int | None, *, done: bool) -> None:
         if not done and self._clock.monotonic() - self._said >= _EVERY:
             self._said = self._clock.monotonic()
             self._events.emit("list_being_read", tasks=seen, of=total)

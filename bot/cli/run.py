@@ -11,6 +11,7 @@ from bot.cli.known import known_state
 from bot.clock import SystemClock
 from bot.config.load import load
 from bot.errors import LipsyncBotError, Stopped
+from bot.events import Listeners
 from bot.watch.loop import Daemon
 
 
@@ -24,14 +25,14 @@ def main(path: Path | None, *, once: bool) -> int:
     events = log.make(config.log.level, config.log.format)
     for subject, text in warnings:
         events.emit("configuration_doubtful", subject=subject, detail=text)
-    shown = progress.shown(events, clock, sys.stderr)
-    with app.bot(config, clock, events, progress=shown, listen=not once) as bot:
+    listeners = Listeners(events, progress.shown(events, clock, sys.stderr))
+    with app.bot(config, clock, listeners, listen=not once) as bot:
         clock.wait(0.0)  # asked to end already?
         if once:
             _poll_once(bot, config.state.path)
         else:
             events.emit("started", state=str(config.state.path))
-            Daemon(bot.poll, clock, events, cycle_ended=bot.cycle_ended).run()
+            Daemon(bot.poll, clock, bot.events).run()
     return DONE
 
 
@@ -44,7 +45,7 @@ def _poll_once(bot: app.Bot, state: Path) -> None:
     except Stopped:
         return
     finally:
-        bot.cycle_ended(well)
+        bot.events.emit("cycle_ended", well=well)
     if bot.poll.owing():
         count = len(known_state(state).outbox.notices)
         owed = "1 message is" if count == 1 else f"{count} messages are"

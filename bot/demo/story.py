@@ -213,9 +213,8 @@ def _running(config: Config, stage: _Stage) -> Iterator[None]:
     def run() -> None:
         clock = SystemClock(stop)
         events = log.make("warning", "text")
-        quiet = lambda *_, **__: None  # noqa: E731 - a progress bar that shows nothing
-        with stage.watched(), wiring.bot(config, clock, events, progress=quiet, trust_env=False) as bot:
-            Daemon(bot.poll, clock, events, cycle_ended=bot.cycle_ended).run()
+        with stage.watched(), wiring.bot(config, clock, events, trust_env=False) as bot:
+            Daemon(bot.poll, clock, bot.events).run()
 
     thread = threading.Thread(target=run, name="bot")
     thread.start()

@@ -26,7 +26,7 @@ from bot.errors import ChanjingError, ChanjingUnavailable, ForeignStateError
 from bot.events import Events
 from bot.store.file import Store
 from bot.watch.deliver import Delivery
-from bot.watch.pages import Pages, Shown, TaskSource
+from bot.watch.pages import Pages, TaskSource
 
 _YOUNG = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a walk through the list
 _AWAY = 900.0  # seconds without a good poll from which on we say that we were away
@@ -61,9 +61,7 @@ class Poll:
         events: Events,
         settings: Settings,
         *,
-        heartbeat: Callable[[], None],
         last_alive: float | None = None,
-        progress: Shown,
         show_board: Callable[[Sequence[Task]], None] | None = None,
     ) -> None:
         self._delivery = delivery
@@ -71,8 +69,6 @@ class Poll:
         self._clock = clock
         self._events = events
         self._settings = settings
-        self._beat = heartbeat
-        self._progress = progress
         self._show_board = show_board
         self._chanjing = chanjing
         self._budget = Budget()
@@ -184,7 +180,7 @@ class Poll:
         return replace(notice, subject=f"{notice.subject}:{self._store.state.instance}")
 
     def _fetched(self, page: Page) -> None:
-        self._beat()
+        self._events.emit("page_read")
         if self._show_board:
             self._latest |= {task.id: task for task in page.tasks if not is_final(task.status)}
 
@@ -386,9 +382,9 @@ class Poll:
         try:
             for _, new in self._walk(full):
                 first.add(new, newest=full.newest)
-                self._progress(len(full.seen), full.total_count, done=False)
+                self._events.emit("list_scanned", seen=len(full.seen), total=full.total_count, done=False)
         finally:
-            self._progress(len(full.seen), full.total_count, done=True)
+            self._events.emit("list_scanned", seen=len(full.seen), total=full.total_count, done=True)
         state, now = self._store.state, self._clock.now()
         profile = full.outcome(state.profile, asked=self._pages.size, now=now)
         taken = first.taken(full)

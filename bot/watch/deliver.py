@@ -51,7 +51,6 @@ class Delivery:
         *,
         route: Mapping[Role, str],
         pace: Pace,
-        heartbeat: Callable[[], None],
     ) -> None:
         self._slack = slack
         self._ledger = ledger
@@ -60,9 +59,8 @@ class Delivery:
         self._settings = settings
         self._route = route
         self._pace = pace
-        self._heartbeat = heartbeat
         self._style = Style(settings.language, settings.mention_on_failure)
-        self._history = History(slack, ledger, clock, events, heartbeat=heartbeat)
+        self._history = History(slack, ledger, clock, events)
         # Channel → when we last posted there, in monotonic seconds.
         self._posted = {
             channel: clock.monotonic() - self._age(one.intent, repeated=one.repeats_at > 0)
@@ -100,7 +98,6 @@ class Delivery:
         if step.wait == "postponed":
             return  # what comes next may be a look, not a post
         step.act(step.channel)
-        self._heartbeat()
 
     def _steps(self) -> list[_Step]:
         in_doubt = (channel for channel, one in self._ledger.outbox.destinations.items() if one.intent)

@@ -4,7 +4,7 @@ Before its first post each channel's history is read once; a message in doubt is
 saved: some apps may ask for one page a minute.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.clock import Clock
@@ -25,14 +25,11 @@ _ABSENT = {"http_404", "http_405", "http_501"}  # what a server that is not Slac
 class History:
     """The histories of all channels. What reads them raises StateError, or Stopped."""
 
-    def __init__(
-        self, slack: Slack, ledger: Ledger, clock: Clock, events: Events, *, heartbeat: Callable[[], None]
-    ) -> None:
+    def __init__(self, slack: Slack, ledger: Ledger, clock: Clock, events: Events) -> None:
         self._slack = slack
         self._ledger = ledger
         self._clock = clock
         self._events = events
-        self._heartbeat = heartbeat
         self._read_at_start: set[str] = set()
         self._begun: set[str] = set()  # channels of which this process has read the newest page
         # Channel → when its history was last found to be unreadable, in monotonic seconds.
@@ -105,7 +102,6 @@ class History:
                 reading = reading.of(reading.place)
             else:
                 answered = True
-                self._heartbeat()
                 cursors.update(filter(None, (page.cursor,)))
                 reading = reading.with_page(page)
             following = reading if reading.cursor else self._following(channel, reading)

@@ -1,7 +1,5 @@
 """Schedule and pace: the cycle over and over, until somebody ends the program."""
 
-from collections.abc import Callable
-
 import schedule
 
 from bot.clock import Clock
@@ -13,9 +11,8 @@ from bot.watch.cycle import Poll
 class Daemon:
     """Runs cycles at the pace that the poll asks for."""
 
-    def __init__(self, poll: Poll, clock: Clock, events: Events, *, cycle_ended: Callable[[bool], None]) -> None:
+    def __init__(self, poll: Poll, clock: Clock, events: Events) -> None:
         self._poll = poll
-        self._cycle_ended = cycle_ended
         self._clock = clock
         self._events = events
         self._scheduler = schedule.Scheduler()
@@ -61,6 +58,6 @@ class Daemon:
         else:
             well = True
             self._events.emit("poll_finished", seconds=round(self._clock.monotonic() - began, 3))
-        self._cycle_ended(well)
+        self._events.emit("cycle_ended", well=well)
         spent = self._clock.monotonic() - began
         self._arm(max(0.0, self._poll.interval() - spent))

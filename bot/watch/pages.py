@@ -27,12 +27,6 @@ class TaskSource(Protocol):
         """Return the task with that id, if Chanjing knows it."""
 
 
-class Shown(Protocol):
-    """What is told how many tasks were met, of how many (None: not told), and whether that was the end."""
-
-    def __call__(self, seen: int, total: int | None, *, done: bool) -> None: ...
-
-
 class Pages:
     """Fetches pages.
 

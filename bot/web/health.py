@@ -1,5 +1,7 @@
 """How the running bot is doing: for /healthz and /readyz, for the ping, and for the command `health`."""
 
+from typing import Any
+
 from bot.clock import Clock
 from bot.domain import health
 from bot.domain.health import Condition, Reasons
@@ -8,7 +10,7 @@ from bot.store.lock import Lock
 
 
 class Health:
-    """Written by the loop's thread, read by any. What the command `health` is to know is left in the *lock*.
+    """Listens to what the loop does; any thread may ask. What the command `health` is to know is left in the *lock*.
 
     *bare* is the condition of a bot of which nothing is known yet.
     """
@@ -25,17 +27,17 @@ class Health:
         """Take note that the loop turns. Several requests may follow one another before anything else says so."""
         self._turned = self._clock.monotonic()
 
-    def heartbeat(self) -> None:
-        """Take note that the bot is alive."""
-        self.turned()
-        self._lock.heartbeat()
-        self._leave()
-
-    def cycle_ended(self, *, well: bool) -> None:
-        """Take note of how a cycle ended."""
-        self.turned()
-        self._failing_since = None if well else self._turned if self._failing_since is None else self._failing_since
-        self._leave()
+    def emit(self, event: str, /, **fields: Any) -> None:
+        match event:
+            case "page_read" | "slack_called":
+                self.turned()
+                self._lock.heartbeat()
+                self._leave()
+            case "cycle_ended":
+                self.turned()
+                before = self._turned if self._failing_since is None else self._failing_since
+                self._failing_since = None if fields["well"] else before
+                self._leave()
 
     def alive(self) -> Reasons:
         """Return nothing while the loop turns, however badly it fares: a restart would not help."""

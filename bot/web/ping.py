@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 
@@ -35,27 +36,31 @@ def below(url: httpx.URL, name: str) -> httpx.URL:
 
 
 class Ping:
-    """Pings at most once a minute. Neither a slow answer nor a failure reaches the loop."""
+    """Listens to the loop and pings at most once a minute. Neither a slow answer nor a failure reaches the loop."""
 
     def __init__(
         self,
         url: str,
         exchange: Exchange,
         clock: Clock,
-        ailing: Callable[[], Reasons],
+        problems: Callable[[], Reasons],
         events: Events,
     ) -> None:
         self._url = httpx.URL(url)
         self._exchange = exchange
         self._clock = clock
-        self._ailing = ailing
+        self._problems = problems
         self._events = events
         self._next = 0.0
         self._thread: threading.Thread | None = None
 
-    def after_cycle(self, *, well: bool) -> None:
+    def emit(self, event: str, /, **fields: Any) -> None:
+        if event == "cycle_ended":
+            self._after_cycle(well=fields["well"])
+
+    def _after_cycle(self, *, well: bool) -> None:
         """Send a ping, if it is time: after each good cycle, or to say that the bot is not well."""
-        found = self._ailing()
+        found = self._problems()
         if self._clock.monotonic() < self._next or not (well or found):
             return
         if self._thread is not None and self._thread.is_alive():

@@ -25,31 +25,35 @@ def terminal(monkeypatch):
     return Terminal()
 
 
+def read(progress, seen, total, *, done):
+    progress.emit("list_scanned", seen=seen, total=total, done=done)
+
+
 def bar(terminal):
     return shown(NOBODY, SimulatedClock(), terminal)
 
 
 def test_a_long_list_has_a_bar_on_a_terminal(terminal):
     progress = bar(terminal)
-    progress(50, 1_000, done=False)
-    progress(1_000, 1_000, done=True)
+    read(progress, 50, 1_000, done=False)
+    read(progress, 1_000, 1_000, done=True)
     assert "Reading the list" in terminal.getvalue()
 
 
 def test_a_short_list_has_none(terminal):
     progress = bar(terminal)
-    progress(50, 200, done=False)
-    progress(200, 200, done=True)
+    read(progress, 50, 200, done=False)
+    read(progress, 200, 200, done=True)
     assert terminal.getvalue() == ""
 
 
 def test_a_reading_after_one_that_failed_has_a_bar_again(terminal):
     progress = bar(terminal)
-    progress(50, 1_000, done=False)
-    progress(50, 1_000, done=True)
+    read(progress, 50, 1_000, done=False)
+    read(progress, 50, 1_000, done=True)
     before = terminal.tell()
-    progress(900, 1_000, done=False)
-    progress(1_000, 1_000, done=True)
+    read(progress, 900, 1_000, done=False)
+    read(progress, 1_000, 1_000, done=True)
     assert "Reading the list" in terminal.getvalue()[before:]
 
 
@@ -59,7 +63,7 @@ def test_elsewhere_a_line_is_logged_every_five_seconds():
     progress = shown(events, clock, io.StringIO())
     for seen in range(100, 1_100, 100):
         clock.pass_by(1)
-        progress(seen, 1_000, done=seen == 1_000)
+        read(progress, seen, 1_000, done=seen == 1_000)
     assert events.all == [("list_being_read", {"tasks": 500, "of": 1_000})]
 
 
@@ -68,7 +72,9 @@ def test_a_terminal_that_was_stopped_does_not_hold_up_the_reading(monkeypatch):
     ours, theirs = pty.openpty()
     with os.fdopen(ours), os.fdopen(theirs, "w") as stderr:  # nobody reads *ours*
         progress = bar(without_waiting(stderr))
-        reading = threading.Thread(target=lambda: [progress(n, 5_000, done=False) for n in range(3_000)], daemon=True)
+        reading = threading.Thread(
+            target=lambda: [read(progress, n, 5_000, done=False) for n in range(3_000)], daemon=True
+        )
         reading.start()
         reading.join(60)
         assert not reading.is_alive()

@@ -74,9 +74,8 @@ class Scene:
         events = Log(lambda line: self.log.write(f"{line}\n"), "debug", as_json)
 
         def run() -> None:
-            quiet = lambda *_, **__: None  # noqa: E731 - a progress bar that shows nothing
-            with wiring.bot(config, clock, events, progress=quiet) as bot:
-                Daemon(bot.poll, clock, events, cycle_ended=bot.cycle_ended).run()
+            with wiring.bot(config, clock, events) as bot:
+                Daemon(bot.poll, clock, bot.events).run()
 
         thread = threading.Thread(target=run)
         thread.start()

@@ -325,12 +325,11 @@ class World:
         settings = config.Slack(digest_after=self.digest_after)
         self.delivery = Delivery(
             self.slack, Ledger(self.store, self.clock, NOBODY), self.clock, NOBODY, settings,
-            route=self.route, pace=Pace(settings.pace, self.clock), heartbeat=lambda: None,
+            route=self.route, pace=Pace(settings.pace, self.clock),
         )  # fmt: skip
         how = Settings(self.page_size, self.interval, 5.0, "baseline", 3600.0, 7 * 86_400.0)
         self.poll = Poll(
             self.chanjing, self.delivery, self.store, self.clock, NOBODY, how,
-            heartbeat=lambda: None, progress=lambda *_, **__: None,
         )  # fmt: skip
 
     def run(self, seconds: float) -> None:

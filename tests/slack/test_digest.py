@@ -150,7 +150,7 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     channel, config = Channel(), Config(slack=Slack(channel="C1"))
     Delivery(
         channel, Ledger(MemoryStore(State(outbox=Outbox(due))), clock, NOBODY), clock, NOBODY, config.slack,
-        route=clients.routes(config), pace=Pace(1.0, clock), heartbeat=lambda: None,
+        route=clients.routes(config), pace=Pace(1.0, clock),
     ).run_once()  # fmt: skip
     assert 2 <= len(channel.messages) < 20
     shown = "".join(everything(message) for message in channel.messages)

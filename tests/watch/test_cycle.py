@@ -1196,7 +1196,7 @@ def test_each_page_is_a_sign_of_life_however_long_the_read_takes():
     bot.poll.once()
     bot.clock.wait(4000)
     bot.poll.once()
-    assert len(bot.beats) == len(world.requests) > 600
+    assert len(bot.events.of("page_read")) == len(world.requests) > 600
 
 
 def test_the_time_that_deliveries_take_is_not_held_against_the_reads():

@@ -20,7 +20,7 @@ class Script:
         self._raised = list(raised)
         self._intervals = list(intervals)
         self.stop = threading.Event()
-        self.ended: list[bool] = []
+        self.events = RecordedEvents()
 
     def cycle(self) -> None:
         error = self._raised.pop(0)
@@ -38,9 +38,13 @@ class Script:
         late = threading.Timer(10, self.stop.set)
         late.daemon = True
         late.start()
-        events = RecordedEvents()
-        Daemon(self, SystemClock(self.stop), events, cycle_ended=self.ended.append).run()  # type: ignore[arg-type]
-        return [(event, fields.get("reason", "")) for event, fields in events.all]
+        Daemon(self, SystemClock(self.stop), self.events).run()  # type: ignore[arg-type]
+        return [(event, fields.get("reason", "")) for event, fields in self.events.all if event != "cycle_ended"]
+
+    @property
+    def ended(self) -> list[bool]:
+        """Whether each cycle went well."""
+        return [fields["well"] for fields in self.events.of("cycle_ended")]
 
 
 def test_a_fault_of_ours_ends_one_cycle_and_not_the_watch():

@@ -62,7 +62,7 @@ def after_cycles(switch, ping, count=1, *, well=True):
     switch.lines.clear()
     for _ in range(count):
         ping._clock.wait(60)
-        ping.after_cycle(well=well)
+        ping.emit("cycle_ended", well=well)
         ping.close()
     return [(line["level"], line["event"], line.get("error", "")) for line in map(json.loads, switch.lines)]
 
@@ -70,13 +70,13 @@ def after_cycles(switch, ping, count=1, *, well=True):
 def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_with_the_reason(switch):
     ping = switch.ping()
     for _ in range(10):
-        ping.after_cycle(well=True)
+        ping.emit("cycle_ended", well=True)
         ping.close()
         switch.clock.wait(30)
     assert switch.targets() == [SECRET] * 5
     switch.clock.wait(60)
     switch.problems.append(("slack_refused", "why"))
-    ping.after_cycle(well=False)
+    ping.emit("cycle_ended", well=False)
     ping.close()
     assert switch.targets()[-1] == f"{SECRET}/fail?reason=slack_refused"
     assert switch.counted("ok") == 6
@@ -85,9 +85,9 @@ def test_a_good_cycle_pings_at_most_once_a_minute_and_a_bad_state_pings_fail_wit
 def test_a_switch_that_hangs_does_not_hold_up_the_loop(switch):
     switch.server.intercept = lambda call: bool(switch.server.closing.wait()) or True
     ping = switch.ping()
-    ping.after_cycle(well=True)
+    ping.emit("cycle_ended", well=True)
     switch.clock.wait(3600)
-    ping.after_cycle(well=True)  # the first is still under way: it is not waited for
+    ping.emit("cycle_ended", well=True)  # the first is still under way: it is not waited for
     switch.server.closing.set()
     ping.close()
     assert len(switch.targets()) == 1

@@ -75,21 +75,21 @@ def test_a_loop_that_does_not_turn_is_neither_alive_nor_ready(patient):
     patient.clock.wait(121)
     assert patient.get("/healthz").status_code == 503
     assert patient.codes() == ["polls_failing"]
-    patient.health.heartbeat()
+    patient.health.emit("page_read")
     assert patient.get("/healthz").status_code == 200
     assert patient.codes() == []
 
 
 def test_polls_that_fail_for_three_intervals_and_two_minutes_make_it_unready_but_not_dead(patient):
     for _ in range(4):
-        patient.health.cycle_ended(well=False)
+        patient.health.emit("cycle_ended", well=False)
         assert patient.codes() == []
         patient.clock.wait(30)
-    patient.health.cycle_ended(well=False)
+    patient.health.emit("cycle_ended", well=False)
     patient.clock.wait(1)
     assert patient.codes() == ["polls_failing"]
     assert patient.get("/healthz").status_code == 200
-    patient.health.cycle_ended(well=True)
+    patient.health.emit("cycle_ended", well=True)
     assert patient.codes() == []
 
 
@@ -209,7 +209,7 @@ def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_res
 
         chanjing.intercept = take_time
         config = load(None, environ, secrets_dir=tmp_path / "none")
-        running = wiring.bot(config, clock, NOBODY, progress=lambda *_, **__: None, trust_env=False)
+        running = wiring.bot(config, clock, NOBODY, trust_env=False)
         with running as bot, pytest.raises(ChanjingUnavailable):
             bot.poll.cycle()
     assert healthy == [200] * 5
