@@ -138,17 +138,16 @@ class _Server(TcpWSGIServer):
             self.task_dispatcher.set_thread_count(_THREADS)
             self._thread.start()
         except RuntimeError:
-            self._close(max_silence=0)
+            self._close(timeout=0)
             raise
 
     def end(self) -> None:
         """Answer no more."""
-        # The thread itself takes note of it: if it saw the end before it was woken, it would close what wakes it.
-        self.trigger.pull_trigger(self._stop)
-        self._thread.join()
-
-    def _stop(self) -> None:
         self._ending = True
+        self.trigger.pull_trigger()
+        self._thread.join()
+        # Not in the thread: if it saw the end before it was woken, it would close what is about to wake it.
+        self._close(timeout=5)
 
     def _serve(self) -> None:
         while not self._ending:
@@ -156,11 +155,10 @@ class _Server(TcpWSGIServer):
                 wasyncore.loop(1, use_poll=True, map=self._connections, count=1)
             except Exception:  # noqa: BLE001 - whatever a stranger's connection brought about
                 time.sleep(_A_MOMENT)
-        self._close(max_silence=5)
 
-    def _close(self, *, max_silence: int) -> None:
+    def _close(self, *, timeout: int) -> None:
         # The threads first: they write to what wakes the loop, whose number may be another file's once it is closed.
-        self.task_dispatcher.shutdown(timeout=max_silence)
+        self.task_dispatcher.shutdown(timeout=timeout)
         for channel in list(self.active_channels.values()):
             channel.handle_close()
         self.close()
