@@ -144,7 +144,7 @@ class NullDelivery(Delivery):
     def run(self, until: float) -> None:  # noqa: ARG002 - the signature of the real one
         """Deliver everything."""
         state = self._store.state
-        self._told([notice.subject for notice in state.outbox.notices])
+        self._told([notice.key.subject for notice in state.outbox.notices])
         self._store.save(replace(state, outbox=replace(state.outbox, notices=())))
 
 

@@ -16,7 +16,7 @@ from bot.clock import Clock
 from bot.config.load import read_again
 from bot.config.sections import Config
 from bot.disk import beside, resolve
-from bot.domain.outbox import Role
+from bot.domain.notice import Role
 from bot.errors import ConfigError, StateError
 from bot.events import NOBODY, Events
 from bot.http import transport as connection

@@ -14,8 +14,10 @@ from bot.cli.program import Kind
 from bot.demo.block_kit import problems
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.domain.destination import Destination, Intent
 from bot.domain.news import EndedTask, TaskRecord
-from bot.domain.outbox import Destination, Intent, Notice, Outbox, Receipt, TaskEnded, notice_id
+from bot.domain.notice import Key, Notice, Receipt, TaskEnded
+from bot.domain.outbox import Outbox
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.store.file import Store
@@ -26,12 +28,12 @@ URL = "https://res.example.com/v.mp4"
 
 def owed(task_id, **fields):
     task = Task(task_id, 20, video_url=URL, create_time=int(T))
-    return Notice(task_id, 20, "success", T, TaskEnded(task), **fields)
+    return Notice(TaskEnded(task), T, **fields)
 
 
-def receipt(task_id, ts="1738670500.000100", subject=None):
-    subject = task_id if subject is None else subject
-    return Receipt(notice_id(task_id, 20, "success"), subject, 20, "success", CHANNEL, ts, T + 100)
+def receipt(task_id, ts="1738670500.000100", *, found=False):
+    key = Key(task_id, 20, "success")
+    return Receipt(key.id, CHANNEL, ts, T + 100, None if found else key)
 
 
 STATE = State(
@@ -51,7 +53,7 @@ STATE = State(
         (owed("owed0003", attempts=2, last_error="ratelimited"), owed("owed0004")),
         {CHANNEL: Destination(intent=Intent((owed("owed0004").id,), T, "", in_doubt=True))},
     ),
-    delivered=(receipt("told0001"), receipt("found002", subject="")),
+    delivered=(receipt("told0001"), receipt("found002", found=True)),
 )
 
 
@@ -212,7 +214,7 @@ def test_replay_posts_once_more_with_a_fresh_id_and_leaves_the_state_alone(repla
     assert f"announced again in {CHANNEL}, ts {second.ts}" in output
     ids = [message.metadata["event_payload"]["ids"] for message in (first, second)]
     assert ids[0] != ids[1]
-    assert notice_id("task003", 20, "success") not in (*ids[0], *ids[1])
+    assert Key("task003", 20, "success").id not in (*ids[0], *ids[1])
     assert (tmp_path / "state.json").read_bytes() == before
     assert not (tmp_path / "state.json.lock").exists()
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from bot.domain import outbox
-from bot.domain.outbox import TaskEnded
+from bot.domain.notice import Notice, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError
@@ -116,7 +115,7 @@ class Postbox:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.told: list[tuple[str, int]] = []
-        self.notices: list[outbox.Notice] = []
+        self.notices: list[Notice] = []
         self.untils: list[float] = []  # how long it was allowed to take, in monotonic seconds
 
     def run(self, until: float) -> None:
@@ -129,7 +128,7 @@ class Postbox:
     def run_once(self) -> None:
         state = self.store.state
         self.notices += state.outbox.notices
-        self.told += [(n.subject, n.status) for n in state.outbox.notices if isinstance(n.content, TaskEnded)]
+        self.told += [n.key[:2] for n in state.outbox.notices if isinstance(n.content, TaskEnded)]
         if state.outbox.notices:
             self.store.save(replace(state, outbox=replace(state.outbox, notices=())))
 

@@ -19,7 +19,7 @@ from bot.cli.output import ascii_only
 from bot.clock import SystemClock
 from bot.config.load import channels_by_name, load
 from bot.config.sections import Config
-from bot.domain.outbox import Test
+from bot.domain.notice import Test
 from bot.errors import ChanjingError, ConfigError, StateError
 from bot.harmless import visible
 from bot.http.client import Exchange

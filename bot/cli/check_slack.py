@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.cli.finding import Finding, bad, good, warning
-from bot.domain.outbox import notice_id
+from bot.domain.notice import Key
 from bot.errors import OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.slack.blocks import Message
 from bot.slack.client import OUTSIDE, SlackBot, SlackClient
@@ -124,7 +124,7 @@ def _listed(bot: SlackBot, kind: str) -> Iterator[Mapping[str, Any]]:
 
 def send(slack: SlackClient, channel: str, message: Message, wait: Callable[[float], None]) -> Finding:
     """Post a test *message*, and look for it in the channel's history as the bot does after a lost reply."""
-    id_ = notice_id(f"test:{secrets.token_hex(8)}", 0, "alerts")
+    id_ = Key(f"test:{secrets.token_hex(8)}", 0, "alerts").id
     try:
         posted = slack.post(channel, message, (id_,), OUTSIDE)
     except SlackError as error:

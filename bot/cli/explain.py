@@ -9,9 +9,9 @@ from bot.cli.known import known_state, the_only
 from bot.cli.status import iso, next_step, owed, status_words
 from bot.config.load import load_local, load_usable
 from bot.domain.news import EndedTask, TaskRecord
-from bot.domain.outbox import Role, TaskEnded, notice_id
+from bot.domain.notice import Role, TaskEnded
 from bot.domain.state import State
-from bot.domain.task import Status
+from bot.domain.task import Status, Task
 from bot.errors import LipsyncBotError
 from bot.harmless import visible
 
@@ -39,8 +39,8 @@ def _permalink(path: Path | None, channel: str, ts: str) -> str:
 
 def _matching(state: State, prefix: str) -> list[str]:
     """Return the ids of the tasks that the state knows and that begin with *prefix*."""
-    owing = (notice.subject for notice in state.outbox.notices if isinstance(notice.content, TaskEnded))
-    announced = (receipt.subject for receipt in state.delivered if receipt.role != "alerts")
+    owing = (notice.content.task.id for notice in state.outbox.notices if isinstance(notice.content, TaskEnded))
+    announced = (receipt.key.subject for receipt in state.delivered if receipt.key and receipt.key.role != "alerts")
     return sorted(one for one in {*state.tasks, *owing, *announced} if one.startswith(prefix))
 
 
@@ -58,18 +58,15 @@ def explain(
         if isinstance(task, TaskRecord):
             yield "first seen", iso(task.first_seen) or ""
         yield "status", status_words(task.status)
-    # A receipt from a channel's history has no subject, only the notice's id.
-    statuses = {
-        notice_id(task_id, Status.SUCCEEDED, "success"): int(Status.SUCCEEDED),
-        notice_id(task_id, Status.FAILED, "failure"): int(Status.FAILED),
-    }
+    # A receipt from a channel's history has no key, only the notice's id.
+    statuses = {TaskEnded(Task(task_id, one)).key.id: one for one in (Status.SUCCEEDED, Status.FAILED)}
     receipts = [receipt for receipt in state.delivered if receipt.id in statuses]
     for receipt in receipts:
         how = f"{iso(receipt.at)}, as {status_words(statuses[receipt.id])}, in {receipt.channel}"
         yield "delivered", f"{how}, ts {receipt.ts}" if receipt.ts else f"{how}; a webhook gives no ts"
         if receipt.ts:
             yield "permalink", permalink(receipt.channel, receipt.ts)
-    notices = [owed(state, notice, route) for notice in state.outbox.notices if notice.subject == task_id]
+    notices = [owed(state, notice, route) for notice in state.outbox.notices if notice.key.subject == task_id]
     for one in notices:
         yield "owed", f"since {one['since']}, {one['attempts']} attempts, {next_step(one)}"
         if one["last_error"]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from bot.cli.known import known_state, the_only
 from bot.cli.output import as_json
 from bot.config.load import load_local
-from bot.domain.outbox import TaskEnded
+from bot.domain.notice import TaskEnded
 from bot.domain.state import State
 from bot.slack.blocks import Message, Style
 from bot.slack.digest import render_board
@@ -65,7 +65,7 @@ def _samples(kind: str | None, style: Style) -> Iterator[Message]:
 
 def _of_task(state: State, prefix: str, style: Style) -> Message:
     """Return the message as it would be posted next, for a task that is owed: only of those does the state keep all."""
-    owed = {one.subject: one for one in state.outbox.notices if isinstance(one.content, TaskEnded)}
+    owed = {one.key.subject: one for one in state.outbox.notices if isinstance(one.content, TaskEnded)}
     notice = owed[the_only(prefix, sorted(task_id for task_id in owed if task_id.startswith(prefix)), "is owed")]
     return render([notice.content], style, fallback=notice.fallback)
 

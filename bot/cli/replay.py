@@ -12,8 +12,8 @@ from bot.cli.known import the_only
 from bot.clock import SystemClock
 from bot.config.load import load
 from bot.domain.listing import FullScan, ListProfile
-from bot.domain.outbox import Role, TaskEnded, notice_id
-from bot.domain.task import Status, Task, is_final
+from bot.domain.notice import TaskEnded
+from bot.domain.task import Task, is_final
 from bot.errors import UsageError
 from bot.harmless import visible
 from bot.slack.blocks import Style
@@ -39,11 +39,11 @@ def main(path: Path | None, prefix: str, *, ask: bool) -> int:
             raise UsageError(f"{visible(task.id)} has not ended yet: the bot will announce it.")
         if ask and not _confirmed(f"Announce {visible(task.id)} once more?"):
             return UNDONE
-        role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
-        channel = clients.routes(config)[role]
-        message = render([TaskEnded(task)], Style(config.slack.language, config.slack.mention_on_failure))
+        ended = TaskEnded(task)
+        channel = clients.routes(config)[ended.key.role]
+        message = render([ended], Style(config.slack.language, config.slack.mention_on_failure))
         # Not the notice's own id: that one says that the bot has announced it.
-        fresh = notice_id(f"{task.id}\nreplay {secrets.token_hex(8)}", task.status, role)
+        fresh = ended.key._replace(subject=f"{task.id}\nreplay {secrets.token_hex(8)}").id
         ts = clients.slack(config, exchange, clock).post(channel, message, (fresh,), OUTSIDE).ts
     print(visible(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}"))
     return DONE

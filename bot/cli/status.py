@@ -10,7 +10,8 @@ from bot import clients, disk
 from bot.cli import output
 from bot.cli.known import known_state
 from bot.config.load import load_local
-from bot.domain.outbox import Destination, Notice, Role
+from bot.domain.destination import Destination
+from bot.domain.notice import Notice, Role
 from bot.domain.state import State
 from bot.domain.task import Status
 from bot.domain.trouble import REPORTED_WHEN_OVER
@@ -71,11 +72,12 @@ def owed(state: State, notice: Notice, route: Mapping[Role, str]) -> dict[str, A
     """Return what `status --json` says of one *notice* that is owed."""
     destinations = state.outbox.destinations
     dispatched = next((one for one in destinations.values() if one.intent and notice.id in one.intent.ids), None)
-    destination = dispatched or destinations.get(route.get(notice.role, ""), Destination())
+    key = notice.key
+    destination = dispatched or destinations.get(route.get(key.role, ""), Destination())
     return {
-        "task_id": notice.subject,
-        "status": notice.status,
-        "role": notice.role,
+        "task_id": key.subject,
+        "status": key.status,
+        "role": key.role,
         "since": iso(notice.since),
         "attempts": notice.attempts,
         "next_attempt": iso(max(notice.held_until, destination.until, destination.repeats_at) or None),

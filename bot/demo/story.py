@@ -18,7 +18,7 @@ from bot.config.load import load
 from bot.config.sections import Config
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
-from bot.domain.outbox import EVENT_TYPE
+from bot.domain.notice import EVENT_TYPE
 from bot.domain.task import Status
 from bot.errors import LipsyncBotError
 from bot.slack import terminal

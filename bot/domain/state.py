@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from bot.domain.listing import ListProfile
 from bot.domain.news import Tasks
-from bot.domain.outbox import Outbox, Receipt
-from bot.domain.summary import Day
+from bot.domain.notice import Receipt
+from bot.domain.outbox import Outbox
+from bot.domain.summary import Diary
 from bot.domain.trouble import Ongoing
 
 VERSION = 2
@@ -19,7 +20,7 @@ class State:
     `instance` tells this bot's own messages from those of another bot in the same channel. `baseline_at` is when the
     first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts, `delivered_count` counts all
     messages there ever were. `account` is a salted hash of the app_id or token with which the list was last read ("":
-    not known yet). `summarised` are the days whose summary was made last, with commas between. `boards` are
+    not known yet). `boards` are
     the ts of the boards, by channel; `boards_posted` is when one was last posted though there may be another, in Unix
     seconds.
     """
@@ -32,8 +33,7 @@ class State:
     delivered: tuple[Receipt, ...] = ()
     delivered_count: int = 0
     troubles: Mapping[str, Ongoing] = field(default_factory=dict)
-    days: Mapping[str, Day] = field(default_factory=dict)
-    summarised: str = ""
+    diary: Diary = field(default_factory=Diary)
     boards: Mapping[str, str] = field(default_factory=dict)
     boards_posted: Mapping[str, float] = field(default_factory=dict)
     account: str = ""

@@ -1,13 +1,14 @@
-"""Pure: the bot's own trouble → notices.
+"""Pure: the bot's own trouble → what it reports.
 
-What ails the bot is observed after each poll, as a level: the causes in force now. One message is owed when a cause
-has been in force for five minutes, one when it is over, and at most one an hour for one cause.
+What is wrong is observed after each poll, as a level: the causes in force now. One message is owed when a cause has
+been in force for five minutes, one when it is over, and at most one an hour for one cause.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bot.domain.outbox import Destination, Notice, Trouble
+from bot.domain.destination import Destination
+from bot.domain.notice import Trouble
 from bot.errors import ChanjingError, ChanjingRefused, ForeignStateError
 
 _AFTER = 300.0  # seconds for which a cause must be in force before it is reported
@@ -50,6 +51,11 @@ class Ongoing:
     over: bool = False
     detail: str = ""
 
+    @property
+    def reported(self) -> bool:
+        """True when it was reported since it began."""
+        return self.reported_at >= self.since > 0
+
 
 def problems(
     error: ChanjingError | ForeignStateError | None,
@@ -89,56 +95,49 @@ def problems(
 
 
 def observe(
-    remembered: Mapping[str, Ongoing], current: Mapping[str, Problem], now: float
-) -> tuple[Mapping[str, Ongoing], tuple[Notice, ...]]:
-    """Return what is to be remembered of each cause, and the notices that are owed for it.
+    remembered: Mapping[str, Ongoing], current: Mapping[str, Problem], now: float, *, instance: str = ""
+) -> tuple[Mapping[str, Ongoing], tuple[Trouble, ...]]:
+    """Return what is to be remembered of each cause, and what the bot called *instance* has to report.
 
-    The same object comes back where nothing changed.
+    The same object comes back when nothing changed.
     """
     after = dict(remembered)
-    owed: list[Notice] = []
+    reports: list[Trouble | None] = []
     for code, problem in current.items():
-        before = after.get(code)
-        if before is None or before.over:
-            # Reported less than an hour ago: the clock of the hour goes on.
-            before = Ongoing(now, reported_at=before.reported_at if before else 0.0, detail=problem.detail)
-        # Never ahead of now, where the clock was set back.
-        after[code] = before = replace(before, since=min(before.since, now), reported_at=min(before.reported_at, now))
-        if reported := _report(code, before, problem, now):
-            after[code], notice = reported
-            owed.append(notice)
-    history_unreadable = any(code in current for code in _OF_CHANJING)
+        after[code], report = _in_force(code, remembered.get(code), problem, now, instance)
+        reports.append(report)
+    kept = {*current, *REPORTED_ONCE, *(() if current.keys().isdisjoint(_OF_CHANJING) else _OF_CHANJING)}
     for code, before in remembered.items():
-        if code in current or code in REPORTED_ONCE or (history_unreadable and code in _OF_CHANJING):
+        if code in kept:
             continue
-        if _reported(before) and not before.over:
-            owed.append(_notice(code, before, Trouble(code, "", before.since, until=now), now))
+        del after[code]
+        if before.reported and not before.over:
+            reports.append(Trouble(code, "", before.since, now, before.reported_at, instance))
             after[code] = replace(before, over=True)
-        elif not 0 <= now - before.reported_at < _HOUR:
-            del after[code]
-        elif not before.over:
-            after[code] = replace(before, over=True)
-    return (after if after != remembered else remembered), tuple(owed)
+        elif 0 <= now - before.reported_at < _HOUR:
+            after[code] = replace(before, over=True)  # until the hour is over
+    return (after if after != remembered else remembered), tuple(filter(None, reports))
 
 
-def _reported(one: Ongoing) -> bool:
-    return one.reported_at >= one.since > 0
+def _in_force(
+    code: str, before: Ongoing | None, problem: Problem, now: float, instance: str
+) -> tuple[Ongoing, Trouble | None]:
+    """Return what is to be remembered of a cause in force, and its report: None when there is nothing new, or not yet.
 
-
-def _report(code: str, before: Ongoing, problem: Problem, now: float) -> tuple[Ongoing, Notice] | None:
-    """Return the cause as reported now, and the notice; None when there is nothing to report, or not yet."""
+    No time is ahead of *now*: the clock may have been set back.
+    """
+    if before is None or before.over:
+        # Reported less than an hour ago: the clock of the hour goes on.
+        before = Ongoing(now, before.reported_at if before else 0.0, detail=problem.detail)
+    before = replace(before, since=min(before.since, now), reported_at=min(before.reported_at, now))
     fresh = sorted(problem.subjects - set(before.subjects))
-    if now - before.since < _AFTER or (_reported(before) and not fresh) or 0 <= now - before.reported_at < _HOUR:
-        return None
+    if now - before.since < _AFTER or (before.reported and not fresh) or 0 <= now - before.reported_at < _HOUR:
+        return before, None
     named = ", ".join(fresh[:_SHOWN]) + (f" (+{len(fresh) - _SHOWN})" if len(fresh) > _SHOWN else "")
-    trouble = Trouble(code, ": ".join(filter(None, (named, problem.detail))), before.since)
     subjects = sorted(problem.subjects)
     if code in _OF_ANSWERS:
         # What is odd is forgotten at each start, and yet reported once.
         subjects = [*subjects, *sorted(set(before.subjects) - problem.subjects)][:_REMEMBERED]
-    reported = replace(before, reported_at=now, subjects=tuple(subjects), detail=problem.detail)
-    return reported, _notice(code, reported, trouble, now)
-
-
-def _notice(code: str, ongoing: Ongoing, trouble: Trouble, now: float) -> Notice:
-    return Notice(f"trouble:{code}:{ongoing.reported_at:.0f}", int(trouble.until is not None), "alerts", now, trouble)
+    after = replace(before, reported_at=now, subjects=tuple(subjects), detail=problem.detail)
+    detail = ": ".join(filter(None, (named, problem.detail)))
+    return after, Trouble(code, detail, before.since, reported_at=now, instance=instance)

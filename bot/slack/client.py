@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NoReturn, Protocol, TypeAlias
 from urllib.parse import urlencode
 
-from bot.domain.outbox import EVENT_TYPE, HistoryPage, another_id, metadata, ts_order
+from bot.domain.history import HistoryPage, another_id, ts_order
+from bot.domain.notice import EVENT_TYPE, metadata
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.events import Events
 from bot.http.client import Answer, Exchange

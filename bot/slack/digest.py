@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from bot.domain.outbox import TEXT_FALLBACK, TaskEnded
+from bot.domain.notice import TEXT_FALLBACK, TaskEnded
 from bot.domain.task import Status, Task
 from bot.slack.blocks import LONGEST_TEXT, SECTION, TEXT, Block, Message, Style, context, fits, packed
 from bot.slack.mrkdwn import ELLIPSIS, code, date, link, outside, say

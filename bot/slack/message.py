@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from bot.domain.outbox import (
+from bot.domain.notice import (
     TEXT_FALLBACK,
     WITHOUT_IMAGE_FALLBACK,
     Content,

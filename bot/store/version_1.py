@@ -3,19 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-_TASK = frozenset(
-    {
-        "status",
-        "create_time",
-        "first_seen",
-        "place",
-        "missed",
-        "missed_since",
-        "linkless_since",
-        "vanished",
-        "noted",
-    }
-)
+_TASK = {
+    *("status", "create_time", "first_seen", "place", "missed", "missed_since", "linkless_since", "vanished", "noted")
+}
+_NOTICE = {"subject", "status", "role", "since", "content", "attempts", "rung", "held_until", "last_error"}
+_RECEIPT = {"id", "subject", "status", "role", "channel", "ts", "at"}
 
 
 def translated(document: dict[str, Any]) -> dict[str, Any]:
@@ -24,54 +16,75 @@ def translated(document: dict[str, Any]) -> dict[str, Any]:
     What version 1 did not have must not be there, and whatever else is wrong stays so. Raise ValueError.
     """
     try:
-        return _translated(document)
+        return _state(document)
     except KeyError as error:
         raise ValueError(f"{error.args[0]}: the key is missing") from None
     except (AttributeError, TypeError):
         raise ValueError("it is not of the shape of version 1") from None
 
 
-def _translated(document: dict[str, Any]) -> dict[str, Any]:
-    outbox = document["outbox"]
-    return _changed(
-        {
-            **document,
-            "version": 2,
-            "listing": _changed(document["listing"], {"full_read_at": "full_scan_at"}, empty=False),
-            "tasks": {task_id: _task(record) for task_id, record in document["tasks"].items()},
-            "outbox": {
-                **outbox,
-                "notices": [_notice(one) for one in outbox["notices"]],
-                "destinations": {
-                    channel: _changed(one, {"mark": "intent"}, reading=None, unread_since=0.0, moved_to="")
-                    for channel, one in outbox["destinations"].items()
-                },
-            },
-            "troubles": {
-                code: _changed(one, {"told_at": "reported_at"}, detail="") for code, one in document["troubles"].items()
+def _state(old: dict[str, Any]) -> dict[str, Any]:
+    summarised = [day for day in old["summarised"].split(",") if day]
+    state = _changed(old, {"listing": "profile"}, boards_posted={}, account="", diary={})
+    del state["days"], state["summarised"]
+    return state | {
+        "version": 2,
+        "profile": _changed(old["listing"], {"full_read_at": "full_scan_at"}, empty=False),
+        "tasks": {task_id: _task(record) for task_id, record in old["tasks"].items()},
+        "outbox": old["outbox"]
+        | {
+            "notices": [_notice(one) for one in old["outbox"]["notices"]],
+            "destinations": {
+                channel: _changed(one, {"mark": "intent"}, reading=None, unread_since=0.0, moved_to="")
+                for channel, one in old["outbox"]["destinations"].items()
             },
         },
-        {"listing": "profile"},
-        boards_posted={},
-        account="",
-    )
+        "delivered": [_receipt(one) for one in old["delivered"]],
+        "troubles": {
+            code: _changed(one, {"told_at": "reported_at"}, detail="") for code, one in old["troubles"].items()
+        },
+        "diary": {
+            "days": {day: counted for day, counted in old["days"].items() if day not in summarised},
+            "summarised": summarised,
+        },
+    }
 
 
-def _task(record: dict[str, Any]) -> dict[str, Any] | list[Any]:
-    if record.keys() != _TASK:
-        raise ValueError("tasks: a key is missing or not known")
-    if record["status"] in {20, 30} and not record["linkless_since"]:
-        return [record["status"], record["create_time"], record["noted"], record["missed"]]
-    return {key: value for key, value in record.items() if key not in {"noted", "place"}}
+def _task(old: dict[str, Any]) -> dict[str, Any] | list[Any]:
+    _refuse_other_keys(old, _TASK)
+    if old["status"] in {20, 30} and not old["linkless_since"]:
+        return [old["status"], old["create_time"], old["noted"], old["missed"]]
+    return {key: value for key, value in old.items() if key not in {"noted", "place"}}
 
 
-def _notice(notice: dict[str, Any]) -> dict[str, Any]:
-    greets = notice["content"]["kind"] == "greeting"
-    content = _changed(notice["content"], {"noted": "baselined"} if greets else {})
-    return _changed({**notice, "content": content}, {"rung": "fallback"})
+def _notice(old: dict[str, Any]) -> dict[str, Any]:
+    """Return a notice whose content knows what its subject said."""
+    _refuse_other_keys(old, _NOTICE)
+    content, instance = old["content"], old["subject"].rpartition(":")[2]
+    match content["kind"]:
+        case "greeting":
+            content = _changed(content, {"noted": "baselined"}, instance=instance)
+        case "trouble":
+            reported_at = float(old["subject"].split(":")[-2])
+            content = _changed(content, {}, reported_at=reported_at, instance=instance)
+        case "summary":
+            content = _changed(content, {}, instance=instance)
+    new = {key: old[key] for key in ("since", "attempts", "held_until", "last_error")}
+    return {**new, "content": content, "fallback": old["rung"]}
+
+
+def _receipt(old: dict[str, Any]) -> dict[str, Any]:
+    _refuse_other_keys(old, _RECEIPT)
+    key = [old["subject"], old["status"], old["role"]] if old["subject"] else None
+    return {"id": old["id"], "channel": old["channel"], "ts": old["ts"], "at": old["at"], "key": key}
 
 
 def _changed(old: dict[str, Any], renamed: Mapping[str, str], **added: Any) -> dict[str, Any]:
     if later := old.keys() & {*renamed.values(), *added}:
         raise ValueError(f"{min(later)}: the key is not known")
     return {renamed.get(key, key): value for key, value in old.items()} | added
+
+
+def _refuse_other_keys(old: dict[str, Any], known: set[str]) -> None:
+    if wrong := old.keys() ^ known:
+        raise ValueError(f"{min(wrong)}: a key is missing or not known")

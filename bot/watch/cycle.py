@@ -20,8 +20,8 @@ from bot.domain import outbox, summary, trouble
 from bot.domain.baseline import Baseline
 from bot.domain.listing import Budget, FullScan, ListProfile, Order, Read
 from bot.domain.news import EndedTask, TaskRecord, Tasks
-from bot.domain.outbox import Greeting, Notice, Role, TaskEnded
-from bot.domain.task import Page, Status, Task, is_final
+from bot.domain.notice import Content, Greeting, Notice, Summary, TaskEnded
+from bot.domain.task import Page, Task, is_final
 from bot.errors import ChanjingError, ChanjingUnavailable, ForeignStateError
 from bot.events import Events
 from bot.store.file import Store
@@ -163,21 +163,16 @@ class Poll:
             page_size=profile.page_size,
             odd=self._pages.odd,
         )
-        troubles, notices = trouble.observe(state.troubles, ailing, now)
-        days, summarised = state.days, state.summarised
-        if self._settings.daily_summary is not None:
-            days, summarised, told = summary.summarise(
-                days, summarised, at=self._settings.daily_summary, rendering=len(watching), now=now, zone=None
+        troubles, reports = trouble.observe(state.troubles, ailing, now, instance=state.instance)
+        diary, summaries = state.diary, tuple[Summary, ...]()
+        if at := self._settings.daily_summary:
+            diary, summaries = summary.summarise(
+                diary, at=at, rendering=len(watching), now=now, zone=None, instance=state.instance
             )
-            notices = (*notices, *told)
-        owed = outbox.enqueue(state.outbox, map(self._own, notices), state.delivered)
-        self._store.save(
-            replace(state, profile=profile, troubles=troubles, days=days, summarised=summarised, outbox=owed)
-        )
-
-    def _own(self, notice: Notice) -> Notice:
-        """Return *notice*, of which the bot itself is the subject, as one that no other bot in the channel owes."""
-        return replace(notice, subject=f"{notice.subject}:{self._store.state.instance}")
+        contents: tuple[Content, ...] = (*reports, *summaries)
+        notices = [Notice(content, now) for content in contents]
+        owed = outbox.enqueue(state.outbox, notices, state.delivered)
+        self._store.save(replace(state, profile=profile, troubles=troubles, diary=diary, outbox=owed))
 
     def _fetched(self, page: Page) -> None:
         self._events.emit("page_read")
@@ -306,7 +301,7 @@ class Poll:
             newest=full.newest,
             floor=profile.floor,
             retention=self._settings.retention,
-            keep={notice.subject for notice in state.outbox.notices},
+            keep={notice.key.subject for notice in state.outbox.notices},
             now=now,
         )
         self._store.save(
@@ -348,14 +343,14 @@ class Poll:
         tasks = {**state.tasks, **found.changed} if found.changed else state.tasks
         ended = _oldest_first(found.ended, profile.order)
         notices = [self._notice(task, state.tasks.get(task.id), now) for task in ended]
-        days = state.days
+        diary = state.diary
         if self._settings.daily_summary is not None and notices:
             endings = [notice.content for notice in notices if isinstance(notice.content, TaskEnded)]
-            days = summary.count(days, state.summarised, endings, now=now, zone=None)
+            diary = summary.count(diary, endings, now=now, zone=None)
         self._store.save(
             replace(
                 state,
-                days=days,
+                diary=diary,
                 tasks=tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered, before=newer),
                 profile=profile,
@@ -366,13 +361,12 @@ class Poll:
         return {notice.id for notice in notices}
 
     def _notice(self, task: Task, before: TaskRecord | EndedTask | None, now: float) -> Notice:
-        role: Role = "success" if task.status == Status.SUCCEEDED else "failure"
         last, gap = self._last_good, now - (self._last_good or now)
         away = (last, now) if last is not None and gap > max(_AWAY, 3 * self._settings.interval) else None
         seen_shortly_before = before is not None and before.watched and gap <= max(60.0, 3 * self._settings.interval)
         took = now - task.create_time
         ready_after = took if seen_shortly_before and task.create_time and 0 < took < _DAY else None
-        return Notice(task.id, task.status, role, now, TaskEnded(task, ready_after, away))
+        return Notice(TaskEnded(task, ready_after, away), now)
 
     def _first_run(self) -> None:
         """Take note of the whole list, all or nothing, and greet."""
@@ -389,9 +383,9 @@ class Poll:
         profile = full.outcome(state.profile, asked=self._pages.size, now=now)
         taken = first.taken(full)
         self._seen = full.seen
-        greeting = Greeting(taken.watching, taken.baselined, announcing=len(taken.announced))
+        greeting = Greeting(taken.watching, taken.baselined, len(taken.announced), state.instance)
         notices = [
-            self._own(Notice("greeting", 0, "alerts", now, greeting)),
+            Notice(greeting, now),
             *(self._notice(task, None, now) for task in _oldest_first(taken.announced, profile.order)),
         ]
         self._store.save(

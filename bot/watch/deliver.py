@@ -10,13 +10,14 @@ For each channel, one step at a time, and the state is saved before the next:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.clock import Clock
 from bot.config import sections as config
 from bot.domain import outbox as box
-from bot.domain.outbox import Intent, Notice, Outbox, Role, TaskEnded
+from bot.domain.destination import LOOKS, Destination, Intent, backoff
+from bot.domain.notice import TEXT_FALLBACK, Notice, Role, TaskEnded
 from bot.errors import OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.events import Events
 from bot.slack.blocks import Message, Style
@@ -110,7 +111,7 @@ class Delivery:
         owed = bool(self._group(channel, now))
         if not owed and intent:
             return _Step(monotonic, channel, "none", self._forget_intent)
-        if owed and (wait := box.wait_of(destination, now)):
+        if owed and (wait := destination.wait(now)):
             return _Step(monotonic + wait, channel, "postponed", self._post)
         if owed and self._history.is_new(channel):
             return _Step(monotonic, channel, "none", self._read)
@@ -130,14 +131,14 @@ class Delivery:
             return _Step(due, channel, "pace", self._post)
         posted = self._posted[channel]
         if not intent.absent and not destination.history_unreadable:
-            at = posted + box.LOOKS[intent.looks] * self._settings.settle
+            at = posted + LOOKS[intent.looks] * self._settings.settle
             return _Step(at, channel, "look" if intent.looks else "first look", self._look)
         if not used:
             # Nothing goes to this channel any more: what was not posted there goes where its role leads now.
             return _Step(monotonic, channel, "none", self._forget_intent)
         if intent.absent and intent.rounds:
             # Perhaps the history never shows what is looked for there: then this must not become a flood.
-            at = posted + self._settings.settle + box.backoff(intent.rounds - 1)
+            at = posted + self._settings.settle + backoff(intent.rounds - 1)
             return _Step(at, channel, "again", self._post)
         if destination.repeats_at:
             at = max(due, posted + destination.repeats_at - intent.at)
@@ -158,7 +159,7 @@ class Delivery:
         )
 
     def _forget_intent(self, channel: str) -> None:
-        self._ledger.save(box.without_intent(self._ledger.outbox, channel))
+        self._ledger.save_destination(channel, self._ledger.to(channel).without_intent())
 
     def _post(self, channel: str) -> None:
         """Save the intent, post, save what became of it."""
@@ -174,7 +175,7 @@ class Delivery:
         except SlackError as error:
             self._save_failure(channel, error, ids)
         else:
-            self._ledger.save_receipts(self._moved(channel, posted), channel, dict.fromkeys(ids, posted.ts))
+            self._ledger.save_receipts(channel, self._moved(channel, posted), dict.fromkeys(ids, posted.ts))
         finally:
             self._posted[channel] = self._clock.monotonic()
 
@@ -182,13 +183,13 @@ class Delivery:
         fallback = max(notice.fallback for notice in notices)
         return render([notice.content for notice in notices], self._style, fallback=fallback)
 
-    def _moved(self, channel: str, posted: Posted) -> Outbox:
-        """Return the outbox with the other id that Slack gave for *channel*, if it did."""
-        outbox = self._ledger.outbox
-        if not posted.moved_to or posted.moved_to == outbox.to(channel).moved_to:
-            return outbox
+    def _moved(self, channel: str, posted: Posted) -> Destination:
+        """Return what is remembered of *channel*, with the other id that Slack gave for it, if it did."""
+        destination = self._ledger.to(channel)
+        if not posted.moved_to or posted.moved_to == destination.moved_to:
+            return destination
         self._events.emit("channel_id_changed", channel=channel, moved_to=posted.moved_to)
-        return outbox.with_destination(channel, moved_to=posted.moved_to)
+        return replace(destination, moved_to=posted.moved_to)
 
     def _save_failure(self, channel: str, error: SlackError, ids: tuple[str, ...]) -> None:
         now, outbox, text = self._clock.now(), self._ledger.outbox, str(error)
@@ -228,9 +229,9 @@ class Delivery:
         age = self._clock.now() - intent.at
         if (intent.absent or repeated) and age >= 0:
             return age  # there is no next look: it is to be posted again
-        return min(max(0.0, age), box.LOOKS[min(intent.looks, len(box.LOOKS) - 1)] * self._settings.settle)
+        return min(max(0.0, age), LOOKS[min(intent.looks, len(LOOKS) - 1)] * self._settings.settle)
 
 
 def _without_metadata(notices: Sequence[Notice]) -> bool:
     """Tell whether Slack refuses the metadata of *notices*, even with plain text: better without than never."""
-    return any(notice.fallback == box.TEXT_FALLBACK and "metadata" in notice.last_error for notice in notices)
+    return any(notice.fallback == TEXT_FALLBACK and "metadata" in notice.last_error for notice in notices)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.clock import Clock
-from bot.domain import outbox as box
-from bot.domain.outbox import Destination, HistoryPage, Outbox, Reading
+from bot.domain.destination import Destination
+from bot.domain.history import HistoryPage, Reading
 from bot.errors import DestinationRefused, OutcomeUnknown, RateLimited, SlackError
 from bot.events import Events
 from bot.slack.client import Slack
@@ -59,7 +59,7 @@ class History:
         is newer than that. Our own clock may be wrong by any amount.
         """
         if self.is_new(channel):
-            self._ledger.save(self._ledger.outbox.with_destination(channel, checked=False))
+            self._ledger.save_destination(channel, replace(self._ledger.to(channel), checked=False))
         found = self._found(channel, self._ledger.to(channel).last_ts)
         if found is not None or self._ledger.to(channel).history_unreadable:
             self._read_at_start.add(channel)
@@ -74,7 +74,7 @@ class History:
         self._events.emit("history_searched", result=result)
         if result == "absent":
             self._events.emit("notice_looked_for", channel=channel, ids=intent.ids)
-            self._ledger.save(box.looked_in_vain(self._ledger.outbox, channel, self._clock.now()))
+            self._ledger.save_destination(channel, self._ledger.to(channel).looked_in_vain(self._clock.now()))
 
     def _found(self, channel: str, oldest: str, *, wanted: Sequence[str] = ()) -> Mapping[str, str] | None:
         """Return the ids in the channel's history since *oldest*, receipts saved. One of *wanted* ends the reading.
@@ -106,9 +106,9 @@ class History:
                 reading = reading.with_page(page)
             following = reading if reading.cursor else self._following(channel, reading)
         if reading.refused:
-            self._give_up(self._ledger.outbox, channel, reading, reading.refused, refusal)
+            self._give_up(channel, self._ledger.to(channel), reading, reading.refused, refusal)
             return None
-        self._ledger.save_receipts(box.read(self._ledger.outbox, channel, reading), channel, reading.found)
+        self._ledger.save_receipts(channel, self._ledger.to(channel).read(reading), reading.found)
         return reading.found
 
     def _reading(self, channel: str, destination: Destination, oldest: str) -> Reading:
@@ -151,22 +151,22 @@ class History:
         now, in_vain = self._clock.now(), not isinstance(error, RateLimited) and not stops_every_call(error.reason)
         if error.reason in {"invalid_cursor", "no_cursor"}:
             reading = reading.of(reading.place)
-        outbox = box.cut_short(self._ledger.outbox, channel, reading, now=now, answered=answered, in_vain=in_vain)
-        destination = outbox.to(channel)
-        if in_vain and box.asked_long_enough(destination, now):
-            self._give_up(outbox, channel, reading, destination.unreadable or _NO_ANSWER, str(error))
+        destination = self._ledger.to(channel).cut_short(reading, now=now, answered=answered, in_vain=in_vain)
+        if in_vain and destination.asked_long_enough(now):
+            self._give_up(channel, destination, reading, destination.unreadable or _NO_ANSWER, str(error))
         elif destination.history_unreadable and not destination.intent:
             self._unreadable_at[channel] = self._clock.monotonic()
-            self._ledger.save(outbox)
+            self._ledger.save_destination(channel, destination)
         else:
-            self._ledger.save_postponed(box.paused(outbox, channel, error, now), channel, error)
+            paused = self._ledger.outbox.with_destination(channel, destination.paused(error, now))
+            self._ledger.save_postponed(paused, channel, error)
 
-    def _give_up(self, outbox: Outbox, channel: str, reading: Reading, reason: str, error: str) -> None:
+    def _give_up(self, channel: str, destination: Destination, reading: Reading, reason: str, error: str) -> None:
         """Save that the channel's history cannot be read: what is in doubt is posted again from now on."""
-        if reason != WEBHOOK and outbox.to(channel).unreadable != reason:
+        if reason not in {WEBHOOK, destination.unreadable}:
             self._events.emit("history_unreadable", channel=channel, error=error or reason)
         self._unreadable_at[channel] = self._clock.monotonic()
-        self._ledger.save_receipts(box.unreadable(outbox, channel, reading, reason), channel, reading.found)
+        self._ledger.save_receipts(channel, destination.without_history(channel, reading, reason), reading.found)
 
 
 def _says_nothing_of_the_channel(reason: str) -> bool:

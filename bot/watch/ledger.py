@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from bot.clock import Clock
 from bot.domain import outbox as box
-from bot.domain.outbox import Destination, Outbox, Receipt
+from bot.domain.destination import Destination
+from bot.domain.notice import Receipt
+from bot.domain.outbox import Outbox
 from bot.errors import RateLimited, SlackError
 from bot.events import Events
 from bot.store.file import Store
@@ -27,6 +29,10 @@ class Ledger:
         """Return what is remembered of *channel*."""
         return self.outbox.to(channel)
 
+    def save_destination(self, channel: str, destination: Destination) -> None:
+        """Save *destination* as what is remembered of *channel*."""
+        self.save(self.outbox.with_destination(channel, destination))
+
     def save(self, outbox: Outbox, receipts: tuple[Receipt, ...] = ()) -> None:
         """Save *outbox*, and *receipts* with those that there are."""
         state = self._store.state
@@ -35,22 +41,23 @@ class Ledger:
                 state,
                 outbox=outbox,
                 delivered=box.with_receipts(state.delivered, receipts),
-                delivered_count=state.delivered_count + sum(bool(receipt.subject) for receipt in receipts),
+                delivered_count=state.delivered_count + sum(receipt.key is not None for receipt in receipts),
             )
         )
 
-    def save_receipts(self, outbox: Outbox, channel: str, found: Mapping[str, str]) -> None:
-        """Save *outbox* with the receipts of the notices *found* in *channel* (id → ts)."""
+    def save_receipts(self, channel: str, destination: Destination, found: Mapping[str, str]) -> None:
+        """Save *destination* and the receipts of the notices *found* in *channel* (id → ts)."""
+        outbox = self.outbox.with_destination(channel, destination)
         now, since = self._clock.now(), {notice.id: notice.since for notice in self.outbox.notices}
         outbox, receipts = box.delivered(outbox, channel, found, now) if found else (outbox, ())
         self.save(outbox, receipts)
-        ours = [receipt for receipt in receipts if receipt.subject]
-        for receipt in ours:
+        ours = [(receipt, receipt.key) for receipt in receipts if receipt.key]
+        for receipt, key in ours:
             self._events.emit(
                 "notice_delivered",
-                subject=receipt.subject,
-                status=receipt.status,
-                role=receipt.role,
+                subject=key.subject,
+                status=key.status,
+                role=key.role,
                 channel=channel,
                 ts=receipt.ts,
                 delay=max(0.0, now - since[receipt.id]),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bot.domain.outbox import Content, Greeting, Summary, TaskEnded, Test, Trouble
+from bot.domain.notice import Content, Greeting, Summary, TaskEnded, Test, Trouble
 from bot.domain.task import Status, Task
 
 NOW = 1_738_640_400.0  # 2025-02-04 03:40 UTC

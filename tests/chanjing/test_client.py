@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.chanjing.client import Chanjing, SlidingWindow, Transport, may_be_page_size, mint, parse_page
 from bot.chanjing.tokens import GivenToken, Minted, fingerprinting
-from bot.domain.outbox import Trouble
+from bot.domain.notice import Trouble
 from bot.domain.task import Page, Task
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable, Stopped
 from bot.http.client import Exchange

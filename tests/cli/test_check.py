@@ -14,14 +14,14 @@ from bot.cli import check, check_slack
 from bot.cli.finding import Finding
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Channel, SlackServer
-from bot.domain import outbox
+from bot.domain import notice
 from bot.http.client import Exchange
 from bot.slack.blocks import Style
 from bot.slack.client import SlackBot, SlackWebhook
 from bot.slack.message import render
 from tests.simulated import SimulatedClock
 
-MESSAGE = render([outbox.Test()], Style("en"))
+MESSAGE = render([notice.Test()], Style("en"))
 PAUSES: list[float] = []  # that nobody waits for
 
 

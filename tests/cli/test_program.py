@@ -20,8 +20,10 @@ from bot.cli.program import app
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain import health
+from bot.domain.destination import Destination
 from bot.domain.news import EndedTask, TaskRecord
-from bot.domain.outbox import Destination, Notice, Outbox, Receipt, TaskEnded, notice_id
+from bot.domain.notice import Key, Notice, Receipt, TaskEnded
+from bot.domain.outbox import Outbox
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.store import file as state
@@ -325,7 +327,7 @@ def saved(room):
 
     def saved(*, since: float, alive: float | None = None) -> None:
         path = room / "state.json"
-        notice = Notice("9499ed79", 20, "success", since, TaskEnded(Task("9499ed79", 20)))
+        notice = Notice(TaskEnded(Task("9499ed79", 20)), since)
         known = State(baseline_at=since, tasks={"a": TaskRecord(0, 1, since)}, outbox=Outbox((notice,)))
         Store(path, State()).save(known)
         lock = Lock(path)
@@ -410,8 +412,9 @@ HOSTILE = "9499\x1b[31m\x9b\nready: all\u202e\u200f\u2028\U000e0041\x7f"
 
 def test_no_command_prints_what_others_hid_in_an_id_or_an_error(call, room):
     task = Task(HOSTILE, 20, msg=HOSTILE, video_url=f"https://example.com/{HOSTILE}")
-    notice = Notice(HOSTILE, 20, "success", 1.0, TaskEnded(task), attempts=1, last_error=HOSTILE)
-    receipt = Receipt(notice_id(HOSTILE, 30, "failure"), HOSTILE, 30, "failure", HOSTILE, HOSTILE, 1.0)
+    notice = Notice(TaskEnded(task), 1.0, attempts=1, last_error=HOSTILE)
+    key = Key(HOSTILE, 30, "failure")
+    receipt = Receipt(key.id, HOSTILE, HOSTILE, 1.0, key)
     destinations = {HOSTILE: Destination(refused=HOSTILE, error=HOSTILE)}
     known = State(
         baseline_at=1.0,

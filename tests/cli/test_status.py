@@ -6,8 +6,10 @@ from rich.console import Console
 
 from bot.cli.explain import explain
 from bot.cli.status import guarantee, problems, report, table
+from bot.domain.destination import Destination, Intent
 from bot.domain.news import EndedTask, TaskRecord
-from bot.domain.outbox import Destination, Greeting, Intent, Notice, Outbox, Role, TaskEnded
+from bot.domain.notice import Greeting, Notice, Role, TaskEnded
+from bot.domain.outbox import Outbox
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
@@ -15,7 +17,13 @@ from tests.simulated import NOON
 
 CHANNEL = "C0123"
 ROUTE: dict[Role, str] = {"success": CHANNEL, "failure": CHANNEL, "alerts": CHANNEL}
-NOTICE = Notice("9499ed79", 20, "success", NOON - 60, TaskEnded(Task("9499ed79", 20)))
+
+
+def ended(task_id):
+    return TaskEnded(Task(task_id, 20))
+
+
+NOTICE = Notice(ended("9499ed79"), NOON - 60)
 STATE = State(
     baseline_at=NOON - 3600,
     tasks={
@@ -105,7 +113,7 @@ def printed(state: State, width: int = 80) -> str:
 @pytest.mark.parametrize("width", [80, 40, 30])
 def test_however_narrow_the_terminal_is_nothing_of_what_is_owed_is_cut(width):
     task_id = "9499ed79995c4bdb95f0d66ca84419fd"
-    owing = replace(NOTICE, subject=task_id, held_until=NOON + 300)
+    owing = replace(NOTICE, content=ended(task_id), held_until=NOON + 300)
     shown = printed(replace(STATE, outbox=Outbox((owing,))), width)
     words = (task_id, "20(succeeded)", "since2025-02-04T11:59:00Z", "nexttry2025-02-04T12:05:00Z")
     assert [word for word in words if word not in "".join(shown.split())] == []
@@ -114,7 +122,7 @@ def test_however_narrow_the_terminal_is_nothing_of_what_is_owed_is_cut(width):
 
 @pytest.mark.parametrize("error", ["x" * 300, "word " * 60 + "end"])
 def test_a_pipe_gets_each_line_whole_and_no_spaces_at_its_end(error):
-    owing = replace(NOTICE, subject="9" * 200, last_error=error)
+    owing = replace(NOTICE, content=ended("9" * 200), last_error=error)
     out = io.StringIO()
     told = report(replace(STATE, outbox=Outbox((owing,))), NOON, ROUTE)
     Console(file=out, width=80).print(table(told), soft_wrap=True)
@@ -134,7 +142,7 @@ def test_the_bots_own_problems_are_shown_with_what_happened_until_they_are_over(
 
 
 def test_what_others_wrote_can_do_nothing_to_the_terminal():
-    odd = replace(NOTICE, subject="94\x1b[31m\u202e99", last_error="\x1b]0;title\x07 \U000e0041 refused")
+    odd = replace(NOTICE, content=ended("94\x1b[31m\u202e99"), last_error="\x1b]0;title\x07 \U000e0041 refused")
     shown = printed(replace(STATE, outbox=Outbox((odd,))))
     assert "94[31m99" in shown
     assert not set(shown) & {"\x1b", "\x07", "\u202e", "\U000e0041"}
@@ -149,7 +157,9 @@ def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_told()
 
 
 def test_what_others_wrote_is_shown_as_they_wrote_it():
-    odd = replace(NOTICE, subject="[red]9499[/]", last_error="must be valid [/blocks/0] :smile: [json-pointer:/x]")
+    odd = replace(
+        NOTICE, content=ended("[red]9499[/]"), last_error="must be valid [/blocks/0] :smile: [json-pointer:/x]"
+    )
     shown = printed(replace(STATE, outbox=Outbox((odd,))))
     assert "[red]9499[/]" in shown
     assert "must be valid [/blocks/0] :smile: [json-pointer:/x]" in shown
@@ -161,7 +171,7 @@ def test_a_time_that_no_calendar_has_is_shown_as_the_number_it_is():
 
 
 def test_the_table_has_no_status_for_what_is_not_a_task():
-    greeting = Notice("greeting", 1_738_640_400, "alerts", NOON, Greeting(0, 0))
+    greeting = Notice(Greeting(0, 0), NOON)
     shown = printed(replace(STATE, outbox=Outbox((greeting,))))
     assert "greeting" in shown
     assert "1738640400" not in shown
@@ -174,7 +184,7 @@ def test_the_table_counts_in_good_english(n, words):
 
 
 def test_an_error_that_several_have_in_common_is_shown_once():
-    first, second = (replace(NOTICE, subject=name, last_error="not_in_channel") for name in "ab")
+    first, second = (replace(NOTICE, content=ended(name), last_error="not_in_channel") for name in "ab")
     assert printed(replace(STATE, outbox=Outbox((first, second)))).count("not_in_channel") == 1
 
 

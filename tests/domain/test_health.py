@@ -15,8 +15,10 @@ from bot.config import sections as config
 from bot.config.load import load_state_path
 from bot.demo.server import Call
 from bot.domain import health
+from bot.domain.destination import Destination
 from bot.domain.health import Condition
-from bot.domain.outbox import Destination, Notice, Outbox, TaskEnded
+from bot.domain.notice import Notice, TaskEnded
+from bot.domain.outbox import Outbox
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
@@ -25,7 +27,7 @@ from bot.store.lock import Lock, left
 from tests.faults.bot_in_thread import scene, wait_for
 from tests.simulated import NOON
 
-NOTICE = Notice("9499ed79", 20, "success", NOON - 60, TaskEnded(Task("9499ed79", 20)))
+NOTICE = Notice(TaskEnded(Task("9499ed79", 20)), NOON - 60)
 
 
 def condition(state: State, *, failing_since: float | None = None) -> Condition:
@@ -79,7 +81,7 @@ def test_what_another_version_has_left_is_not_guessed_at(content):
 def test_notices_owed_for_more_than_ten_minutes_are_counted_with_their_error():
     late = replace(NOTICE, since=NOON - 601, last_error="not_in_channel")
     assert reasons(owing(NOTICE)) == []
-    assert reasons(owing(late, replace(NOTICE, subject="other"))) == [
+    assert reasons(owing(late, replace(NOTICE, content=TaskEnded(Task("other", 20))))) == [
         ("notices_overdue", "1 owed for more than 10 minutes, the oldest for 601 s: not_in_channel")
     ]
 

@@ -1,26 +1,17 @@
 """What is remembered of channels and of receipts. The life of a notice as a whole is tested in tests/faults."""
 
-from bot.domain.outbox import (
-    Destination,
-    Intent,
-    Notice,
-    Outbox,
-    Receipt,
-    TaskEnded,
-    delivered,
-    group,
-    paused,
-    trimmed,
-    with_receipts,
-)
+from bot.domain.destination import Destination, Intent
+from bot.domain.notice import Key, Notice, Receipt, TaskEnded
+from bot.domain.outbox import Outbox, delivered, group, trimmed, with_receipts
 from bot.domain.task import Task
 from bot.errors import DestinationRefused, RateLimited
 
-DUE = tuple(Notice(name, 20, "success", 0.0, TaskEnded(Task(name, 20))) for name in "abcdef")
+KEY = Key("task", 20, "success")
+DUE = tuple(Notice(TaskEnded(Task(name, 20)), 0.0) for name in "abcdef")
 
 
-def receipt(number: int, *, subject: str = "task") -> Receipt:
-    return Receipt(f"{number:016x}", subject, 20, "success", "C1", f"175000{number:04}.000000", 0.0)
+def receipt(number: int, key: Key | None = KEY) -> Receipt:
+    return Receipt(f"{number:016x}", "C1", f"175000{number:04}.000000", 0.0, key)
 
 
 def test_a_channel_that_is_no_longer_used_is_forgotten_unless_something_there_is_in_doubt():
@@ -33,7 +24,7 @@ def test_a_channel_that_is_no_longer_used_is_forgotten_unless_something_there_is
 
 def next_message(outbox: Outbox, fits: int) -> str:
     chosen = group(outbox, "C1", {"success": "C1"}, digest_after=2, now=0.0, fitting=lambda notices: fits)
-    return "".join(notice.subject for notice in chosen)
+    return "".join(notice.key.subject for notice in chosen)
 
 
 def test_a_digest_holds_as_many_as_fit_and_the_next_one_goes_on():
@@ -54,9 +45,9 @@ def test_receipts_found_in_a_history_are_kept_in_the_order_in_which_they_were_po
 
 
 def test_a_rate_limit_does_not_say_that_a_refusal_was_mended():
-    outbox = paused(Outbox(), "C1", DestinationRefused("is_archived", reason="is_archived"), 0.0)
-    outbox = paused(outbox, "C1", RateLimited("ratelimited", reason="ratelimited", retry_after=1.0), 0.0)
-    assert outbox.to("C1").refused == "is_archived"
+    refused = Destination().paused(DestinationRefused("is_archived", reason="is_archived"), 0.0)
+    limited = refused.paused(RateLimited("ratelimited", reason="ratelimited", retry_after=1.0), 0.0)
+    assert limited.refused == "is_archived"
 
 
 def test_the_last_500_receipts_are_kept():
@@ -65,7 +56,7 @@ def test_the_last_500_receipts_are_kept():
 
 
 def test_what_a_history_showed_is_kept_whole_until_the_list_has_been_read():
-    found = tuple(receipt(number, subject="") for number in range(600))
+    found = tuple(receipt(number, key=None) for number in range(600))
     earlier = (receipt(600),)
     kept = with_receipts(with_receipts(earlier, found), ())
     assert set(kept) == {*found, *earlier}
@@ -73,4 +64,4 @@ def test_what_a_history_showed_is_kept_whole_until_the_list_has_been_read():
 
 
 def test_a_receipt_found_once_more_does_not_forget_whose_it_is():
-    assert with_receipts((receipt(1),), (receipt(1, subject=""),)) == (receipt(1),)
+    assert with_receipts((receipt(1),), (receipt(1, key=None),)) == (receipt(1),)

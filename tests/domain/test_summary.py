@@ -1,10 +1,9 @@
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from bot.domain.outbox import Summary, TaskEnded
-from bot.domain.summary import Day, count, summarise
+from bot.domain.notice import Summary, TaskEnded
+from bot.domain.summary import Diary, count, summarise
 from bot.domain.task import Status, Task
 from tests.worlds import DAY, Bot, World
 
@@ -25,19 +24,16 @@ class Book:
     """What the state keeps for the summaries, and each that was made: day → how many succeeded."""
 
     def __init__(self):
-        self.days: Mapping[str, Day] = {}
-        self.summarised = ""
+        self.diary = Diary()
         self.made: list[Summary] = []
 
     def end(self, now, *tasks, zone=UTC):
-        self.days = count(self.days, self.summarised, tasks or [ended()], now=now, zone=zone)
+        self.diary = count(self.diary, tasks or [ended()], now=now, zone=zone)
         self.look(now, zone=zone)
 
     def look(self, now, *, zone=UTC):
-        self.days, self.summarised, notices = summarise(
-            self.days, self.summarised, at="09:00", rendering=2, now=now, zone=zone
-        )
-        self.made += [notice.content for notice in notices if isinstance(notice.content, Summary)]
+        self.diary, summaries = summarise(self.diary, at="09:00", rendering=2, now=now, zone=zone)
+        self.made += summaries
 
     @property
     def told(self):
@@ -95,14 +91,6 @@ def test_a_day_waits_for_its_summary_until_the_bot_runs_again(book):
     assert book.told == [("2025-02-03", 1)]
 
 
-def test_what_an_older_version_left_of_a_summarised_day_is_not_summarised_again(book):
-    book.days, book.summarised = {"2025-02-03": Day(1), "2025-02-04": Day(2)}, "2025-02-03"
-    book.look(at(TUESDAY, 9))
-    assert book.made == []
-    book.look(at(WEDNESDAY, 9))
-    assert book.told == [("2025-02-04", 2)]
-
-
 def test_the_zone_decides_which_day_it_is(book):
     book.end(at(MONDAY, 20), zone=SHANGHAI)
     book.look(at(WEDNESDAY, 9, zone=SHANGHAI), zone=SHANGHAI)
@@ -152,8 +140,8 @@ def test_a_day_that_only_a_wrong_clock_saw_has_no_summary(book):
 def test_however_the_clock_jumps_few_days_are_kept(book):
     for number in range(1000):
         book.end(at(MONDAY, 3) + number * DAY * (-1) ** number)
-    assert len(book.days) < 10
-    assert len(book.summarised) < 1000
+    assert len(book.diary.days) < 10
+    assert len(book.diary.summarised) < 100
 
 
 def test_the_summary_comes_once_a_day_over_restarts_too():

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.outbox import Destination, Trouble
+from bot.domain.destination import Destination
+from bot.domain.notice import Trouble
 from bot.domain.trouble import CODES, Ongoing, Problem, observe, problems
 from bot.errors import ChanjingRefused, ChanjingUnavailable, ForeignStateError
 from tests.worlds import Bot, World
@@ -21,8 +22,8 @@ def run(schedule, *, until, step=30):
         now = {
             code: Problem("why", frozenset(subjects)) for start, end, code, subjects in schedule if start <= at < end
         }
-        remembered, notices = observe(remembered, now, NOW + at)
-        told += [(at, notice.content) for notice in notices]
+        remembered, reports = observe(remembered, now, NOW + at)
+        told += [(at, report) for report in reports]
     return told, remembered
 
 
@@ -191,4 +192,4 @@ def test_only_a_good_poll_says_that_a_refused_token_is_accepted_again():
     remembered, told = observe(remembered, unreachable, NOW + 330)
     assert told == ()
     _, (over,) = observe(remembered, {}, NOW + 360)
-    assert over.subject.startswith("trouble:chanjing_refused:")
+    assert over.key.subject.startswith("trouble:chanjing_refused:")

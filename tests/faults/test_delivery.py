@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.cli.status import guarantee
+from bot.domain.destination import LOOKS
 from bot.domain.health import Condition, condition, reasons
-from bot.domain.outbox import LOOKS, notice_id
+from bot.domain.notice import Key
 from tests.faults.world import SETTLE, World
 
 
@@ -405,7 +406,7 @@ def test_a_message_that_is_always_in_doubt_is_posted_again_at_growing_distances(
     first_hour = [post.at for post in world.slack.posts]
     assert 5 <= len(first_hour) <= 10
     world.run(86_400)
-    posts = [post for post in world.slack.posts if post.ids == (notice_id("a", 20, "success"),)]
+    posts = [post for post in world.slack.posts if post.ids == (Key("a", 20, "success").id,)]
     apart = [later.at - sooner.at for sooner, later in pairwise(posts)]
     assert all(later > sooner - 10 for sooner, later in pairwise(apart))
     assert 1_700 < max(apart) < 2_000

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from bot.config import sections as config
-from bot.domain.outbox import EVENT_TYPE, HistoryPage, Role, TaskEnded, notice_id
+from bot.domain.history import HistoryPage
+from bot.domain.notice import EVENT_TYPE, Key, Role, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Page, Task
 from bot.errors import (
@@ -406,14 +407,14 @@ class World:
     @property
     def owed(self) -> list[str]:
         """The tasks that are owed. What the bot says of its own trouble comes and goes."""
-        return [one.subject for one in self.state.outbox.notices if isinstance(one.content, TaskEnded)]
+        return [one.key.subject for one in self.state.outbox.notices if isinstance(one.content, TaskEnded)]
 
     def told(self) -> Counter[tuple[str, int]]:
         """Return in how many messages each (task, status) was announced."""
         roles: dict[int, Role] = {20: "success", 30: "failure"}
         ids = Counter(id_ for post in self.slack.posts for id_ in post.ids)
         subjects = {(task, status) for task in self.chanjing._tasks for status in (20, 30)}
-        told = {one: ids[notice_id(one[0], one[1], roles[one[1]])] for one in subjects}
+        told = {one: ids[Key(one[0], one[1], roles[one[1]]).id] for one in subjects}
         return Counter({one: count for one, count in told.items() if count})
 
     def check(self, expected: set[tuple[str, int]] | None = None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from bot import clients
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
-from bot.domain.outbox import HistoryPage
+from bot.domain.history import HistoryPage
 from bot.errors import ConfigError, DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.secret import FileSecret
 from bot.slack.blocks import Message

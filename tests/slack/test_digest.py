@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from bot import clients
 from bot.config.sections import Config, Slack
-from bot.domain.outbox import EVENT_TYPE, HistoryPage, Notice, Outbox, TaskEnded
+from bot.domain.history import HistoryPage
+from bot.domain.notice import EVENT_TYPE, Notice, TaskEnded
+from bot.domain.outbox import Outbox
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.events import NOBODY
@@ -143,9 +145,7 @@ class Channel:
 
 def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     urls = {f"{n:032}": f"https://res.example/{n:02}.mp4?sign=".ljust(1_200, "x") for n in range(20)}
-    due = tuple(
-        Notice(name, 20, "success", NOW, TaskEnded(Task(name, 20, video_url=url))) for name, url in urls.items()
-    )
+    due = tuple(Notice(TaskEnded(Task(name, 20, video_url=url)), NOW) for name, url in urls.items())
     clock = SimulatedClock(NOW)
     channel, config = Channel(), Config(slack=Slack(channel="C1"))
     Delivery(

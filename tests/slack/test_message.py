@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain import outbox
-from bot.domain.outbox import Greeting, Summary, TaskEnded, Trouble
+from bot.domain import notice
+from bot.domain.notice import Greeting, Summary, TaskEnded, Trouble
 from bot.domain.task import Task
 from bot.slack.blocks import Message, Style
 from bot.slack.message import render
@@ -83,7 +83,7 @@ CONTENTS = (
         median=st.none() | TIMES,
         slowest=st.none() | TIMES,
     ).map(lambda one: [one])
-    | st.just([outbox.Test()])
+    | st.just([notice.Test()])
 )
 
 
@@ -314,7 +314,7 @@ def test_a_quiet_day_says_so():
     assert "A quiet day" in render([Summary("2025-02-03", 0, (), 0)], EN).text
 
 
-@pytest.mark.parametrize("contents", [[], [TaskEnded(GOOD), outbox.Test()], [outbox.Test(), outbox.Test()]])
+@pytest.mark.parametrize("contents", [[], [TaskEnded(GOOD), notice.Test()], [notice.Test(), notice.Test()]])
 def test_only_tasks_are_told_together(contents):
     with pytest.raises(ValueError, match="only tasks"):
         render(contents, EN)

@@ -15,23 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.disk import LocalDisk, resolve
-from bot.domain import outbox
+from bot.domain import notice as notices
+from bot.domain.destination import Destination, Intent
 from bot.domain.listing import ListProfile
 from bot.domain.news import EndedTask, TaskRecord
-from bot.domain.outbox import (
-    Content,
-    Destination,
-    Greeting,
-    Intent,
-    Notice,
-    Outbox,
-    Receipt,
-    Summary,
-    TaskEnded,
-    Trouble,
-)
+from bot.domain.notice import Content, Greeting, Key, Notice, Receipt, Summary, TaskEnded, Trouble
+from bot.domain.outbox import Outbox
 from bot.domain.state import VERSION, State
-from bot.domain.summary import Day
+from bot.domain.summary import Day, Diary
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
 from bot.errors import StateError, StateHeldError
@@ -92,32 +83,33 @@ def contents(path: Path) -> dict[str, bytes]:
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 seconds = st.floats(0, 4e9)
 number = st.integers(0, 2**53)
-role = st.sampled_from(["success", "failure", "alerts"])
 task = st.builds(Task, text, st.integers(-5, 60), number, text, text, text, number, number)
 content: st.SearchStrategy[Content] = st.one_of(
     st.builds(TaskEnded, task, st.none() | seconds, st.none() | st.tuples(seconds, seconds)),
-    st.builds(Greeting, number, number, number),
-    st.builds(Trouble, text, text, seconds, st.none() | seconds),
+    st.builds(Greeting, number, number, number, text),
+    st.builds(Trouble, text, text, seconds, st.none() | seconds, seconds, text),
     st.builds(Summary, text, number, st.lists(st.tuples(text, number), max_size=2).map(tuple), number),
-    st.builds(outbox.Test),
+    st.builds(notices.Test),
 )
-notice = st.builds(Notice, text, number, role, seconds, content, number, st.integers(0, 3), seconds, text)
+key = st.builds(Key, text, number, st.sampled_from(["success", "failure", "alerts"]))
+notice = st.builds(Notice, content, seconds, number, st.integers(0, 3), seconds, text)
 intent = st.builds(Intent, st.lists(text, max_size=2).map(tuple), seconds, text, st.booleans(), number)
 destination = st.builds(Destination, text, st.none() | intent, seconds, number, text, text, text, st.booleans())
 profile = st.builds(
     ListProfile, st.none() | st.sampled_from(["newest_first", "neither"]), st.none() | number, st.booleans()
 )
 record = st.builds(TaskRecord, number, number, seconds, number) | st.builds(EndedTask, number, number)
+day = st.builds(Day, number, st.dictionaries(text, number), st.tuples(seconds))
 every_state = st.builds(
     State,
     profile=profile,
     baseline_at=st.none() | seconds,
     tasks=st.dictionaries(text, record, max_size=3),
     outbox=st.builds(Outbox, st.lists(notice, max_size=3).map(tuple), st.dictionaries(text, destination, max_size=2)),
-    delivered=st.lists(st.builds(Receipt, text, text, number, role, text, text, seconds), max_size=3).map(tuple),
+    delivered=st.lists(st.builds(Receipt, text, text, text, seconds, st.none() | key), max_size=3).map(tuple),
     delivered_count=number,
     troubles=st.dictionaries(text, st.builds(Ongoing, seconds, seconds, st.lists(text, max_size=2).map(tuple))),
-    days=st.dictionaries(text, st.builds(Day, number, st.dictionaries(text, number), st.tuples(seconds)), max_size=2),
+    diary=st.builds(Diary, st.dictionaries(text, day, max_size=2), st.lists(text, max_size=2).map(tuple)),
     boards=st.dictionaries(text, text, max_size=2),
 )
 
@@ -188,7 +180,7 @@ import os, sys
 from dataclasses import fields, replace
 from pathlib import Path
 from bot import disk
-from bot.domain import outbox
+from bot.domain import notice as notices
 from bot.store import file as states
 from bot.store import document, version_1
 from bot.domain.news import TaskRecord
@@ -515,6 +507,27 @@ def test_a_version_and_nothing_else_is_no_empty_state(path, version):
     path.write_text(json.dumps({"version": version}))
     with pytest.raises(StateError, match=r"not a state file: .*key is missing"):
         load(path)
+
+
+def test_what_version_1_owed_or_delivered_keeps_the_id_that_its_message_has(path):
+    path.write_bytes(VERSION_1)
+    old = json.loads(VERSION_1)
+    read = load(path)
+    kept = {
+        (one["subject"], one["status"], one["role"])
+        for one in old["outbox"]["notices"]
+        if "greeting" not in one["subject"]
+    }
+    assert {one.key for one in read.outbox.notices} >= kept
+    assert [one.id for one in read.delivered] == [one["id"] for one in old["delivered"]]
+
+
+def test_what_an_older_version_left_of_a_summarised_day_is_not_summarised_again(path):
+    old = json.loads(VERSION_1)
+    day = old["days"]["2025-02-04"]
+    path.write_text(json.dumps({**old, "days": {"2025-02-03": day, "2025-02-04": day}, "summarised": "2025-02-03"}))
+    diary = load(path).diary
+    assert (list(diary.days), diary.summarised) == (["2025-02-04"], ("2025-02-03",))
 
 
 @pytest.mark.parametrize("key", ["account", "boards_posted", "profile"])

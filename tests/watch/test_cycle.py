@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.domain.listing import NEAR
-from bot.domain.outbox import Greeting, Notice, Outbox, TaskEnded, Trouble
+from bot.domain.notice import Greeting, Notice, TaskEnded, Trouble
+from bot.domain.outbox import Outbox
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingRefused, ChanjingRejected, ChanjingUnavailable, ForeignStateError, Stopped
 from tests.simulated import SimulatedClock
@@ -774,7 +775,8 @@ def test_a_day_of_polls_grows_nothing():
 
 
 def ended(bot, task_id):
-    return next(n.content for n in bot.postbox.notices if n.subject == task_id and isinstance(n.content, TaskEnded))
+    contents = (notice.content for notice in bot.postbox.notices)
+    return next(one for one in contents if isinstance(one, TaskEnded) and one.task.id == task_id)
 
 
 def test_ready_after_is_told_only_where_the_task_was_seen_unfinished_shortly_before():
@@ -1180,7 +1182,7 @@ def test_what_is_owed_is_delivered_while_the_first_run_goes_on():
     world = World()
     world.fill(600)
     bot = Bot(world)
-    trouble = Notice("trouble:x", 0, "alerts", START, Trouble("chanjing_unreachable", "", START))
+    trouble = Notice(Trouble("chanjing_unreachable", "", START), START)
     bot.store.save(replace(bot.store.state, outbox=Outbox((trouble,))))
     delivered = []
     world.before_answer = lambda number: delivered.append(len(bot.postbox.notices))

@@ -13,9 +13,11 @@ from bot import app as wiring
 from bot.config.load import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.domain.destination import Destination
 from bot.domain.health import Condition
 from bot.domain.news import TaskRecord
-from bot.domain.outbox import Destination, Notice, Outbox, TaskEnded
+from bot.domain.notice import Notice, TaskEnded
+from bot.domain.outbox import Outbox
 from bot.domain.state import State
 from bot.domain.task import Status, Task
 from bot.domain.trouble import Ongoing
@@ -68,7 +70,7 @@ def patient():
 
 
 def owed(since):
-    return Notice("a", Status.SUCCEEDED, "success", since, TaskEnded(Task("a", Status.SUCCEEDED)), last_error="why")
+    return Notice(TaskEnded(Task("a", Status.SUCCEEDED)), since, last_error="why")
 
 
 def test_a_loop_that_does_not_turn_is_neither_alive_nor_ready(patient):
