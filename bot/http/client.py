@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.errors import NO_THREAD
+from bot.http.failures import why
 from bot.http.proxy import Proxy
-from bot.http.transport import why
 
-MAX_BODY = 16 * 1024 * 1024  # bytes, after decompression
+MAX_BODY = 16 * 1024 * 1024  # bytes
 # The steps before a request is sent.
 _BEGINNING = (".connect_tcp.started", ".setup_socks5_connection.started", ".start_tls.started")
 
@@ -53,7 +52,7 @@ class Exchange:
     ) -> None:
         self._settled = settled
         self._client = client
-        # We ask for no compression: a 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it.
+        # No compression: a 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it.
         self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
         self._proxy = proxy
@@ -72,9 +71,8 @@ class Exchange:
         """POST *content* (None: GET *url*) and return the whole answer, redirects included, which are not followed.
 
         Raise an httpx.RequestError in every other case: no connection, no whole answer within the timeout (seconds), a
-        body of more than *max_body* bytes (TooLargeError) or one that cannot be decompressed. ConnectError,
-        ConnectTimeout, ProxyError and UnsupportedProtocol say that nothing was sent. The texts quote nothing of the
-        answer.
+        body of more than *max_body* bytes (TooLargeError) or a compressed one. ConnectError, ConnectTimeout, ProxyError
+        and UnsupportedProtocol say that nothing was sent. The texts quote nothing of the answer.
         """
         method = "GET" if content is None else "POST"
         with self._response(method, url, headers, content or b"") as response:
@@ -100,7 +98,8 @@ class Exchange:
             asked = {**headers, **self._headers}
             extensions = {"trace": self._follow}
             with self._client.stream(method, url, headers=asked, content=content, extensions=extensions) as response:
-                self._refuse_answer_of_proxy(response.status_code)
+                if self._proxy and response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+                    raise httpx.ProxyError(str(response.status_code))  # noqa: TRY301 - put in words below, like any other
                 yield response
         except Exception as error:  # noqa: BLE001 - whatever a library raises, it was this request that failed
             if self._connecting and self._socket is not None:
@@ -127,10 +126,6 @@ class Exchange:
             kind = httpx.ConnectError
         return kind(why(error, urlsplit(url).hostname or "", self._proxy))
 
-    def _refuse_answer_of_proxy(self, status: int) -> None:
-        if self._proxy and status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
-            raise httpx.ProxyError(str(status))
-
     def _follow(self, event: str, info: Mapping[str, Any]) -> None:
         # httpx documents this hook: https://www.python-httpx.org/advanced/extensions/#trace
         # Through a proxy the names begin otherwise, and TLS takes the socket over from the one that connected.
@@ -152,20 +147,12 @@ class Exchange:
 
 
 def _read(response: httpx.Response, most: int) -> bytes:
-    """Return the body of *response*, decompressed within the limit although we asked for it as it is."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"identity", ""}:
-        decompressor = None
-    elif encoding in {"gzip", "x-gzip", "deflate"}:
-        decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by the header
-    else:
-        raise httpx.DecodingError("the answer is compressed in a way that is not known here and was not asked for")
+    """Return the body of *response*, which must be as it is and of *most* bytes at most."""
+    if response.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
+        raise httpx.DecodingError("the answer is compressed, which the bot did not ask for: is a proxy in between?")
     body = bytearray()
     for piece in response.iter_raw():
-        try:
-            body += decompressor.decompress(piece, most + 1 - len(body)) if decompressor else piece
-        except zlib.error as error:
-            raise httpx.DecodingError("the answer says that it is compressed, and is not") from error
+        body += piece
         if len(body) > most:
             raise TooLargeError(f"the answer is larger than {most // 1024**2} MiB")
     return bytes(body)

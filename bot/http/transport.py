@@ -1,4 +1,4 @@
-"""How an address is reached: its name resolved, each of its IP addresses tried, within one deadline; and why it is not.
+"""How an address is reached: its name resolved, each of its IP addresses tried, within one deadline.
 
 getaddrinfo() knows no deadline, and httpx waits for the first address with all the time there is.
 """
@@ -14,16 +14,10 @@ from typing import Any
 import httpcore
 import httpx
 
-from bot.errors import NO_THREAD
 from bot.host import is_ip
 from bot.http.proxy import Proxy
 
 _QUICK = 0.3  # seconds for each address at first; RFC 8305 recommends a quarter of a second
-_CLOSED = ("Server disconnected", "peer closed connection")  # how h11 and httpcore begin to say it
-# https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/#error-codes
-_UNKNOWN_ISSUER = {2, 18, 19, 20, 21}
-_OUT_OF_DATE = {9, 10}
-_ANOTHER_HOST = {62, 64}
 
 
 class Resolver:
@@ -80,26 +74,21 @@ class _Backend(httpcore.SyncBackend):
         given = timeout or 0.0
         end = time.monotonic() + given
         try:
-            untried = self._resolver.addresses(host, given)
+            addresses = self._resolver.addresses(host, given)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(error) from error
         except Exception as error:
             raise httpcore.ConnectError(error) from error
         failure: Exception = httpcore.ConnectError("no address")
-        quick = min(_QUICK, given / 2 / max(1, len(untried)))
+        quick = min(_QUICK, given / 2 / max(1, len(addresses)))
         # Twice: a slow network needs more time than an address that is dead may take from one that is not.
-        for most in (quick, given) if len(untried) > 1 else (given,):
-            slow = []
-            for n, address in enumerate(untried):
-                share = min(most, (end - time.monotonic()) / (len(untried) - n))
+        for most in (quick, given) if len(addresses) > 1 else (given,):
+            for n, address in enumerate(addresses):
+                share = min(most, (end - time.monotonic()) / (len(addresses) - n))
                 try:
                     return super().connect_tcp(address, port, max(share, 0.001), local_address, socket_options)
-                except httpcore.ConnectTimeout as error:
+                except (httpcore.ConnectTimeout, httpcore.ConnectError) as error:
                     failure = error
-                    slow.append(address)
-                except httpcore.ConnectError as error:
-                    failure = error
-            untried = slow
         raise failure
 
 
@@ -110,77 +99,3 @@ def client(context: ssl.SSLContext, resolver: Resolver, proxy: Proxy | None, tim
     transport = httpx.HTTPTransport(verify=context, trust_env=False, proxy=through)
     transport._pool._network_backend = _Backend(resolver)  # noqa: SLF001 - httpx has no other way to hand it on
     return httpx.Client(transport=transport, trust_env=False, timeout=timeout, follow_redirects=False)
-
-
-def why(error: Exception, host: str, proxy: Proxy | None) -> str:
-    """Return what kept a request to *host* from its answer. Nothing is quoted that the other side sent."""
-    if isinstance(error, httpx.DecodingError):
-        return str(error)  # our own words
-    cause = _root(error)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _certificate(cause, host)
-    if isinstance(error, httpx.ProxyError) and proxy:
-        text = _proxy_error(str(error), host, proxy)
-    elif isinstance(error, httpx.RemoteProtocolError):
-        closed = str(error).startswith(_CLOSED)
-        text = "the connection was closed before the answer was whole" if closed else "the answer is not HTTP"
-    else:
-        text = _said(cause)
-    return f"{proxy}: {text}" if proxy else text
-
-
-def _root(error: BaseException) -> BaseException:
-    # httpcore keeps what it translates as an argument, and cuts it off as the cause.
-    inner = error.__cause__ or next(iter(error.args), None)
-    return _root(inner) if isinstance(inner, BaseException) else error
-
-
-def _said(cause: BaseException) -> str:
-    match cause:
-        case OSError():
-            return _of_system(cause)
-        case RuntimeError():
-            return NO_THREAD
-        case httpx.InvalidURL() | UnicodeError():
-            return "there can be no such host"
-    return type(cause).__name__
-
-
-def _of_system(cause: OSError) -> str:
-    match cause:
-        case socket.gaierror():
-            return f"the name cannot be resolved: {cause.strerror}"
-        case ssl.SSLError():
-            return f"no TLS connection: {cause.reason or cause.strerror}"
-        case TimeoutError():
-            return "timed out"
-    return cause.strerror or type(cause).__name__
-
-
-def _proxy_error(text: str, host: str, proxy: Proxy) -> str:
-    """Return *text* of a ProxyError in our own words where a status begins it: the proxy's own follow there."""
-    status = text.partition(" ")[0]
-    if status == "407" and proxy.secrets:
-        return f"it does not accept the user name and password in {proxy.variable}"
-    if status == "407":
-        return f"it wants a user name and a password: write {proxy.variable} as http://user:password@host:port"
-    if status.isdigit():
-        return f"it refuses to connect to {host}: HTTP {status}. Ask who runs it, or add {host} to NO_PROXY"
-    return text.rstrip(".")
-
-
-def _certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
-    """Return what is wrong with the certificate of *host*, and what helps."""
-    if error.verify_code in _UNKNOWN_ISSUER:
-        cure = "If your company's CA issued it, let SSL_CERT_FILE name a PEM file with the certificate of that CA"
-    elif error.verify_code in _OUT_OF_DATE:
-        cure = "If this machine's clock is right, it has to be renewed: SSL_CERT_FILE does not help"
-    elif error.verify_code in _ANOTHER_HOST:
-        cure = "Check the address. If it is right, the server needs another certificate: SSL_CERT_FILE does not help"
-    else:
-        # Python 3.13 and later check strictly; but not what is trusted itself.
-        cure = (
-            "The server needs a certificate that keeps to RFC 5280, which Python 3.13 and later insist on. Until then, "
-            "let SSL_CERT_FILE name a PEM file with the server's own certificate"
-        )
-    return f"the certificate of {host} is refused: {error.verify_message.rstrip('.')}. {cure}"

@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 import tracemalloc
-import zlib
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -162,48 +161,34 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(exchange, server):
         send(exchange(), server)
 
 
-@pytest.mark.parametrize("encoding", ["identity", "gzip"])
-def test_the_limit_of_a_body_may_be_another(exchange, server, encoding):
+def test_the_limit_of_a_body_may_be_another(exchange, server):
     body = bytes(2 * 1024**2 + 1)
-    server.intercept = answering(gzip.compress(body) if encoding == "gzip" else body, encoding)
+    server.intercept = answering(body)
     assert len(send(exchange(), server).body) == len(body)
     with pytest.raises(httpx.DecodingError, match="larger than 2 MiB"):
         exchange().send(server.url, headers={}, content=b"", max_body=2 * 1024**2)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", " GZIP "])
-def test_a_compressed_body_is_read_although_it_was_not_asked_for(exchange, server, encoding):
-    compress = zlib.compress if encoding == "deflate" else gzip.compress
-    server.intercept = answering(compress(b"hello"), encoding)
-    assert send(exchange(), server).body == b"hello"
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", " GZIP ", "br", "gzip, gzip", "s3cret"])
+def test_a_compressed_body_is_an_error_as_it_was_not_asked_for(exchange, server, encoding):
+    server.intercept = answering(gzip.compress(b"hello"), encoding)
+    with pytest.raises(
+        httpx.DecodingError, match="is compressed, which the bot did not ask for: is a proxy in b"
+    ) as one:
+        send(exchange(), server)
+    assert "s3cret" not in str(one.value)
 
 
-def test_a_gzip_bomb_is_stopped_before_it_fills_the_memory(exchange, server):
+def test_a_gzip_bomb_is_not_unpacked(exchange, server):
     bomb = gzip.compress(bytes(128 * 1024**2), compresslevel=1)
     server.intercept = answering(bomb, "gzip")
     tracemalloc.start()
     try:
-        with pytest.raises(httpx.DecodingError, match="larger than 16 MiB"):
+        with pytest.raises(httpx.DecodingError):
             send(exchange(), server)
-        assert tracemalloc.get_traced_memory()[1] < 64 * 1024**2
+        assert tracemalloc.get_traced_memory()[1] < 4 * 1024**2
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.parametrize(
-    ("encoding", "body", "words"),
-    [
-        ("gzip", b"plain", "says that it is compressed, and is not"),
-        ("gzip", gzip.compress(b"hello")[:-9] + b"garbage!!", "says that it is compressed, and is not"),
-        ("br", b"plain", "compressed in a way that is not known"),
-        ("gzip, gzip", b"plain", "compressed in a way that is not known"),
-    ],
-    ids=["no gzip", "damaged gzip", "unknown", "twice"],
-)
-def test_a_body_that_cannot_be_decompressed_is_an_error(exchange, server, encoding, body, words):
-    server.intercept = answering(body, encoding)
-    with pytest.raises(httpx.DecodingError, match=words):
-        send(exchange(), server)
 
 
 @pytest.mark.parametrize(
