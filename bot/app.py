@@ -18,7 +18,7 @@ from bot.domain.task import Task
 from bot.errors import ConfigError
 from bot.events import Events, Listeners
 from bot.slack.blocks import Style
-from bot.slack.client import CountedSlack, SlackClient
+from bot.slack.client import SlackClient
 from bot.store import file as state
 from bot.store.lock import Lock
 from bot.watch.board import Board
@@ -111,7 +111,7 @@ def _poll(
 ) -> Poll:
     destination = slack(config, exchange, clock)
     delivery = Delivery(
-        CountedSlack(destination, events),
+        destination,
         Ledger(store, clock, events),
         clock,
         events,

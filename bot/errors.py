@@ -20,6 +20,8 @@
 The text of each says what happened, where, and what to do. None ever holds a secret.
 """
 
+from typing import ClassVar
+
 NO_THREAD = (
     "no thread can be started. Raise the limit on processes (ulimit -u, a systemd unit's TasksMax, a container's "
     "pids_limit), or see what uses up this machine's memory"
@@ -79,7 +81,12 @@ class ChanjingRejected(ChanjingError):
 
 
 class SlackError(LipsyncBotError):
-    """A call to Slack did not succeed. `reason` is Slack's own word for it, or a short one of ours."""
+    """A call to Slack did not succeed. `reason` is Slack's own word for it, or a short one of ours.
+
+    `outcome` is what the metrics call it.
+    """
+
+    outcome: ClassVar[str]
 
     def __init__(self, text: str, *, reason: str) -> None:
         super().__init__(text)
@@ -89,6 +96,8 @@ class SlackError(LipsyncBotError):
 class RateLimited(SlackError):
     """Slack did not post, and asks to wait `retry_after` seconds (at most 300)."""
 
+    outcome = "rate_limited"
+
     def __init__(self, text: str, *, reason: str, retry_after: float) -> None:
         super().__init__(text, reason=reason)
         self.retry_after = retry_after
@@ -97,12 +106,16 @@ class RateLimited(SlackError):
 class PayloadRefused(SlackError):
     """Slack did not post because of what the message holds."""
 
+    outcome = "payload_refused"
+
 
 class DestinationRefused(SlackError):
     """Slack did not post because of the token, the channel or a rule of the workspace. The text holds the remedy.
 
     `mendable` says that somebody has to mend it; otherwise there was no way to Slack just now.
     """
+
+    outcome = "refused"
 
     def __init__(self, text: str, *, reason: str, mendable: bool = True) -> None:
         super().__init__(text, reason=reason)
@@ -111,3 +124,5 @@ class DestinationRefused(SlackError):
 
 class OutcomeUnknown(SlackError):
     """Nobody knows whether Slack posted."""
+
+    outcome = "unknown"

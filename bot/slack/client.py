@@ -1,6 +1,5 @@
 """Slack: post, update, look for → receipt or a classified error."""
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,8 +8,7 @@ from urllib.parse import urlencode
 
 from bot.domain.history import HistoryPage, another_id, ts_order
 from bot.domain.notice import EVENT_TYPE, metadata
-from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
-from bot.events import Events
+from bot.errors import DestinationRefused, OutcomeUnknown, RateLimited, SlackError
 from bot.http.client import Answer, Exchange
 from bot.secret import FileSecret
 from bot.slack.blocks import Message
@@ -22,12 +20,6 @@ OUTSIDE = "lipsync_outside"  # a message that the delivery protocol knows nothin
 _HISTORY_PAGE = 200
 _JSON = "application/json; charset=utf-8"
 _FORM = "application/x-www-form-urlencoded"
-_OUTCOMES: Mapping[type[SlackError], str] = {
-    RateLimited: "rate_limited",
-    PayloadRefused: "payload_refused",
-    DestinationRefused: "refused",
-    OutcomeUnknown: "unknown",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,30 +228,3 @@ class SlackWebhook:
 
 
 SlackClient: TypeAlias = SlackBot | SlackWebhook  # `can_update` says which
-
-
-class CountedSlack:
-    """A Slack whose calls are counted, by what became of them."""
-
-    def __init__(self, slack: Slack, events: Events) -> None:
-        self._slack = slack
-        self._events = events
-
-    def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
-        with self._counted("post"):
-            return self._slack.post(channel, message, ids, event_type)
-
-    def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
-        with self._counted("look"):
-            return self._slack.page(channel, oldest, cursor)
-
-    @contextlib.contextmanager
-    def _counted(self, method: str) -> Iterator[None]:
-        outcome = "ok"
-        try:
-            yield
-        except SlackError as error:
-            outcome = _OUTCOMES[type(error)]
-            raise
-        finally:
-            self._events.emit("slack_called", method=method, outcome=outcome)

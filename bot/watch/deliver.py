@@ -173,8 +173,10 @@ class Delivery:
         try:
             posted = self._slack.post(channel, message, () if _without_metadata(chosen) else ids)
         except SlackError as error:
+            self._events.emit("slack_called", method="post", outcome=error.outcome)
             self._save_failure(channel, error, ids)
         else:
+            self._events.emit("slack_called", method="post", outcome="ok")
             self._ledger.save_receipts(channel, self._moved(channel, posted), dict.fromkeys(ids, posted.ts))
         finally:
             self._posted[channel] = self._clock.monotonic()

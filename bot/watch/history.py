@@ -122,13 +122,16 @@ class History:
 
     def _page(self, destination: Destination, reading: Reading) -> HistoryPage:
         try:
-            return self._slack.page(reading.place, reading.since, reading.cursor)
-        except OutcomeUnknown as error:
+            page = self._slack.page(reading.place, reading.since, reading.cursor)
+        except SlackError as error:
+            self._events.emit("slack_called", method="look", outcome=error.outcome)
             nothing_there = not (destination.checked or destination.last_ts or destination.intent)
-            if error.reason in _ABSENT and nothing_there:
+            if isinstance(error, OutcomeUnknown) and error.reason in _ABSENT and nothing_there:
                 # A server like Slack without this method. Nothing of ours is known to be there.
                 raise DestinationRefused(str(error), reason=error.reason) from None
             raise
+        self._events.emit("slack_called", method="look", outcome="ok")
+        return page
 
     def _following(self, channel: str, reading: Reading) -> Reading | None:
         """Return what is still to be read after the last page of *reading*, or None if that was all.
