@@ -8,7 +8,7 @@ from functools import partial
 from secrets import token_hex
 
 from bot.chanjing.tokens import fingerprinting
-from bot.clients import MakeExchange, chanjing, http, routes, slack
+from bot.clients import MakeExchange, chanjing, http, slack
 from bot.clock import Clock
 from bot.config.sections import Config
 from bot.disk import resolve
@@ -64,7 +64,7 @@ def bot(
             metrics = Metrics()
             events = Listeners(events, metrics)
         loaded = state.load(path, lambda text: events.emit("state_recovered", detail=text))
-        outbox = loaded.outbox.for_channels(routes(config).values())
+        outbox = loaded.outbox.for_channels(config.slack.routes.values())
         loaded = replace(loaded, instance=loaded.instance or token_hex(4), outbox=outbox)
         store = state.Store(path, loaded, verify=lock.verify, events=events)
         store.write(loaded)
@@ -116,7 +116,7 @@ def _poll(
         clock,
         events,
         config.slack,
-        route=routes(config),
+        route=config.slack.routes,
         pace=Pace(config.slack.pace, clock),
     )
     settings = Settings(
@@ -127,7 +127,7 @@ def _poll(
         full_scan_interval=config.poll.full_scan_interval,
         stuck_after=config.poll.stuck_after,
         retention=config.state.retention,
-        alerts_channel=routes(config)["alerts"],
+        alerts_channel=config.slack.routes["alerts"],
         daily_summary=config.slack.daily_summary,
     )
     return Poll(
@@ -153,5 +153,5 @@ def _board(
         return None
     if not wanted and not store.state.boards:
         return None
-    channel = routes(config)["success"] if wanted else ""
+    channel = config.slack.routes["success"] if wanted else ""
     return Board(destination, store, clock, events, channel=channel, style=Style(config.slack.language)).show

@@ -16,7 +16,6 @@ from bot.clock import Clock
 from bot.config.load import read_again
 from bot.config.sections import Config
 from bot.disk import beside, resolve
-from bot.domain.notice import Role
 from bot.errors import ConfigError, StateError
 from bot.events import NOBODY, Events
 from bot.http import transport as connection
@@ -25,7 +24,6 @@ from bot.http.proxy import proxy_for
 from bot.http.transport import Resolver
 from bot.secret import FileSecret, read_secret
 from bot.slack.client import SlackBot, SlackClient, SlackWebhook
-from bot.slack.outcome import WEBHOOK
 from bot.watch.pages import Pages
 
 
@@ -118,16 +116,3 @@ def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) ->
     if settings.webhook_url:
         return SlackWebhook(secret, sender, file)
     return SlackBot(secret, settings.base_url, sender, file)
-
-
-def routes(config: Config) -> dict[Role, str]:
-    """Return the channel of each role."""
-    settings = config.slack
-    if settings.webhook_url is not None or settings.webhook_url_file is not None:
-        return dict.fromkeys(("success", "failure", "alerts"), WEBHOOK)
-    channel = settings.channel or ""
-    return {
-        "success": channel,
-        "failure": settings.failure_channel or channel,
-        "alerts": settings.alerts_channel or channel,
-    }

@@ -62,7 +62,7 @@ def findings(config: Config, *, send: bool) -> Iterator[Finding]:
         yield chanjing(clients.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)
         if config.chanjing.access_token is not None:
             yield GIVEN_TOKEN
-        route, slack, usable = clients.routes(config), clients.slack(config, exchange, clock), True
+        route, slack, usable = config.slack.routes, clients.slack(config, exchange, clock), True
         channels = {_KEYS[role]: channel for role, channel in route.items()}
         unread = _unread_channels(config.state.path)
         for finding in check_slack.account(slack, channels, board=config.slack.board, unread=unread):

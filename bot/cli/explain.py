@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from bot import clients
 from bot.cli.known import known_state, the_only
 from bot.cli.status import iso, next_step, owed, status_words
 from bot.config.load import load_local, load_usable
@@ -21,7 +20,7 @@ def main(path: Path | None, prefix: str) -> None:
     config = load_local(path, os.environ)
     state = known_state(config.state.path)
     task_id = the_only(prefix, _matching(state, prefix), "is known to the state")
-    for what, how in explain(state, task_id, clients.routes(config), lambda *posted: _permalink(path, *posted)):
+    for what, how in explain(state, task_id, config.slack.routes, lambda *posted: _permalink(path, *posted)):
         print(visible(f"{what + ':':<12} {how}"))
 
 
@@ -31,6 +30,8 @@ def _permalink(path: Path | None, channel: str, ts: str) -> str:
         config = load_usable(path, os.environ)
         if config.slack.bot_token is None:
             return "not known: asking for it needs slack.bot_token"
+        from bot import clients
+
         with clients.http() as exchange:
             return clients.slack(config, exchange).permalink(channel, ts) or "not given by Slack"
     except LipsyncBotError as error:

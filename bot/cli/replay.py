@@ -40,7 +40,7 @@ def main(path: Path | None, prefix: str, *, ask: bool) -> int:
         if ask and not _confirmed(f"Announce {visible(task.id)} once more?"):
             return UNDONE
         ended = TaskEnded(task)
-        channel = clients.routes(config)[ended.key.role]
+        channel = config.slack.routes[ended.key.role]
         message = render([ended], Style(config.slack.language, config.slack.mention_on_failure))
         # Not the notice's own id: that one says that the bot has announced it.
         fresh = ended.key._replace(subject=f"{task.id}\nreplay {secrets.token_hex(8)}").id

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot import clients, disk
+from bot import disk
 from bot.cli import output
 from bot.cli.known import known_state
 from bot.config.load import load_local
@@ -35,7 +35,7 @@ def main(path: Path | None, *, as_json: bool) -> None:
     config = load_local(path, os.environ)
     state = known_state(config.state.path)
     last_alive, _ = lock.left(disk.resolve(config.state.path)) or (None, {})
-    facts = report(state, last_alive, clients.routes(config))
+    facts = report(state, last_alive, config.slack.routes)
     if as_json:
         print(output.as_json(facts))
         return

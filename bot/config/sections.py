@@ -70,6 +70,13 @@ class Slack:
     base_url: str = _key(lambda text: f"{values.base_url(text)}/", "https://slack.com/api/")
     timeout: float = _key(values.positive, "10s")
 
+    @property
+    def routes(self) -> dict[Literal["success", "failure", "alerts"], str]:
+        """The channel of each role. A webhook has only one, which is called "webhook"."""
+        channel = self.channel or ("webhook" if self.webhook_url or self.webhook_url_file else "")
+        failures, alerts = self.failure_channel or channel, self.alerts_channel or channel
+        return {"success": channel, "failure": failures, "alerts": alerts}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:

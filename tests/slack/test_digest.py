@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import clients
 from bot.config.sections import Config, Slack
 from bot.domain.history import HistoryPage
 from bot.domain.notice import EVENT_TYPE, Notice, TaskEnded
@@ -150,7 +149,7 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     channel, config = Channel(), Config(slack=Slack(channel="C1"))
     Delivery(
         channel, Ledger(MemoryStore(State(outbox=Outbox(due))), clock, NOBODY), clock, NOBODY, config.slack,
-        route=clients.routes(config), pace=Pace(1.0, clock),
+        route=config.slack.routes, pace=Pace(1.0, clock),
     ).run_once()  # fmt: skip
     assert 2 <= len(channel.messages) < 20
     shown = "".join(everything(message) for message in channel.messages)
