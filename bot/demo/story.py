@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.rule import Rule
+from rich.text import Text
 
 from bot import app as wiring
 from bot import log
@@ -97,8 +98,8 @@ def tell(language: Language = "en", console: Console | None = None) -> bool:
             terminal.draw(Words(message.text, tuple(message.blocks)), console)
 
     def say(*sentences: str) -> None:
-        # Chinese has no spaces, neither to break a line at nor between sentences.
-        text = terminal.Prose((" " if language == "en" else "").join(sentences))
+        # Chinese has no spaces between sentences.
+        text = Text((" " if language == "en" else "").join(sentences))
         console.print(text, soft_wrap=not console.is_terminal)
 
     with ChanjingServer() as chanjing, SlackServer() as slack, tempfile.TemporaryDirectory() as directory:

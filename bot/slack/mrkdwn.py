@@ -6,8 +6,8 @@ Source: https://docs.slack.dev/messaging/formatting-message-text
 """
 
 import re
-import unicodedata
 from datetime import UTC, datetime
+from itertools import accumulate
 from urllib.parse import quote, urlsplit
 
 from bot.harmless import clean
@@ -76,20 +76,8 @@ def date(when: float, *, with_day: bool = True) -> str | None:
 
 
 def _joined(pieces: list[str], limit: int) -> str:
-    """Join *pieces* (one for each character) to at most *limit* characters, never parting what is read as one."""
+    """Join *pieces* to at most *limit* characters, cut between two of them with an ellipsis."""
     if sum(map(len, pieces)) <= limit:
         return "".join(pieces)
-    end, room = 0, limit - len(ELLIPSIS)
-    while len(pieces[end]) <= room:
-        room -= len(pieces[end])
-        end += 1
-    whole = end
-    while whole and _belongs_to_the_one_before(pieces[whole], pieces[whole - 1]):
-        whole -= 1
-    return "".join(pieces[: whole or end]).rstrip() + ELLIPSIS
-
-
-def _belongs_to_the_one_before(char: str, before: str) -> bool:
-    """Tell whether *char* is an accent, a variation, a skin tone, or joined to *before* as in 👩‍👧."""
-    joiner = "\u200d"
-    return joiner in {char, before} or unicodedata.category(char[0])[0] == "M" or "\U0001f3fb" <= char <= "\U0001f3ff"
+    fitting = sum(end <= limit - len(ELLIPSIS) for end in accumulate(map(len, pieces)))
+    return "".join(pieces[:fitting]).rstrip() + ELLIPSIS

@@ -1,14 +1,11 @@
 """Draw a Slack message on a terminal about as Slack shows it: `preview` and `demo` use it."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from html import unescape
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, JustifyMethod, OverflowMethod, RenderableType, RenderResult
-from rich.containers import Lines
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.emoji import Emoji
 from rich.panel import Panel
 from rich.style import Style as Look
@@ -28,7 +25,7 @@ _GAP = 3  # columns between two fields
 
 
 def draw(message: Message, console: Console, *, zone: tzinfo | None = None) -> None:
-    """Print *message*. Dates are told in *zone* (None: the machine's own). In a pipe no line is broken or filled up."""
+    """Print *message*, with dates in *zone* (None: the machine's own). In a pipe no line is broken or filled up."""
     if console.is_terminal:
         console.print(Drawn(message, zone=zone))
         return
@@ -67,7 +64,7 @@ class Mrkdwn:
     def draw(self, text: str, style: str = "") -> Text:
         """Return *text* drawn. Quoted lines get Slack's bar."""
         lines = Text("\n").join(Text.assemble(*self._line(line)) for line in text.split("\n"))
-        return Prose.assemble(lines, style=style)
+        return Text.assemble(lines, style=style)
 
     def _line(self, line: str) -> Iterator[Text]:
         if line.startswith("> "):
@@ -109,57 +106,6 @@ class Mrkdwn:
         return f"{moment:%Y-%m-%d %H:%M}" if with_day else f"{moment:%H:%M}"
 
 
-class Prose(Text):
-    """Text that may also break between Chinese characters. Rich breaks at spaces only, leaving lines half empty."""
-
-    def wrap(
-        self,
-        console: Console,
-        width: int,
-        *,
-        justify: JustifyMethod | None = None,
-        overflow: OverflowMethod | None = None,
-        tab_size: int = 8,
-        no_wrap: bool | None = None,
-    ) -> Lines:
-        """Return the lines, none wider than *width* columns unless *no_wrap*."""
-        if no_wrap:
-            return super().wrap(console, width, justify=justify, overflow=overflow, tab_size=tab_size, no_wrap=True)
-        lines = Lines()
-        for line in self.split("\n", allow_blank=True):
-            lines.extend(line.divide(_breaks(line.plain, width)))
-        for line in lines:
-            line.rstrip()
-        if justify:
-            lines.justify(console, width, justify=justify, overflow=overflow or "fold")
-        return lines
-
-
-def _breaks(text: str, width: int) -> list[int]:
-    """Return where to break *text* so that each piece fits *width* columns; a space may hang over the edge."""
-    breaks: list[int] = []
-    start = best = used = 0
-    for at, char in enumerate(text):
-        if at > start and _may_break(text[at - 1], char):
-            best = at
-        used += cell_len(char)
-        if used > width and not char.isspace() and at > start:
-            start = best if best > start else at
-            breaks.append(start)
-            used = cell_len(text[start : at + 1])
-    return breaks
-
-
-def _may_break(before: str, char: str) -> bool:
-    if before.isspace():
-        return True
-    # A line starts with no closing mark, accent or joiner, and ends with no opening mark or joiner.
-    wide = any(unicodedata.east_asian_width(one) in {"W", "F"} for one in (before, char))
-    stays = unicodedata.category(char) in {"Pe", "Pf", "Po", "Mn", "Cf"} or char.isspace()
-    leads = unicodedata.category(before) in {"Ps", "Pi", "Cf"}
-    return wide and not stays and not leads
-
-
 def _block(block: Block, markup: Mrkdwn, width: int) -> RenderableType:
     match block:
         case {"type": "section", "fields": fields}:
@@ -186,6 +132,6 @@ def _fields(texts: list[Text], width: int) -> RenderableType:
 
 def _picture(url: str, alt: str, markup: Mrkdwn, width: int) -> RenderableType:
     """Return a frame in the shape of a picture. Its address is behind the words, or under it where that cannot be."""
-    words = Prose(alt, Look(link=None if markup.spell_links else url), justify="center")
+    words = Text(alt, Look(link=None if markup.spell_links else url), justify="center")
     frame = Panel(words, border_style="dim", padding=(1, 2), width=min(48, width))
     return Group(frame, Text(url, "dim", overflow="fold")) if markup.spell_links else frame
