@@ -38,7 +38,7 @@ class MakeExchange(Protocol):
 def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
     """Yield what makes an Exchange for one address. All of them share one TLS context: each costs 40 ms.
 
-    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. Raise ConfigError, now or for an address, where they
+    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. Raise ConfigError, now or for an address, if they
     cannot be used.
     """
     try:

@@ -19,22 +19,22 @@ log.make("info", {style!r}).emit("task_vanished", task_id="line\\nbreak")
 
 
 @pytest.fixture
-def told(capsys):
-    """Return a function: → what stderr, which is not a terminal, was told since the last call."""
+def written(capsys):
+    """Return a function: → what was written to stderr, which is not a terminal, since the last call."""
     return lambda: capsys.readouterr().err
 
 
 @pytest.mark.parametrize("style", [None, "json"])
-def test_where_there_is_no_terminal_a_line_is_json(told, style):
+def test_without_a_terminal_a_line_is_json(written, style):
     log.make("info", style).emit("answer_odd", code="malformed_items", detail="成功", page=3, role="hidden")
-    line = json.loads(told())
+    line = json.loads(written())
     assert line.pop("timestamp").endswith("Z")
     assert line == {"event": "answer_odd", "level": "warning", "code": "malformed_items", "detail": "成功", "page": 3}
 
 
-def test_text_that_was_asked_for_is_text_without_escape_sequences(told):
+def test_text_that_was_asked_for_is_text_without_escape_sequences(written):
     log.make("info", "text").emit("task_ended", task_id="9499", status=20)
-    text = told()
+    text = written()
     assert "task_ended" in text
     assert "task_id=9499" in text
     assert "\x1b" not in text
@@ -49,23 +49,23 @@ def test_text_that_was_asked_for_is_text_without_escape_sequences(told):
         ("error", ["error"]),
     ],
 )
-def test_what_is_below_the_level_is_not_told(told, level, levels):
+def test_what_is_below_the_level_is_not_logged(written, level, levels):
     logger = log.make(level, "json")
     logger.emit("full_read_started")
     logger.emit("stopped")
     logger.emit("task_vanished", task_id="a")
     logger.emit("log_lines_dropped", count=1)
-    assert [json.loads(line)["level"] for line in told().splitlines()] == levels
+    assert [json.loads(line)["level"] for line in written().splitlines()] == levels
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
-def test_what_others_hid_in_a_text_is_harmless_wherever_it_stands(told, style):
+def test_what_others_hid_in_a_text_is_harmless_wherever_it_stands(written, style):
     hostile = "9499\x1b[31m\x9b\nforged\u202e\u2028\U000e0041"
     logger = log.make("info", style)
     logger.emit("notice_in_doubt", channel="C1", ids=(hostile,), error=hostile)
     logger.emit("answer_odd", code="a", detail={hostile: [hostile]}, page=1)
     logger.emit("cycle_failed", exception=RuntimeError(hostile))
-    lines = told()
+    lines = written()
     assert {char for char in lines if char != "\n" and not char.isprintable()} == set()
     assert "forged" not in lines.splitlines()
     if style == "json":
@@ -73,27 +73,27 @@ def test_what_others_hid_in_a_text_is_harmless_wherever_it_stands(told, style):
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
-def test_a_traceback_is_told_without_local_variables(told, style):
+def test_a_traceback_is_logged_without_local_variables(written, style):
     def fail(token: str) -> None:
         raise RuntimeError(f"a fault of ours in {len(token)}")
 
     logger = log.make("info", style)
     try:
-        fail("terc3s"[::-1])  # the line itself is told
+        fail("terc3s"[::-1])  # the line itself is shown
     except RuntimeError as error:
         logger.emit("cycle_failed", exception=error)
-    text = told()
+    text = written()
     assert "a fault of ours in 6" in text
     assert "s3cret" not in text
 
 
-def test_an_event_is_one_line_of_json_whatever_it_holds(told):
+def test_an_event_is_one_line_of_json_whatever_it_holds(written):
     log.make("info", "json").emit("answer_odd", code="odd", detail="a\nb\x1b[0m\u2028", page=b"\xff")
-    assert told().count("\n") == 1
+    assert written().count("\n") == 1
 
 
 def on_a_terminal(style: str | None, **environ: str) -> str:
-    """Return what a log writes where stderr is a terminal."""
+    """Return what a log writes when stderr is a terminal."""
     ours, theirs = pty.openpty()
     script = SCRIPT.format(style=style)
     try:
@@ -114,10 +114,10 @@ def on_a_terminal(style: str | None, **environ: str) -> str:
     ],
     ids=["terminal", "NO_COLOR", "NO_COLOR empty", "json"],
 )
-def test_a_terminal_gets_text_in_colours_unless_told_otherwise(style, environ, colours, json_lines):
-    told = on_a_terminal(style, **environ)
-    assert ("\x1b[" in told) is colours
-    assert told.startswith("{") is json_lines
+def test_a_terminal_gets_text_in_colours_unless_asked_otherwise(style, environ, colours, json_lines):
+    written = on_a_terminal(style, **environ)
+    assert ("\x1b[" in written) is colours
+    assert written.startswith("{") is json_lines
 
 
 @pytest.mark.parametrize("colors", [False, True])
@@ -135,11 +135,11 @@ def test_a_line_of_text_is_the_time_the_level_the_event_and_its_keys_in_order(co
 
 def lines(*events):
     """Return (level, event) of what is logged of *events*, each (event, fields)."""
-    written: list[str] = []
-    listener = log.Log(written.append, "debug", log.as_json)
+    logged: list[str] = []
+    listener = log.Log(logged.append, "debug", log.as_json)
     for event, fields in events:
         listener.emit(event, **fields)
-    return [(line["level"], line["event"]) for line in map(json.loads, written)]
+    return [(line["level"], line["event"]) for line in map(json.loads, logged)]
 
 
 def failed(reason):
@@ -206,9 +206,9 @@ def test_without_stderr_there_is_no_log(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
-def test_what_came_from_outside_can_do_nothing_to_a_terminal(told, style):
+def test_what_came_from_outside_can_do_nothing_to_a_terminal(written, style):
     log.make("info", style).emit("task_vanished", task_id="9499\x1b[31m\u202e\U000e0041\nfake line")
-    text = told()
+    text = written()
     assert "9499[31m fake line" in text
     assert not set(text) & {"\x1b", "\u202e", "\U000e0041"}
 
@@ -257,9 +257,9 @@ def read_until(reader, event):
 def test_no_line_waits_for_a_reader_and_the_gap_is_said_where_it_is(pipe, piped, lines, length):
     logger = piped("info")
     without_hanging(lambda: [logger.emit("list_being_read", tasks=number, of="x" * length) for number in range(lines)])
-    *told, gap = read_until(pipe[0], "log_lines_dropped")
-    assert [line["tasks"] for line in told] == list(range(len(told)))
-    assert len(told) + gap["count"] == lines
+    *written, gap = read_until(pipe[0], "log_lines_dropped")
+    assert [line["tasks"] for line in written] == list(range(len(written)))
+    assert len(written) + gap["count"] == lines
     logger.emit("stopped")
     assert read_until(pipe[0], "stopped")[-1]["level"] == "info"
 
@@ -308,7 +308,7 @@ print("done")
 """
 
 
-def test_where_no_thread_can_be_started_what_the_pipe_takes_is_written_and_nothing_waits():
+def test_when_no_thread_can_be_started_what_the_pipe_takes_is_written_and_nothing_waits():
     ours, theirs = os.pipe()
     with os.fdopen(ours, "rb") as reader:
         with os.fdopen(theirs) as stderr:
@@ -322,7 +322,7 @@ def test_where_no_thread_can_be_started_what_the_pipe_takes_is_written_and_nothi
     assert len(whole) > 30
 
 
-def test_where_no_thread_can_be_started_a_reader_that_keeps_up_misses_nothing():
+def test_when_no_thread_can_be_started_a_reader_that_keeps_up_misses_nothing():
     script = THREADLESS.format(lines=50)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=True)
     assert [json.loads(line)["tasks"] for line in ran.stderr.splitlines()] == list(range(50))

@@ -20,7 +20,7 @@ from bot.store.file import Store
 _EVERY = 10.0  # seconds between two updates
 _AFTER_TROUBLE = 60.0  # seconds for which the board is left alone when something went wrong
 _LOST_FOR = 7 * 86_400.0  # seconds of history in which a board is looked for before a new one is posted
-_REPLACED_EVERY = 3600.0  # seconds between two new boards where the old one may stand there
+_REPLACED_EVERY = 3600.0  # seconds between two new boards while the old one may stand there
 _DELETED = "message_not_found"
 
 
@@ -92,7 +92,7 @@ class Board:
         self._post(message, refusal)
 
     def _update(self, ts: str, message: Message) -> SlackError | None:
-        """Update the board, and return why Slack never will (None: it did). Raise SlackError where it may later."""
+        """Update the board, and return why Slack never will (None: it did). Raise SlackError if it may later."""
         try:
             self._slack.update_board(self._channel, ts, message, self._store.state.instance)
         except DestinationRefused as error:

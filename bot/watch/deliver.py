@@ -134,7 +134,7 @@ class Delivery:
             at = posted + LOOKS[intent.looks] * self._settings.settle
             return _Step(at, channel, "look" if intent.looks else "first look", self._look)
         if not used:
-            # Nothing goes to this channel any more: what was not posted there goes where its role leads now.
+            # Nothing goes to this channel any more: what was not posted there goes to its role's channel now.
             return _Step(monotonic, channel, "none", self._forget_intent)
         if intent.absent and intent.rounds:
             # Perhaps the history never shows what is looked for there: then this must not become a flood.
@@ -216,7 +216,7 @@ class Delivery:
         self._consult(channel, self._history.look)
 
     def _consult(self, channel: str, history: Callable[[str], None]) -> None:
-        """Look into the history. If it can be read at last, looks for the message in doubt begin where they were."""
+        """Look into the history. If it can be read at last, looks for the message in doubt go on from the last."""
         before = self._ledger.to(channel)
         history(channel)
         if before.unreadable and before.intent and not self._ledger.to(channel).unreadable:

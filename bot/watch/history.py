@@ -55,7 +55,7 @@ class History:
     def read(self, channel: str) -> None:
         """Read what was posted since the last receipt: by a copy that crashed, on another machine, after a backup.
 
-        Where there is no receipt yet, the newest message in the channel takes its place, by Slack's clock: what we post
+        If there is no receipt yet, the newest message in the channel takes its place, by Slack's clock: what we post
         is newer than that. Our own clock may be wrong by any amount.
         """
         if self.is_new(channel):
@@ -112,7 +112,7 @@ class History:
         return reading.found
 
     def _reading(self, channel: str, destination: Destination, oldest: str) -> Reading:
-        """Return the reading of the channel's history since *oldest*: one that was cut short goes on where it stood."""
+        """Return the reading of the channel's history since *oldest*: one that was cut short goes on from there."""
         reading = destination.reading
         if reading is None or not reading.reaches(oldest):
             reading = Reading(channel, oldest, found=reading.found if reading else {})

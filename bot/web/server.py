@@ -49,7 +49,7 @@ def listening(
 ) -> Iterator[int]:
     """Answer on *address* while the block lasts, and yield the port. A connection lasts *longest* seconds at most.
 
-    Raise OSError where it cannot be listened to, RuntimeError where no thread can be started.
+    Raise OSError if it cannot be listened to, RuntimeError if no thread can be started.
     """
     # A library's warnings about strangers are not for a log that people read.
     logger = logging.getLogger("waitress")
@@ -133,7 +133,7 @@ class _Server(TcpWSGIServer):
         self.port: int = listener.getsockname()[1]
 
     def start(self) -> None:
-        """Begin to answer. Raise RuntimeError where no thread can be started."""
+        """Begin to answer. Raise RuntimeError if no thread can be started."""
         try:
             self.task_dispatcher.set_thread_count(_THREADS)
             self._thread.start()
@@ -172,7 +172,7 @@ class _Server(TcpWSGIServer):
         return True
 
     def accept(self) -> Any:
-        """Let a new client in, for the one that has been there longest where there are too many."""
+        """Let a new client in, for the one that has been there longest if there are too many."""
         if len(self.active_channels) >= _CONNECTIONS:
             self._make_room()
         try:

@@ -49,7 +49,7 @@ DOCUMENTED = {
 RECOVERIES = {recovery for _, _, recovery in log._LASTING.values()}
 
 
-def test_the_manual_tells_of_every_event_and_its_level():
+def test_the_manual_names_every_event_and_its_level():
     assert {event: level for event, (level, _) in DOCUMENTED.items()} == log.LEVELS
 
 
@@ -58,7 +58,7 @@ def test_what_is_logged_happens_somewhere():
 
 
 @pytest.mark.parametrize("event", sorted(EMITTED.keys() & log.LEVELS.keys()))
-def test_the_manual_tells_the_keys_of_an_event(event):
+def test_the_manual_names_the_keys_of_an_event(event):
     _, keys = DOCUMENTED[event]
     assert [fields - log.NOT_LOGGED for fields in EMITTED[event]] == [keys] * len(EMITTED[event])
 
@@ -82,7 +82,7 @@ def test_the_events_that_other_programs_may_count_on_are_there():
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
-def test_the_manual_says_what_to_do_about_an_alert_where_its_runbook_points(rule):
+def test_the_manual_says_what_to_do_about_an_alert_to_which_its_runbook_points(rule):
     assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
     assert section(f"#### {rule['alert']}").strip()
 

@@ -92,10 +92,10 @@ def test_the_metrics_are_those_that_the_bot_exposes(tmp_path):
     assert declared == {name: METRICS[name] for name in declared}
 
 
-def test_the_manual_tells_of_every_metric_and_its_labels():
+def test_the_manual_names_every_metric_and_its_labels():
     manual = (ROOT / "docs/operations.md").read_text("utf-8")
-    told = re.findall(r"^\| `(lipsync_bot_\w+)` \|([^|]*)\|", manual, re.MULTILINE)
-    assert {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in told} == METRICS
+    shown = re.findall(r"^\| `(lipsync_bot_\w+)` \|([^|]*)\|", manual, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in shown} == METRICS
 
 
 @each_expression

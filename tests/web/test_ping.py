@@ -1,4 +1,4 @@
-"""The dead-man's switch is told that the bot does its work; whatever becomes of that, the loop goes on."""
+"""The dead-man's switch hears that the bot does its work; whatever becomes of that, the loop goes on."""
 
 import contextlib
 import json

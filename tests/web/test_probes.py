@@ -141,7 +141,7 @@ def test_a_request_line_without_end_is_refused(patient):
         assert b" 431 " in connection.recv(100)
 
 
-def test_what_the_state_holds_is_told_when_it_is_asked_for(patient):
+def test_what_the_state_holds_is_shown_when_it_is_asked_for(patient):
     patient.has(outbox=Outbox((owed(patient.clock.now() - 42),)))
     assert patient.metric("notices_owed") == 1
     assert patient.metric("notice_oldest_age_seconds") == 42
