@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.slack.blocks import Block, Message, Style
-from bot.slack.digest import render_board
+from bot.slack.board import render_board
 from bot.slack.message import render
 from bot.slack.terminal import Mrkdwn
 from bot.wording.phrases import Language

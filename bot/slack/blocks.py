@@ -6,10 +6,12 @@ Source of the limits: https://docs.slack.dev/reference/block-kit/blocks
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from bot.wording.phrases import Language
 
+ELLIPSIS = "…"
 TEXT = 4_000  # the top-level text
 LONGEST_TEXT = 10 * TEXT  # what is longer is cut by Slack
 SECTION = 3_000
@@ -66,6 +68,12 @@ def packed(lines: Iterable[str]) -> list[Block]:
             groups.append([])
         groups[-1].append(line)
     return [section(*group) for group in groups if group]
+
+
+def first_lines(lines: Sequence[str]) -> str:
+    """Return as many of *lines* as the text beside blocks may hold."""
+    fitting = sum(end <= TEXT - len(ELLIPSIS) for end in accumulate(len(line) + 1 for line in lines))
+    return "\n".join((*lines[:fitting], *([ELLIPSIS] if fitting < len(lines) else [])))
 
 
 def fits(blocks: Sequence[Block]) -> bool:

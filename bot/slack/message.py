@@ -24,11 +24,12 @@ from bot.domain.notice import (
 from bot.domain.task import Status, Task
 from bot.harmless import clean
 from bot.slack.blocks import IMAGE_URL, SECTION, TEXT, Block, Message, Style, columns, context, image, packed
-from bot.slack.digest import away_line, render_digest, what_to_do
-from bot.slack.mrkdwn import code, date, link, outside, safe_url, say
+from bot.slack.digest import render_digest
+from bot.slack.mrkdwn import code, date, outside, safe_url, say
+from bot.slack.task import away_line, cover_link, has_long_link, watch_link, what_to_do, why_failed
 from bot.wording import phrases as wording
 from bot.wording.phrases import Language, duration
-from bot.wording.reasons import OTHER_REMEDY, reason_for
+from bot.wording.reasons import reason_for, remedy_for
 from bot.wording.slack_remedies import slack_remedy
 from bot.wording.troubles import words_for
 
@@ -42,16 +43,15 @@ _CHANNEL = re.compile(r"\b[CG][A-Z0-9]{6,20}\b")
 def render(contents: Sequence[Content], style: Style, *, fallback: int = 0) -> Message:
     """Return the message for *contents*: one of any kind, or several tasks that all succeeded or all failed.
 
-    Raises ValueError for anything else that is to be told together.
+    Raise ValueError for anything else together.
     """
-    match contents:
-        case [only]:
-            message = _render_one(only, style, fallback)
-        case _:
-            tasks = [content for content in contents if isinstance(content, TaskEnded)]
-            if not tasks or len(tasks) != len(contents):
-                raise ValueError("only tasks are told together")
-            message = render_digest(tasks, style, fallback)
+    if len(contents) == 1:
+        message = _render_one(contents[0], style, fallback)
+    else:
+        tasks = [content for content in contents if isinstance(content, TaskEnded)]
+        if not tasks or len(tasks) != len(contents):
+            raise ValueError("only tasks share a message")
+        message = render_digest(tasks, style, fallback)
     return Message(message.text, ()) if fallback >= TEXT_FALLBACK else message
 
 
@@ -81,7 +81,7 @@ def _message(lines: Sequence[str], *more: Block, small: Sequence[str] = ()) -> M
 def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Message:
     task = ended.task
     links = _links(task, language)
-    cover = _cover(task.preview_url) if with_image else None
+    cover = _picture(task.preview_url) if with_image else None
     facts = [
         (wording.LENGTH, duration(task.duration / 1000, language) if task.duration > 0 else None),
         (wording.CREATED, date(task.create_time)),
@@ -92,51 +92,50 @@ def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Messa
         [title, *(links or [_no_link(task, language)])],
         *([image(cover, say(wording.COVER_ALT, language))] if cover else []),
         *columns((say(label, language), value) for label, value in facts if value),
-        small=[_task(task, language), *([say(wording.EXPIRES, language)] if links else []), *_away(ended, language)],
+        small=[
+            _task(task.id, language),
+            *([say(wording.EXPIRES, language)] if links else []),
+            *away_line([ended.away], language),
+        ],
     )
     if len(message.text) <= TEXT:
         return message
-    return replace(message, text="\n".join((title, *links[:1], _task(task, language))))
+    return replace(message, text="\n".join((title, *links[:1], _task(task.id, language))))
 
 
 def _failure(ended: TaskEnded, style: Style) -> Message:
     task, language = ended.task, style.language
     reason = reason_for(task.msg)
-    said = clean(task.msg)
+    said = outside(task.msg, _QUOTE)
     created = date(task.create_time)
     return _message(
         [
             " ".join((f":x: *{say(wording.FAILED, language)}*", *style.mentions)),
             *([say(reason.sentence, language)] if reason else []),
-            *([f"> {say(wording.CHANJING_SAYS, language, reason=outside(said, _QUOTE))}"] if said else []),
-            what_to_do(reason.remedy if reason else OTHER_REMEDY, language),
+            *([f"> {say(wording.CHANJING_SAYS, language, reason=said)}"] if said else []),
+            what_to_do(remedy_for(task.msg), language),
         ],
         *columns([(say(wording.CREATED, language), created)] if created else []),
-        small=[_task(task, language), *_away(ended, language)],
+        small=[_task(task.id, language), *away_line([ended.away], language)],
     )
 
 
 def _links(task: Task, language: Language) -> list[str]:
     """Return the lines with the links to the video and its cover; none without a link to the video."""
-    watch, cover = (
-        link(task.video_url, say(wording.WATCH, language)),
-        link(task.preview_url, say(wording.COVER, language)),
-    )
-    if not watch or len(watch) > SECTION:
-        return []
-    if not cover or len(cover) > SECTION:
-        return [watch]
+    watch, cover = watch_link(task, language), cover_link(task, language)
+    if not watch or not cover:
+        return [watch] if watch else []
     both = f"{watch} · {cover}"
     return [both] if len(both) <= SECTION else [watch, cover]
 
 
 def _no_link(task: Task, language: Language) -> str:
-    if link(task.video_url, ""):
+    if has_long_link(task, language):
         return say(wording.LONG_LINK, language)
-    return say((wording.BAD_LINK if clean(task.video_url) else wording.NO_LINK), language)
+    return say(wording.BAD_LINK if clean(task.video_url) else wording.NO_LINK, language)
 
 
-def _cover(url: str) -> str | None:
+def _picture(url: str) -> str | None:
     """Return the address of a picture that Slack can show. It takes no WebP, and a query may ask for one."""
     safe = safe_url(url)
     if safe is None or len(safe) > IMAGE_URL:
@@ -145,12 +144,8 @@ def _cover(url: str) -> str | None:
     return safe if parts.path.lower().endswith(_PICTURES) and "webp" not in parts.query.lower() else None
 
 
-def _task(task: Task, language: Language) -> str:
-    return say(wording.TASK, language, id=code(task.id))
-
-
-def _away(ended: TaskEnded, language: Language) -> list[str]:
-    return away_line([ended.away] if ended.away else [], language)
+def _task(task_id: str, language: Language) -> str:
+    return say(wording.TASK, language, id=code(task_id))
 
 
 def _greeting(greeting: Greeting, language: Language) -> Message:
@@ -193,7 +188,7 @@ def _concerned(trouble: Trouble, language: Language) -> list[str]:
     if not clean(trouble.detail):
         return []
     if words_for(trouble.code).names_a_task:
-        return [say(wording.TASK, language, id=code(trouble.detail))]
+        return [_task(trouble.detail, language)]
     channels = dict.fromkeys(_CHANNEL.findall(trouble.detail.partition(":")[0]))
     if trouble.code == "slack_refused" and channels:
         return [say(wording.CHANNEL, language, channels=" ".join(f"<#{channel}>" for channel in channels))]
@@ -219,14 +214,11 @@ def _why(summary: Summary, language: Language) -> list[str]:
     """Return a line for each of the most frequent reasons; Chanjing's variants of one sentence count together."""
     counts: Counter[str] = Counter()
     for said, count in summary.failed:
-        reason = reason_for(said)
-        counts[say(reason.sentence, language) if reason else f"“{outside(said, _REASON)}”"] += count
+        counts[why_failed(said, language, _REASON)] += count
     frequent = counts.most_common(_REASONS)
     others = counts.total() - sum(count for _, count in frequent)
-    return [
-        *(f"• {count} × {sentence}" for sentence, count in frequent if count),
-        *([f"• {others} × {say(wording.DAY_OTHER_REASONS, language)}"] if others else []),
-    ]
+    reasons = [*frequent, (say(wording.DAY_OTHER_REASONS, language), others)]
+    return [f"• {count} × {reason}" for reason, count in reasons if count]
 
 
 def _test(language: Language) -> Message:

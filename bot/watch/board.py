@@ -12,8 +12,8 @@ from bot.domain.task import Task
 from bot.errors import DestinationRefused, OutcomeUnknown, RateLimited, SlackError
 from bot.events import Events
 from bot.slack.blocks import Message, Style
+from bot.slack.board import render_board, render_closed_board
 from bot.slack.client import SlackBot
-from bot.slack.digest import render_board, render_closed_board
 from bot.slack.outcome import stops_every_call
 from bot.store.file import Store
 

@@ -108,6 +108,12 @@ def reason_for(message: str) -> Reason | None:
     return next((reason for reason in REASONS if any(mark in letters for mark in reason.marks)), None)
 
 
+def remedy_for(message: str) -> Phrase:
+    """Return what to do about Chanjing's sentence, something general if it is not known."""
+    reason = reason_for(message)
+    return reason.remedy if reason else OTHER_REMEDY
+
+
 def _letters(text: str) -> str:
     """Return *text* without punctuation, white space, case and width: Chanjing's commas vary."""
     return "".join(char for char in unicodedata.normalize("NFKC", text).casefold() if char.isalnum())

@@ -15,7 +15,7 @@ from bot.domain.task import Task
 from bot.events import NOBODY
 from bot.slack.blocks import Message, Style
 from bot.slack.client import Posted
-from bot.slack.digest import fitting, render_board
+from bot.slack.digest import fitting
 from bot.slack.message import render
 from bot.slack.mrkdwn import link
 from bot.watch.deliver import Delivery
@@ -24,7 +24,7 @@ from bot.watch.pace import Pace
 from bot.wording.samples import NOW
 from tests.limits import check, strings
 from tests.simulated import SimulatedClock
-from tests.slack.test_message import EN, PATIENTLY, ZH, endings, everything, tasks
+from tests.slack.test_message import EN, PATIENTLY, ZH, endings, everything
 from tests.worlds import MemoryStore
 
 _HOUR = 3_600
@@ -177,57 +177,23 @@ def test_what_fits_loses_nothing(contents):
         assert content.task.status == 30 or not watch or len(watch) > 3_000 or html.unescape(watch) in shown
 
 
-@pytest.mark.parametrize("length", [300, 900, 3_000])
-def test_what_was_to_be_posted_as_one_message_before_stays_one(length):
-    contents = ready(20, url="https://res.example/".ljust(length, "x"))
+@pytest.mark.parametrize(("length", "links"), [(300, 20), (900, 20), (3_000, 0)])
+def test_what_was_to_be_posted_as_one_message_before_stays_one_as_text_if_blocks_cannot_hold_it(length, links):
+    url = "https://res.example/".ljust(length, "x")
+    contents = ready(20, url=url)
     message = render(contents, EN)
-    check(message)
-    blocks = "\n".join(block["text"]["text"] for block in message.blocks)
-    assert all(content.task.id in blocks for content in contents)
+    check(message, text_limit=4_000 if message.blocks else 40_000)
+    assert all(content.task.id in message.text for content in contents)
+    assert message.text.count(f"<{url}|Watch") == links
 
 
 @pytest.mark.parametrize("style", [EN, ZH])
 @pytest.mark.parametrize("fallback", range(4))
-def test_twenty_long_ids_with_long_links_are_all_told(style, fallback):
+def test_twenty_long_ids_with_long_links_are_all_in_the_message(style, fallback):
     contents = ready(20, url="https://res.example/".ljust(3_000, "x"), width=200)
     message = render(contents, style, fallback=fallback)
-    check(message, text_limit=4_000 if fallback < 3 else 40_000)
+    check(message, text_limit=4_000 if message.blocks else 40_000)
     assert all(content.task.id in everything(message) for content in contents)
-
-
-def test_the_board_shows_the_oldest_first_with_progress_and_age():
-    rows = [
-        Task("young", 10, 30, create_time=int(NOW) - 20),
-        Task("unknown", 10, 50),
-        Task("old", 10, 75, create_time=int(NOW) - 200),
-        Task("queued", 0, 0, create_time=int(NOW) - 5),
-    ]
-    assert render_board(rows, NOW, EN).text.split("\n") == [
-        ":hourglass_flowing_sand: *4 lip-sync videos rendering*",
-        "▰▰▰▰▰▰▰▱▱▱ 75% · 3 min elapsed · `old`",
-        "▰▰▰▱▱▱▱▱▱▱ 30% · 20 s elapsed · `young`",
-        "▱▱▱▱▱▱▱▱▱▱ queued · 5 s elapsed · `queued`",
-        "▰▰▰▰▰▱▱▱▱▱ 50% · `unknown`",
-    ]
-
-
-def test_a_long_board_says_how_many_more_there_are():
-    message = render_board([Task(f"{n:032}", 10, create_time=1 + n) for n in range(34)], NOW, EN)
-    assert message.text.endswith("\n… and 14 more")
-    assert message.blocks[-2]["text"]["text"].endswith("\n… and 14 more")
-
-
-@pytest.mark.parametrize(("style", "words"), [(EN, "Nothing is rendering"), (ZH, "当前没有正在生成的视频")])
-def test_an_empty_board_says_so(style, words):
-    message = render_board([], NOW, style)
-    assert words in message.text
-    assert words in message.blocks[0]["text"]["text"]
-
-
-@PATIENTLY
-@given(st.lists(tasks(10) | tasks(0), max_size=30), st.sampled_from([EN, ZH]))
-def test_slack_takes_every_board(rows, style):
-    check(render_board(rows, NOW, style))
 
 
 def test_a_text_too_long_for_its_ids_is_cut_where_the_blocks_have_them():

@@ -315,6 +315,6 @@ def test_a_quiet_day_says_so():
 
 
 @pytest.mark.parametrize("contents", [[], [TaskEnded(GOOD), notice.Test()], [notice.Test(), notice.Test()]])
-def test_only_tasks_are_told_together(contents):
+def test_only_tasks_share_a_message(contents):
     with pytest.raises(ValueError, match="only tasks"):
         render(contents, EN)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bot.slack.blocks import Message, Style
-from bot.slack.digest import render_board
+from bot.slack.board import render_board
 from bot.slack.message import render
 from bot.slack.terminal import draw
 from bot.wording.samples import BOARD, NOW, SAMPLES
