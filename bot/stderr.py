@@ -1,12 +1,10 @@
 """Standard error that keeps nobody waiting: its reader may be stuck, and the pipe to it full after 64 KiB."""
 
 import atexit
-import contextlib
 import io
 import os
 import select
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import TextIO
 
@@ -35,9 +33,8 @@ class NonBlocking(io.TextIOBase, TextIO):
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._changed = threading.Condition()
-        self._waiting = deque[bytes]()
-        self._size = 0  # of what waits, in bytes
-        self._dropped: int | None = None  # lines since there was no room
+        self._waiting = bytearray()
+        self._dropped = 0  # lines since there was no room
         self._thread: threading.Thread | None = None
         self.on_gap: Callable[[int], None] = lambda _: None
         atexit.register(self._finish)
@@ -58,17 +55,16 @@ class NonBlocking(io.TextIOBase, TextIO):
     def write(self, text: str) -> int:
         data = text.encode(self.encoding, "backslashreplace")
         with self._changed:
-            if self._dropped is None and self._size + len(data) <= _ROOM:
-                self._waiting.append(data)
-                self._size += len(data)
+            if not self._dropped and len(self._waiting) + len(data) <= _ROOM:
+                self._waiting += data
             else:
-                self._dropped = (self._dropped or 0) + text.count("\n")
+                self._dropped += max(1, text.count("\n"))
             self._changed.notify_all()
-            self._see_to_it()
+            self._start()
         return len(text)
 
-    def _see_to_it(self) -> None:
-        """Have a thread write. Where none can be started, write what the file takes at once."""
+    def _start(self) -> None:
+        """Have a thread write. If none can be started, write what the file takes at once."""
         if self._thread is None:
             thread = threading.Thread(target=self._write_on, name="stderr", daemon=True)
             try:
@@ -82,46 +78,37 @@ class NonBlocking(io.TextIOBase, TextIO):
         while True:
             with self._changed:
                 self._changed.wait_for(self._unfinished)
-                data = self._waiting[0] if self._waiting else b""
-            self._put(data)
-            with self._changed:
-                self._done(len(data))
+            self._write_some()
 
     def _write_what_fits(self) -> None:
         while self._unfinished() and self._ready(0):
-            data = self._waiting[0][: select.PIPE_BUF] if self._waiting else b""
-            self._put(data)
-            self._done(len(data))
+            self._write_some()
 
-    def _put(self, data: bytes) -> None:
-        """Write *data*, or lose it where that fails: the bot goes on when its log's disk is full."""
-        with contextlib.suppress(OSError, ValueError):
-            while data:
-                try:
-                    data = data[os.write(self.fileno(), data) :]
-                except BlockingIOError:  # another process has made it non-blocking
-                    self._ready(None)
+    def _write_some(self) -> None:
+        """Write the first of what waits, or lose it if that fails: the bot goes on when its log's disk is full."""
+        data = bytes(self._waiting[: select.PIPE_BUF])
+        try:
+            done = os.write(self.fileno(), data)
+        except BlockingIOError:  # another process has made it non-blocking
+            self._ready(None)
+            done = 0
+        except (OSError, ValueError):
+            done = len(data)
+        with self._changed:
+            del self._waiting[:done]
+            if self._dropped and not self._waiting:
+                count, self._dropped = self._dropped, 0
+                self.on_gap(count)
+            self._changed.notify_all()
 
     def _ready(self, timeout: float | None) -> bool:
-        """Tell whether PIPE_BUF bytes can be written without waiting."""
+        """Return whether PIPE_BUF bytes can be written without waiting, at the latest after *timeout*."""
         poll = select.poll()
         poll.register(self.fileno(), select.POLLOUT)
         return bool(poll.poll(timeout))
 
-    def _done(self, length: int) -> None:
-        """Take note that so many bytes of the first text have been written."""
-        self._size -= length
-        if self._waiting:
-            self._waiting[0] = self._waiting[0][length:]
-            if not self._waiting[0]:
-                self._waiting.popleft()
-        if not self._waiting and self._dropped is not None:
-            count, self._dropped = self._dropped, None
-            self.on_gap(count)
-        self._changed.notify_all()
-
     def _unfinished(self) -> bool:
-        return bool(self._waiting) or self._dropped is not None
+        return bool(self._waiting or self._dropped)
 
     def _finish(self) -> None:
         with self._changed:

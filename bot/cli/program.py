@@ -1,7 +1,6 @@
 """The commands as typer declares them: names, options and help. What each does is in the file that it loads."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -69,21 +68,6 @@ TaskArgument = Annotated[
 ]
 
 
-def _command(
-    name: str, example: str, short: str | None = None, *, group: typer.Typer = app
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command with an example in its help. It takes --config, which may also stand before its name.
-
-    *short* stands in the list of commands, where the first sentence of its help would be cut.
-    """
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        epilog = f"Example:  {example}"
-        return group.command(name, help=function.__doc__, short_help=short, epilog=epilog)(function)
-
-    return register
-
-
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
     if asked:
         typer.echo(f"lipsync-bot {__version__}")
@@ -104,7 +88,7 @@ def _common(
         signals.let_through()
 
 
-@_command("run", "lipsync-bot run --config /etc/lipsync-bot.yaml")
+@app.command("run", epilog="Example:  lipsync-bot run --config /etc/lipsync-bot.yaml")
 def run(
     context: typer.Context,
     *,
@@ -117,7 +101,9 @@ def run(
     raise typer.Exit(main(config or context.obj, once=once))
 
 
-@_command("demo", "lipsync-bot demo", "See the bot at work for half a minute: no account needed.")
+@app.command(
+    "demo", epilog="Example:  lipsync-bot demo", short_help="See the bot at work for half a minute: no account needed."
+)
 def demo(language: Annotated[Language, _choice(Language, "The language of the messages. Default: en.")] = "en") -> None:
     """See the bot at work for half a minute, with a Chanjing and a Slack of its own: no account, no network."""
     from bot.cli.demo import main
@@ -125,7 +111,7 @@ def demo(language: Annotated[Language, _choice(Language, "The language of the me
     main(language)
 
 
-@_command("check", "lipsync-bot check --send", "Check that everything is in place.")
+@app.command("check", epilog="Example:  lipsync-bot check --send", short_help="Check that everything is in place.")
 def check(
     context: typer.Context,
     *,
@@ -138,7 +124,11 @@ def check(
     raise typer.Exit(main(config or context.obj, send=send))
 
 
-@_command("status", "lipsync-bot status --json | jq .owed", "Show what is watched, owed and delivered.")
+@app.command(
+    "status",
+    epilog="Example:  lipsync-bot status --json | jq .owed",
+    short_help="Show what is watched, owed and delivered.",
+)
 def status(
     context: typer.Context,
     *,
@@ -151,7 +141,11 @@ def status(
     main(config or context.obj, as_json=as_json)
 
 
-@_command("health", "lipsync-bot health || echo unwell", "Exit with 0 when the bot is well, else with 1.")
+@app.command(
+    "health",
+    epilog="Example:  lipsync-bot health || echo unwell",
+    short_help="Exit with 0 when the bot is well, else with 1.",
+)
 def health(context: typer.Context, *, config: ConfigOption = None) -> None:
     """Exit with 0 when the bot is running and nothing is overdue, else with 1: for HEALTHCHECK."""
     from bot.cli.health import main
@@ -159,7 +153,7 @@ def health(context: typer.Context, *, config: ConfigOption = None) -> None:
     raise typer.Exit(main(config or context.obj))
 
 
-@_command("preview", "lipsync-bot preview --kind failure --language zh")
+@app.command("preview", epilog="Example:  lipsync-bot preview --kind failure --language zh")
 def preview(
     context: typer.Context,
     task: Annotated[
@@ -187,7 +181,11 @@ def preview(
     main(config or context.obj, task, kind=kind, language=language, form="json" if as_json else "link" if link else "")
 
 
-@_command("explain", "lipsync-bot explain 9499ed79", "Explain why a task was or was not announced.")
+@app.command(
+    "explain",
+    epilog="Example:  lipsync-bot explain 9499ed79",
+    short_help="Explain why a task was or was not announced.",
+)
 def explain(context: typer.Context, task: TaskArgument, *, config: ConfigOption = None) -> None:
     """Explain why a task was or was not announced, when, and with which ts."""
     from bot.cli.explain import main
@@ -195,7 +193,9 @@ def explain(context: typer.Context, task: TaskArgument, *, config: ConfigOption 
     main(config or context.obj, task)
 
 
-@_command("replay", "lipsync-bot replay 9499ed79 --yes", "Announce a task again, on purpose.")
+@app.command(
+    "replay", epilog="Example:  lipsync-bot replay 9499ed79 --yes", short_help="Announce a task again, on purpose."
+)
 def replay(
     context: typer.Context,
     task: TaskArgument,
@@ -209,7 +209,9 @@ def replay(
     raise typer.Exit(main(config or context.obj, task, ask=not yes))
 
 
-@_command("init", "lipsync-bot config init", "Write a configuration file to fill in.", group=configuration)
+@configuration.command(
+    "init", epilog="Example:  lipsync-bot config init", short_help="Write a configuration file to fill in."
+)
 def init(
     context: typer.Context,
     path: Annotated[

@@ -35,7 +35,7 @@ class Chanjing:
     app_id: str | None = _key(values.own)
     secret_key: Secret | None = _key(_secret)
     secret_key_file: Path | None = _key(_path)
-    page_size: int = _key(values.whole(1, 1000), "50")
+    page_size: int = _key(values.number(1, 1000, whole=True), "50")
     timeout: float = _key(values.positive, "10s")
     max_requests_per_second: float = _key(values.number(0.01, 1000), "5")
 
@@ -62,7 +62,7 @@ class Slack:
     alerts_channel: str | None = _key(values.channel)
     mention_on_failure: tuple[str, ...] = _key(values.mentions, many=True)
     language: Literal["en", "zh"] = _key(values.one_of("en", "zh"), "en")
-    digest_after: int = _key(values.whole(0, 1000), "5")
+    digest_after: int = _key(values.number(0, 1000, whole=True), "5")
     board: bool = _key(values.yes_or_no, "false")
     daily_summary: str | None = _key(values.clock_time)
     pace: float = _key(values.seconds, "1s")

@@ -59,24 +59,14 @@ def interval(text: str) -> float:
     return duration
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return what makes a whole number of its text."""
-
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or not least <= int(text) <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def number(least: float, most: float) -> Callable[[str], float]:
+def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:
     """Return what makes a number of its text."""
 
     def parse(text: str) -> float:
-        if not re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+", text) or not least <= float(text) <= most:
-            raise ValueError(f"must be a number from {least} to {most}")
-        return float(text)
+        pattern = r"[+-]?[0-9]{1,9}" if whole else r"[+-]?[0-9]{0,9}\.?[0-9]{1,9}"
+        if not re.fullmatch(pattern, text) or not least <= float(text) <= most:
+            raise ValueError(f"must be a {'whole ' if whole else ''}number from {least} to {most}")
+        return int(text) if whole else float(text)
 
     return parse
 

@@ -36,18 +36,10 @@ def read(keys: Collection[str], file: Path) -> Found:
     return _Reading(str(file), keys).document(root)
 
 
-class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        node = super().compose_node(parent, index)
-        if node and node.end_mark is None:  # it is still being read
-            raise yaml.MarkedYAMLError(problem="an anchor contains an alias of itself", problem_mark=node.start_mark)
-        return node
-
-
 def _compose(content: str) -> yaml.Node | None:
     """Return the tree of nodes, which keeps each value as it was written and each line's number."""
     try:
-        root: yaml.Node | None = yaml.compose(content, Loader=_Loader)
+        root: yaml.Node | None = yaml.compose(content, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
