@@ -68,8 +68,7 @@ class LocalDisk:
 
     def write(self, path: Path, content: bytes) -> None:
         path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
+        create(path, content)
 
     def sync(self, path: Path) -> None:
         try:
@@ -98,6 +97,27 @@ class LocalDisk:
 
     def unlink(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+
+
+def create(path: Path, content: bytes) -> None:
+    """Write a new file for its owner alone, as secrets come into it, or none at all.
+
+    Raise OSError, which is FileExistsError if anything stands there: no symbolic link is followed.
+    """
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        try:
+            file.write(content)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
+
+
+def put(path: Path, content: bytes) -> None:
+    """Replace *path* by a file for its owner alone. Raise OSError; then it is what it was."""
+    new, local = beside(path, ".new"), LocalDisk()
+    local.write(new, content)
+    local.replace(new, path)
 
 
 def resolve(path: Path) -> Path:

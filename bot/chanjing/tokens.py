@@ -7,7 +7,6 @@ where the user chose that, kept in a file over restarts, and never more than onc
 import contextlib
 import hmac
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -154,10 +153,6 @@ class MintedToken:
     def _save(self, kept: Minted) -> None:
         if self._path is None:
             return
-        beside = self._path.with_name(self._path.name + ".new")
         # The token works without the file; the next start then mints one more.
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump({**self._owner, **kept._asdict()}, file)
-            beside.replace(self._path)
+            disk.put(self._path, json.dumps({**self._owner, **kept._asdict()}).encode())

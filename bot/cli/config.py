@@ -1,11 +1,11 @@
 """`config init`: write a configuration file to fill in."""
 
-import os
 import shlex
 from importlib import resources
 from pathlib import Path
 
 from bot.config.texts import DEFAULT_PATH
+from bot.disk import create
 from bot.errors import ConfigError
 
 _EXAMPLE = "config.example.yaml"
@@ -32,14 +32,7 @@ def _example() -> str:
 def _write(path: Path, content: str) -> None:
     """Write a new file that only its owner may read, as secrets come into it. Raise ConfigError."""
     try:
-        # O_EXCL: no file is overwritten, and no symbolic link followed.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-        except OSError:
-            path.unlink()
-            raise
+        create(path, content.encode())
     except FileExistsError:
         what = "is a directory" if path.is_dir() else "already exists and is not overwritten"
         raise ConfigError(f"{path}: {what}. Name another file: lipsync-bot config init PATH") from None
