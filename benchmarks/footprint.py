@@ -58,10 +58,10 @@ def _remember(path: Path, chanjing: ChanjingServer, count: int, now: float) -> N
     tasks = {task["id"]: EndedTask(task["status"], task["create_time"]) for task in newest}
     profile = ListProfile(
         order="newest_first",
-        total_count=max(_KNOWN),
+        total_count=len(chanjing.tasks),
         asked=50,
         per_page=50,
-        last_page=max(_KNOWN) // 50,
+        last_page=len(chanjing.tasks) // 50,
         floor=newest[0]["create_time"],
         full_scan_at=now,
     )

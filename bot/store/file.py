@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bot.disk import Disk, LocalDisk, beside, read, refuse
@@ -42,9 +43,8 @@ class Store:
         Raise StateError; then nothing has changed.
         """
         self._verify()
-        if state is self.state or state == self.state:
-            return
-        self.write(state)
+        if not _same(state, self.state):
+            self.write(state)
 
     def write(self, state: State) -> None:
         """Replace the state file even when nothing changed: at the start, to learn whether it can be done."""
@@ -78,6 +78,12 @@ class Store:
         except FileNotFoundError:
             return
         self._disk.replace(passing, beside(self._path, ".bak"))
+
+
+def _same(one: State, other: State) -> bool:
+    # To compare 100,000 tasks takes 20 ms, even with themselves, and most saves leave them alone.
+    same_rest = replace(one, tasks={}) == replace(other, tasks={})
+    return same_rest and (one.tasks is other.tasks or one.tasks == other.tasks)
 
 
 def load(path: Path, warn: Callable[[str], None]) -> State:
