@@ -15,7 +15,7 @@ from benchmarks.simulation import DEFAULTS, START, Account, SimulatedClock, Simu
 FIXED = (5.0, 10.0, 15.0, 30.0, 60.0)
 IDLE = (15.0, 30.0, 60.0, 120.0)
 ACTIVE = (2.0, 5.0, 10.0, 15.0)
-DEFAULT = (DEFAULTS.interval, DEFAULTS.active_interval)
+DEFAULT = (DEFAULTS.poll.interval, DEFAULTS.poll.active_interval)
 DAY = 86_400.0
 _TICKS = (500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _MEDIAN, _SIGMA = 180.0, 0.6  # of a render, in seconds: lognormal
@@ -77,7 +77,7 @@ def replay(renders: list[Render], interval: float, active: float) -> Pace:
                 ended[account.end(numbers[n])] = at
             waiting.extend(itertools.islice(upcoming, 1))
 
-    settings = replace(DEFAULTS, interval=interval, active_interval=active)
+    settings = replace(DEFAULTS, poll=replace(DEFAULTS.poll, interval=interval, active_interval=active))
     bot = Simulation(account, settings, clock=clock, before_answer=happen)
     bot.cycle()
     waits: list[float] = []

@@ -28,7 +28,7 @@ class Costs:
 
 def measure(order: Order, size: int) -> Costs:
     """Return what reading an account of that order and size costs."""
-    bot = Simulation(Account(size, order), replace(DEFAULTS, full_scan_interval=NEVER))
+    bot = Simulation(Account(size, order), replace(DEFAULTS, poll=replace(DEFAULTS.poll, full_scan_interval=NEVER)))
     first = bot.cycle().requests
     idle = fmean(bot.cycle().requests for _ in range(20))
     new = {}
@@ -42,7 +42,7 @@ def measure(order: Order, size: int) -> Costs:
 
 def plain(size: int) -> int:
     """Return the requests of reading every page; computed: to do it 120 times an hour would take hours itself."""
-    return -(-size // DEFAULTS.page_size)
+    return -(-size // DEFAULTS.chanjing.page_size)
 
 
 def idle_hour(size: int) -> tuple[float, float]:

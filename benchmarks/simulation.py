@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from bot import log
 from bot.chanjing.client import SlidingWindow
+from bot.config.sections import Config
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task, is_final
 from bot.store.file import Store
-from bot.watch.cycle import Poll, Settings
-from bot.watch.deliver import Delivery
+from tests.fakes import polling
 
 Order = Literal["newest_first", "oldest_first", "shuffled"]
 
@@ -21,14 +20,7 @@ START = 1_763_769_600.0  # Unix seconds at which a simulation begins: 2025-11-22
 LATENCY = 0.2  # seconds from a request to its answer
 PACE = 5.0  # requests a second at most
 A_DAY = 500  # tasks that the account makes a day
-DEFAULTS = Settings(
-    page_size=50,
-    interval=30.0,
-    active_interval=5.0,
-    first_run="baseline",
-    full_scan_interval=3600.0,
-    retention=7 * 86_400.0,
-)
+DEFAULTS = Config()
 NEVER = 1e9  # seconds: a full_scan_interval that does not come round
 
 
@@ -134,18 +126,30 @@ class MemoryStore(Store):
         self.state = state
 
 
-class NullDelivery(Delivery):
-    """Takes everything that is owed at once, and tells *told* the subjects."""
+class TakesAll:
+    """Stands for Delivery: takes everything that is owed at once, and gives *took* the subjects."""
 
-    def __init__(self, store: Store, told: Callable[[list[str]], None]) -> None:
+    def __init__(self, store: Store, took: Callable[[list[str]], None]) -> None:
         self._store = store
-        self._told = told
+        self._took = took
 
     def run(self, until: float) -> None:  # noqa: ARG002 - the signature of the real one
         """Deliver everything."""
+        self.run_once()
+
+    def run_once(self) -> None:
+        """Deliver everything."""
         state = self._store.state
-        self._told([notice.key.subject for notice in state.outbox.notices])
+        self._took([notice.key.subject for notice in state.outbox.notices])
         self._store.save(replace(state, outbox=replace(state.outbox, notices=())))
+
+    def idle(self) -> bool:
+        """Tell that nothing waits."""
+        return True
+
+    def owing(self) -> bool:
+        """Tell that nothing is owed for long."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ class Simulation:
     def __init__(
         self,
         account: Account,
-        settings: Settings = DEFAULTS,
+        settings: Config = DEFAULTS,
         *,
         clock: SimulatedClock | None = None,
         state: State | None = None,
@@ -180,17 +184,10 @@ class Simulation:
         self._before_answer = before_answer
         self._pace = SlidingWindow(PACE, self.clock)
         self._requests = self._lookups = 0
-        self._poll_ends: list[
-            tuple[int, float]
-        ] = []  # requests so far and when: the first is that of this cycle's poll
+        self._read = (0, 0.0)  # requests and seconds so far, at the end of the last poll
         self._told: list[str] = []
-        self._poll = Poll(
-            self,
-            NullDelivery(self._store, self._note),
-            self._store,
-            self.clock,
-            log.make("error", "text"),
-            settings,
+        self._poll = polling(
+            self, self._store, self.clock, TakesAll(self._store, self._announced), settings, events=self
         )
 
     @property
@@ -201,9 +198,9 @@ class Simulation:
     def cycle(self) -> Cost:
         """Run one cycle, wait until the next is due, and return what it took."""
         requests, lookups, began = self._requests, self._lookups, self.clock.monotonic()
-        self._poll_ends, self._told = [], []
+        self._told = []
         self._poll.cycle()
-        at_end, ended = self._poll_ends[0]
+        at_end, ended = self._read
         self.clock.wait(began + self._poll.interval() - self.clock.monotonic())
         return Cost(
             at_end - requests + self._lookups - lookups, ended - began, self._requests - at_end, tuple(self._told)
@@ -234,6 +231,10 @@ class Simulation:
         yield
         self.clock.wait(LATENCY / 2)
 
-    def _note(self, told: list[str]) -> None:
-        self._poll_ends.append((self._requests, self.clock.monotonic()))
-        self._told += told
+    def emit(self, event: str, /, **fields: object) -> None:  # noqa: ARG002 - the signature of Events
+        """Keep what the poll has cost when it has read the list."""
+        if event == "list_read":
+            self._read = (self._requests, self.clock.monotonic())
+
+    def _announced(self, subjects: list[str]) -> None:
+        self._told += subjects

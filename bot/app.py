@@ -22,10 +22,14 @@ from bot.slack.client import SlackClient
 from bot.store import file as state
 from bot.store.lock import Lock
 from bot.watch.board import Board
-from bot.watch.cycle import Poll, Settings
+from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
 from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
+from bot.watch.pages import Pages
+from bot.watch.reader import Reader
+from bot.watch.records import Records
+from bot.watch.upkeep import Upkeep
 from bot.web.health import Health
 from bot.web.ping import TIMEOUT, Ping
 
@@ -119,25 +123,19 @@ def _poll(
         route=config.slack.routes,
         pace=Pace(config.slack.pace, clock),
     )
-    settings = Settings(
-        page_size=config.chanjing.page_size,
-        interval=config.poll.interval,
-        active_interval=config.poll.active_interval,
-        first_run=config.poll.first_run,
-        full_scan_interval=config.poll.full_scan_interval,
-        stuck_after=config.poll.stuck_after,
-        retention=config.state.retention,
-        alerts_channel=config.slack.routes["alerts"],
-        daily_summary=config.slack.daily_summary,
-    )
-    return Poll(
+    pages = Pages(
         chanjing(config, exchange, clock, events, fingerprint=fingerprinting(store.state.instance)),
-        delivery,
-        store,
         clock,
         events,
-        settings,
-        last_alive=last_alive,
+        size=store.state.profile.page_size or config.chanjing.page_size,
+        deliver=delivery.run,
+    )
+    records = Records(store, clock, events, config, last_alive=last_alive)
+    return Poll(
+        Reader(pages, records, clock, events, config),
+        Upkeep(store, clock, config, alerts_channel=config.slack.routes["alerts"]),
+        delivery,
+        clock,
         show_board=_board(config, destination, store, clock, events),
     )
 

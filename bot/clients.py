@@ -67,8 +67,7 @@ def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
 
 def pages(config: Config, exchange: MakeExchange, clock: Clock, events: Events) -> Pages:
     """Return what reads the list for a command that watches nothing."""
-    fetch = chanjing(config, exchange, clock).page
-    return Pages(fetch, clock, events, size=config.chanjing.page_size, fetched=lambda _: None, wait=clock.wait)
+    return Pages(chanjing(config, exchange, clock), clock, events, size=config.chanjing.page_size)
 
 
 def chanjing(

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.simulation import DEFAULTS, LATENCY, NEVER, Account, Order, Simulation
+from bot.config.sections import Config
 from bot.domain.task import Task
-from bot.watch.cycle import Settings
 
-ONLY_POLLS = replace(DEFAULTS, full_scan_interval=NEVER)
+ONLY_POLLS = replace(DEFAULTS, poll=replace(DEFAULTS.poll, full_scan_interval=NEVER))
 ORDERED: tuple[Order, ...] = ("newest_first", "oldest_first")
 
 
-def after_first_run(finished: int, order: Order = "newest_first", settings: Settings = ONLY_POLLS) -> Simulation:
+def after_first_run(finished: int, order: Order = "newest_first", settings: Config = ONLY_POLLS) -> Simulation:
     bot = Simulation(Account(finished, order), settings)
     bot.cycle()
     return bot
@@ -24,7 +24,7 @@ def test_an_idle_poll_costs_one_request_whatever_the_size_of_the_account(finishe
     # A first run over a million takes long to simulate: what it would remember of the list is put in its place.
     learnt = after_first_run(min(finished, 2_000), order)
     account = Account(finished, order)
-    profile = replace(learnt.state.profile, total_count=finished, last_page=-(-finished // DEFAULTS.page_size))
+    profile = replace(learnt.state.profile, total_count=finished, last_page=-(-finished // DEFAULTS.chanjing.page_size))
     newest = {task.id: known for task, known in zip(_newest(account), learnt.state.tasks.values(), strict=False)}
     bot = Simulation(
         account, ONLY_POLLS, clock=learnt.clock, state=replace(learnt.state, profile=profile, tasks=newest)
@@ -34,7 +34,7 @@ def test_an_idle_poll_costs_one_request_whatever_the_size_of_the_account(finishe
 
 
 def _newest(account: Account) -> tuple[Task, ...]:
-    size = DEFAULTS.page_size
+    size = DEFAULTS.chanjing.page_size
     return account.page(1 if account.order == "newest_first" else -(-len(account) // size), size).tasks
 
 

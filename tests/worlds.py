@@ -7,13 +7,13 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
+from bot.config import sections as config
 from bot.domain.notice import Notice, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError
 from bot.store.file import Store
-from bot.watch.cycle import Poll, Settings
-from tests.fakes import RecordedEvents
+from tests.fakes import RecordedEvents, polling
 from tests.simulated import SimulatedClock
 
 START = 1_763_800_000.0
@@ -125,6 +125,9 @@ class Postbox:
     def idle(self) -> bool:
         return True
 
+    def owing(self) -> bool:
+        return bool(self.store.state.outbox.notices)
+
     def run_once(self) -> None:
         state = self.store.state
         self.notices += state.outbox.notices
@@ -146,30 +149,25 @@ class Bot:
         self.boards: list[list[str]] = []
         self.events = RecordedEvents()
         world.now = self.clock.now
-        self.settings = {
-            "page_size": 10,
-            "interval": 30.0,
-            "active_interval": 5.0,
-            "first_run": "baseline",
-            "full_scan_interval": 3600.0,
-            "stuck_after": 3600.0,
-            "retention": 7.0 * DAY,
-            "alerts_channel": "C1",
-            **settings,
-        }
+        self.settings: dict[str, Any] = {
+            "page_size": 10, "interval": 30.0, "full_scan_interval": 3600.0, "retention": 7.0 * DAY, **settings
+        }  # fmt: skip
         self.restart()
 
     def restart(self) -> None:
         """Begin again from the state, as after a crash."""
-        self.poll = Poll(
-            self,
-            self.postbox,  # type: ignore[arg-type]
-            self.store,
-            self.clock,
-            self.events,
-            Settings(**self.settings),
-            show_board=lambda tasks: self.boards.append([task.id for task in tasks]),
+        given = dict(self.settings)
+        settings = config.Config(
+            chanjing=config.Chanjing(page_size=given.pop("page_size")),
+            state=config.State(retention=given.pop("retention")),
+            slack=config.Slack(daily_summary=given.pop("daily_summary", None)),
+            poll=config.Poll(**given),
         )
+        self.poll = polling(
+            self, self.store, self.clock, self.postbox, settings,
+            events=self.events,
+            show_board=lambda tasks: self.boards.append([task.id for task in tasks]),
+        )  # fmt: skip
 
     def page(self, number: int, size: int) -> Page:
         self.clock.pass_by(LATENCY)

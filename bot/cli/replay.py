@@ -11,7 +11,8 @@ from bot.cli import DONE, UNDONE
 from bot.cli.known import the_only
 from bot.clock import SystemClock
 from bot.config.load import load
-from bot.domain.listing import FullScan, ListProfile
+from bot.domain.full_scan import FullScan
+from bot.domain.listing import ListProfile
 from bot.domain.notice import TaskEnded
 from bot.domain.task import Task, is_final
 from bot.errors import UsageError

@@ -1,15 +1,15 @@
-"""Pure: the first run: what it takes note of in silence, what it watches, and what it announces."""
+"""Pure: the first run: what it records in silence, what it watches, and what it announces."""
 
 from dataclasses import dataclass
 
-from bot.domain.listing import FullScan
-from bot.domain.news import Tasks, baseline, is_known, news, settle
+from bot.domain.full_scan import FullScan
+from bot.domain.news import Tasks, baseline, is_known, news, reconcile
 from bot.domain.task import Task, is_final
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineResult:
-    """What the first run leaves. `announced` are finished tasks to tell of, `baselined` is how many are not told of."""
+    """What the first run leaves. `announced` are ended tasks to announce, `baselined` counts those that are not."""
 
     tasks: Tasks
     floor: int
@@ -19,9 +19,9 @@ class BaselineResult:
 
 
 class Baseline:
-    """Takes in the pages of the first full read, and forgets at once what would be forgotten at its end.
+    """Takes in the pages of the first full scan, and forgets at once what would be forgotten at its end.
 
-    *announce*: what is younger than *retention* (seconds) and finished is announced instead of taken note of.
+    *announce*: what is younger than *retention* (seconds) and finished is announced instead of recorded in silence.
     """
 
     def __init__(self, *, announce: bool, retention: float, now: float) -> None:
@@ -32,31 +32,31 @@ class Baseline:
         self._young: list[Task] = []
 
     def add(self, new: tuple[Task, ...], *, newest: int) -> None:
-        """Take in the tasks of a page. *newest* is the newest create_time met so far."""
+        """Take in the tasks of a page. *newest* is the newest create_time seen so far."""
         floor = int(newest - self._retention)
         kept = [task for task in new if not is_final(task.status) or not self._is_old(task, floor)]
-        # What was met first stands: one that has ended since is watched, and announced by the next poll.
+        # What was seen first stands: one that has ended since is watched, and announced by the next poll.
         self._known = {**baseline(kept, now=self._now), **self._known}
         if self._announce:
             self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
 
-    def taken(self, full: FullScan) -> BaselineResult:
-        """Return what the read *full*, which has come to its end, leaves."""
-        settled = settle(
+    def result(self, scan: FullScan) -> BaselineResult:
+        """Return what *scan*, which has come to its end, leaves."""
+        left = reconcile(
             self._known,
-            full.seen,
+            scan.seen,
             # Old tasks may show up that it did not list: those are not news either.
-            newest=full.newest or int(full.answered_at or 0),
+            newest=scan.newest or int(scan.answered_at or 0),
             floor=0,
             retention=self._retention,
             keep=frozenset(),
             now=self._now,
         )
-        announced = news({}, self._young, floor=settled.floor, now=self._now)
-        tasks = {**settled.tasks, **announced.changed}
+        announced = news({}, self._young, floor=left.floor, now=self._now)
+        tasks = {**left.tasks, **announced.changed}
         watching = sum(one.watched for one in tasks.values())
-        baselined = len(full.seen) - watching - len(announced.ended)
-        return BaselineResult(tasks, settled.floor, announced.ended, watching, baselined)
+        baselined = len(scan.seen) - watching - len(announced.ended)
+        return BaselineResult(tasks, left.floor, announced.ended, watching, baselined)
 
     def _is_old(self, task: Task, floor: int) -> bool:
         return is_known(task, {}, floor=floor)

@@ -12,11 +12,14 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bot.domain.notice import TaskEnded
 from bot.domain.task import Status, Task, is_final, rank
 
+LATE_AFTER = 3600.0  # seconds for which an unfinished task is worth the faster pace, and a read that goes on to it
 LINK_WAIT = 60.0  # seconds for which a success without a video link is still waited for
-VANISHED_READS = 3  # full reads in a row that do not list a task before it counts as gone
+VANISHED_SCANS = 3  # full scans in a row that do not list a task before it counts as gone
 VANISHED_AFTER = 300.0  # seconds that must have passed as well
+_AWAY = 900.0  # seconds without a good poll from which on the bot was away
 _DAY = 86_400
 
 
@@ -41,9 +44,8 @@ class EndedTask(NamedTuple):
 class TaskRecord(Struct, frozen=True, forbid_unknown_fields=True):
     """What is remembered of one task that has not ended, or that has failed and waits for the link of a success.
 
-    `missed` counts full reads in a row that did
-    not list it, `missed_since` is the first of them, `linkless_since` when it was first seen succeeded without a link
-    (0: never). Times are Unix seconds.
+    `missed` counts full scans in a row that did not list it, `missed_since` is the first of them, `linkless_since` when
+    it was first seen succeeded without a link (0: never). Times are Unix seconds.
     """
 
     status: int
@@ -60,7 +62,7 @@ class TaskRecord(Struct, frozen=True, forbid_unknown_fields=True):
         return not is_final(self.status) and not self.vanished
 
     def age(self, now: float) -> float:
-        """Return the seconds since it was created, or since it was first seen where its create_time cannot be used.
+        """Return the seconds since it was created, or since it was first seen if its create_time cannot be used.
 
         The clock may have been set since it was first seen, so its create_time comes first.
         """
@@ -71,8 +73,28 @@ Tasks = Mapping[str, TaskRecord | EndedTask]
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """`unfinished` are the tasks whose end is waited for, `vanished` those that have left the list before theirs."""
+
+    unfinished: Mapping[str, TaskRecord]
+    vanished: tuple[str, ...]
+
+    @classmethod
+    def among(cls, tasks: Tasks) -> "Watched":
+        records = {task_id: record for task_id, record in tasks.items() if isinstance(record, TaskRecord)}
+        return cls(
+            {task_id: record for task_id, record in records.items() if record.watched},
+            tuple(task_id for task_id, record in records.items() if record.vanished),
+        )
+
+    def late(self, now: float) -> set[str]:
+        """Return the tasks that have been unfinished for an hour: a read no longer waits for them."""
+        return {task_id for task_id, record in self.unfinished.items() if record.age(now) >= LATE_AFTER}
+
+
+@dataclass(frozen=True, slots=True)
 class News:
-    """`changed` is what is to be remembered from now on; `ended` are the tasks to tell of, in the order listed."""
+    """`changed` is what is to be remembered from now on; `ended` are the tasks to announce, in the order listed."""
 
     changed: Tasks
     ended: tuple[Task, ...]
@@ -80,7 +102,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What a full read leaves: all that is to be remembered, the new floor, and the tasks that vanished."""
+    """What a full scan leaves: all that is to be remembered, the new floor, and the tasks that vanished."""
 
     tasks: Tasks
     floor: int
@@ -88,7 +110,7 @@ class Reconciled:
 
 
 def usable(create_time: int, now: float) -> bool:
-    """Tell whether a `create_time` can be compared: it was told, and is not a day ahead of the clock."""
+    """Tell whether a `create_time` can be compared: it was given, and is not a day ahead of the clock."""
     return 0 < create_time <= now + _DAY
 
 
@@ -144,8 +166,22 @@ def _follow(before: TaskRecord | EndedTask | None, task: Task, now: float) -> Ta
     return EndedTask(task.status, before.create_time)
 
 
+def ended(
+    task: Task, before: TaskRecord | EndedTask | None, *, last_read: float | None, interval: float, now: float
+) -> TaskEnded:
+    """Return what is announced of *task*, which has ended and was remembered as *before*.
+
+    *last_read* is when the list was last read (None: never), *interval* how often it is to be, in seconds.
+    """
+    gap = 0.0 if last_read is None else now - last_read
+    away = (last_read, now) if last_read is not None and gap > max(_AWAY, 3 * interval) else None
+    took = now - task.create_time
+    seen_shortly_before = before is not None and before.watched and gap <= max(60.0, 3 * interval)
+    return TaskEnded(task, took if seen_shortly_before and task.create_time and 0 < took < _DAY else None, away)
+
+
 def baseline(listed: Iterable[Task], *, now: float) -> dict[str, TaskRecord | EndedTask]:
-    """Return what is remembered of *listed* at the first run, where everything finished is taken note of in silence."""
+    """Return what is remembered of *listed* at the first run, when everything that has ended is recorded in silence."""
     return {
         task.id: EndedTask(task.status, task.create_time, baselined=True)
         if is_final(task.status)
@@ -154,7 +190,7 @@ def baseline(listed: Iterable[Task], *, now: float) -> dict[str, TaskRecord | En
     }
 
 
-def settle(
+def reconcile(
     known: Tasks,
     listed: AbstractSet[str],
     *,
@@ -164,12 +200,12 @@ def settle(
     keep: AbstractSet[str],
     now: float,
 ) -> Reconciled:
-    """Return what a full read that listed the ids *listed* leaves.
+    """Return what a full scan that listed the ids *listed* leaves.
 
-    The floor rises to the *newest* create_time met less *retention*; it never moves back, and never follows the clock.
+    The floor rises to the *newest* create_time seen less *retention*; it never moves back, and never follows the clock.
     Ended tasks below it are forgotten unless in *keep* (still owed). One without a create_time, or whose create_time is
-    more than a day ahead of the newest, is forgotten when three full reads in a row did not list it. A watched task
-    stays; missing from three full reads and for five minutes, it has vanished.
+    more than a day ahead of the newest, is forgotten when three full scans in a row did not list it. A watched task
+    stays; missing from three full scans and for five minutes, it has vanished.
     """
     floor = max(floor, int(newest - retention)) if newest else floor
     tasks: dict[str, TaskRecord | EndedTask] = {}
@@ -181,7 +217,7 @@ def settle(
             after = _count_absence(before, listed=task_id in listed, now=now)
         if before.watched and not after.watched:
             vanished.append(task_id)
-        gone = before.create_time < floor if comparable else after.missed >= VANISHED_READS
+        gone = before.create_time < floor if comparable else after.missed >= VANISHED_SCANS
         if gone and not after.watched and task_id not in keep:
             continue
         tasks[task_id] = after
@@ -190,11 +226,11 @@ def settle(
 
 def _count_absence(before: TaskRecord | EndedTask, *, listed: bool, now: float) -> TaskRecord | EndedTask:
     if isinstance(before, EndedTask):
-        return before._replace(missed=0 if listed else min(before.missed + 1, VANISHED_READS))
+        return before._replace(missed=0 if listed else min(before.missed + 1, VANISHED_SCANS))
     if listed:
         return replace(before, missed=0, missed_since=0.0) if before.missed else before
     # A first absence in the future means that the clock was set back: begin its five minutes again.
     since = before.missed_since if 0 < before.missed_since <= now else now
-    after = replace(before, missed=min(before.missed + 1, VANISHED_READS), missed_since=since)
-    gone = before.watched and after.missed >= VANISHED_READS and now - since >= VANISHED_AFTER
+    after = replace(before, missed=min(before.missed + 1, VANISHED_SCANS), missed_since=since)
+    gone = before.watched and after.missed >= VANISHED_SCANS and now - since >= VANISHED_AFTER
     return replace(after, vanished=True) if gone else after

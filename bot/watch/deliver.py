@@ -91,6 +91,10 @@ class Delivery:
         """Tell whether nothing can be delivered just now, though something may be waiting."""
         return all(step.wait in {"postponed", "again", "look", "first look", "reread"} for step in self._steps())
 
+    def owing(self) -> bool:
+        """Tell whether anything is still to be delivered."""
+        return bool(self._ledger.outbox.notices)
+
     def _is_near(self, step: _Step) -> bool:
         return step.wait in {"none", "pace", "first look"} or step.at <= self._clock.monotonic()
 

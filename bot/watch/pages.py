@@ -1,19 +1,21 @@
-"""The pages that a walk over the list asks for, however Chanjing answers: smaller ones, odd ones, and the end."""
+"""The pages that a scan of the list asks for, however Chanjing answers: smaller ones, odd ones, and the end."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.chanjing.client import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
-from bot.domain.listing import FullScan, Read
+from bot.domain.full_scan import FullScan
+from bot.domain.read import Read
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingRejected
 from bot.events import Events
 
 # Seconds to wait before each time that a page is asked for of which it is not known whether the list ends before it.
-# Also the first time: between two pages a long walk ends when the program is asked to.
+# Also the first time: between two pages a long scan ends when the program is asked to.
 _BEFORE_IT_ENDS = (0.0, 2.0, 5.0, 10.0)
+_QUIET = 5.0  # seconds after which a scan lets deliveries go on between two pages
 _ODDITIES = 100  # kinds that are kept apart, so that memory stays bounded
 
 
@@ -24,85 +26,112 @@ class TaskSource(Protocol):
         """Return page *number* (from 1) of at most *size* tasks."""
 
     def task(self, task_id: str, /) -> Task | None:
-        """Return the task with that id, if Chanjing knows it."""
+        """Return the task with that id. None: Chanjing answers without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """An answer that does not say what is in a page: *page* has what it says all the same, *error* says why."""
+
+    page: Page
+    error: ChanjingRejected
 
 
 class Pages:
-    """Fetches pages.
+    """Fetches pages, and single tasks.
 
-    `size` is what the list was found to take; `odd` are (code of the trouble, what was odd); `spent` are the seconds
+    `size` is what the list was found to take; `odd` are (code of the trouble, what was odd); `waited` are the seconds
     for which it has waited for answers.
     """
 
     def __init__(
         self,
-        fetch: Callable[[int, int], Page],
+        source: TaskSource,
         clock: Clock,
         events: Events,
         *,
         size: int,
-        fetched: Callable[[Page], None],
-        wait: Callable[[float], None],
+        deliver: Callable[[float], None] = lambda _: None,
     ) -> None:
-        self._fetch_page = fetch
+        """*deliver* is called now and then, with when it is to end (monotonic seconds)."""
+        self._source = source
         self._clock = clock
         self._events = events
-        self._fetched = fetched
-        self._wait = wait
+        self._deliver = deliver
         self._end = 0  # the page before which the list was last found to end in such a way
         self.size = size
         self.odd: set[tuple[str, str]] = set()
-        self.spent = 0.0
+        self.waited = 0.0
+
+    def task(self, task_id: str) -> Task | None:
+        """Return the task with that id. None: Chanjing answers without one. Raise ChanjingError."""
+        return self._source.task(task_id)
 
     def of(self, scan: Read | FullScan) -> Iterator[tuple[Page, tuple[Task, ...]]]:
-        """Yield each page that *walk* asks for, and the tasks on it that are new to the walk or have risen.
+        """Yield each page that *scan* asks for, and the tasks on it that are new to the scan or have risen.
 
         Raise ChanjingError, or Stopped.
         """
+        quiet_until = self._clock.monotonic() + _QUIET
         while scan.next is not None:
             try:
                 page = self._page(scan, scan.next)
             except ChanjingRejected as error:
                 if not scan.pages and scan.next > 1:
                     scan.start_over()
-                    continue
-                if scan.pages or not may_be_page_size(error, self.size):
+                elif scan.pages or not may_be_page_size(error, self.size):
                     raise
-                self._events.emit("page_size_refused", asked=self.size, used_from_now_on=DOCUMENTED_PAGE_SIZE)
-                self.size = DOCUMENTED_PAGE_SIZE
+                else:
+                    self._events.emit("page_size_refused", asked=self.size, used_from_now_on=DOCUMENTED_PAGE_SIZE)
+                    self.size = DOCUMENTED_PAGE_SIZE
                 continue
             yield page, scan.add(page)
+            now = self._clock.monotonic()
+            if now >= quiet_until:
+                self._deliver(now)
 
     def _page(self, scan: Read | FullScan, number: int) -> Page:
-        """Return page *number*, an empty one where the list has ended before it, in whatever way that is said.
+        """Return page *number*, an empty one if the list has ended before it, in whatever way that is said.
 
-        Raise ChanjingError, also where there is no list and it is not known that there should be none: it is no empty
+        Raise ChanjingError, also if there is no list and it is not known that there should be none: it is no empty
         page, which would be the end of the list, and what stands there would not be looked for.
         """
-        for wait in _BEFORE_IT_ENDS:
-            self._wait(wait)
-            page, doubt = self._ask(number, may_end=bool(scan.pages))
-            if doubt is None:
-                return page
-            total = max((n for n in (scan.total_count, page.total_count) if n is not None), default=None)
-            size = min(scan.per_page or page.size, page.size)
-            if total is None or total < len(scan.seen) or not scan.count_holds:
-                ended = None
-            else:
-                ended = (number - 1) * size >= total
-            if (ended and number > 1) or (ended is not False and number == self._end and isinstance(scan, Read)):
-                break
-            if not ended and not scan.pages:
-                raise doubt
-        else:
-            # The count may be wrong, or not told: where the list goes on, its next page says so.
-            if self._ask(number + 1, may_end=True)[0].listed and doubt:
-                raise doubt
+        answer = self._insist(scan, number)
+        if isinstance(answer, Page):
+            return answer
+        if not self._ends(scan, answer.page):
+            if not self._may_end(scan, answer.page):
+                raise answer.error
+            # The count may be wrong, or not given: if the list goes on, its next page says so.
+            following = self._ask(number + 1, may_end=True)
+            if isinstance(following, Page) and following.listed:
+                raise answer.error
         self._end = number
-        return replace(page, total_count=total)
+        return replace(answer.page, total_count=scan.count_with(answer.page))
 
-    def _ask(self, number: int, *, may_end: bool) -> tuple[Page, ChanjingRejected | None]:
-        """Return page *number*, and the reason why nobody knows what is in it. Raise ChanjingError.
+    def _insist(self, scan: Read | FullScan, number: int) -> Page | _Doubt:
+        """Return page *number*, asked for several times if need be, or the doubt about it."""
+        *waits, last = _BEFORE_IT_ENDS
+        for wait in waits:
+            self._wait(wait)
+            answer = self._ask(number, may_end=bool(scan.pages))
+            if isinstance(answer, Page) or self._ends(scan, answer.page) or not self._may_end(scan, answer.page):
+                return answer
+        self._wait(last)
+        return self._ask(number, may_end=bool(scan.pages))
+
+    def _ends(self, scan: Read | FullScan, page: Page) -> bool:
+        """Tell whether it is known that the list ends before *page*, about which there is doubt."""
+        says = scan.count_says(page)
+        as_before = says != "goes on" and page.number == self._end and isinstance(scan, Read)
+        return as_before or (says == "ended" and page.number > 1)
+
+    def _may_end(self, scan: Read | FullScan, page: Page) -> bool:
+        """Tell whether the list may end before *page*: it does not end before the first that is asked for."""
+        return bool(scan.pages) or scan.count_says(page) == "ended"
+
+    def _ask(self, number: int, *, may_end: bool) -> Page | _Doubt:
+        """Return page *number*, or the doubt about it. Raise ChanjingError.
 
         *may_end*: a refusal may say that the list has ended before it.
         """
@@ -111,22 +140,29 @@ class Pages:
         except ChanjingRejected as error:
             if not may_end or error.code != BAD_PARAMETERS:
                 raise
-            return Page(number, (), listed=0, size=self.size, total_count=None), error
+            return _Doubt(Page(number, (), listed=0, size=self.size), error)
         if page.listed or not page.oddities:
-            return page, None
+            return page
         said = f"list: {page.oddities[0]}, so the bot cannot tell what is in it."
-        return page, ChanjingRejected(said, "The bot tries again.")
+        return _Doubt(page, ChanjingRejected(said, "The bot tries again."))
 
     def _fetch(self, number: int) -> Page:
         began = self._clock.monotonic()
-        page = self._fetch_page(number, self.size)
-        self.spent += self._clock.monotonic() - began
-        self._fetched(page)
+        page = self._source.page(number, self.size)
+        self.waited += self._clock.monotonic() - began
+        self._events.emit("page_read")
         self._report(page)
         return page
 
+    def _wait(self, seconds: float) -> None:
+        """Wait in the middle of a scan, and deliver meanwhile."""
+        end = self._clock.monotonic() + seconds
+        if seconds:
+            self._deliver(end)
+        self._clock.wait(max(0.0, end - self._clock.monotonic()))
+
     def _report(self, page: Page) -> None:
-        """Log what is odd about *page*, each kind once."""
+        """Make known what is odd about *page*, each kind once."""
         unknown = {task.status for task in page.tasks} - set(Status)
         found = [
             *(("malformed_items", oddity.partition(": ")[2]) for oddity in page.oddities),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.news import LINK_WAIT, EndedTask, TaskRecord, Tasks, baseline, news, settle
+from bot.domain.news import LINK_WAIT, EndedTask, TaskRecord, Tasks, baseline, news, reconcile
 from bot.domain.task import Status, Task, is_final, rank
 
 NOW = 1_763_800_000.0
@@ -125,7 +125,7 @@ def test_the_baseline_is_never_news():
 
 def after_full_read(before, *, seen=(), **options):
     defaults = {"newest": int(NOW), "floor": 0, "retention": 7.0 * DAY, "keep": frozenset(), "now": NOW}
-    return settle(before, set(seen), **{**defaults, **options})
+    return reconcile(before, set(seen), **{**defaults, **options})
 
 
 def test_the_floor_is_the_newest_task_less_the_retention_and_never_the_clock():
@@ -181,9 +181,9 @@ def test_a_full_read_that_lists_it_starts_the_count_anew():
 def vanish(before, times, step):
     results = []
     for number in range(times):
-        settled = after_full_read(before, now=NOW + number * step)
-        results.append(settled.vanished)
-        before = settled.tasks
+        reconciled = after_full_read(before, now=NOW + number * step)
+        results.append(reconciled.vanished)
+        before = reconciled.tasks
     return results, before
 
 

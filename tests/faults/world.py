@@ -33,10 +33,11 @@ from bot.slack.blocks import Message
 from bot.slack.client import Posted
 from bot.store import file as state
 from bot.store.file import Store
-from bot.watch.cycle import Poll, Settings
+from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
 from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
+from tests.fakes import polling
 from tests.simulated import SimulatedClock
 
 Survival = Literal["kill", "power_cut", "torn"]
@@ -328,10 +329,10 @@ class World:
             self.slack, Ledger(self.store, self.clock, NOBODY), self.clock, NOBODY, settings,
             route=self.route, pace=Pace(settings.pace, self.clock),
         )  # fmt: skip
-        how = Settings(self.page_size, self.interval, 5.0, "baseline", 3600.0, 7 * 86_400.0)
-        self.poll = Poll(
-            self.chanjing, self.delivery, self.store, self.clock, NOBODY, how,
-        )  # fmt: skip
+        how = config.Config(
+            chanjing=config.Chanjing(page_size=self.page_size), poll=config.Poll(interval=self.interval)
+        )
+        self.poll = polling(self.chanjing, self.store, self.clock, self.delivery, how)
 
     def run(self, seconds: float) -> None:
         """Let the program poll and deliver for *seconds*, as bot.daemon does."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.listing import NEAR
 from bot.domain.notice import Greeting, Notice, TaskEnded, Trouble
 from bot.domain.outbox import Outbox
+from bot.domain.read import NEAR
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingRefused, ChanjingRejected, ChanjingUnavailable, ForeignStateError, Stopped
 from tests.simulated import SimulatedClock
@@ -1234,7 +1234,7 @@ def test_tasks_of_one_second_are_announced_in_the_order_in_which_they_were_made(
     ids = [world.add(f"batch{n:02}", create_time=int(START) + 60 + n // 20) for n in range(new)]
     if how == "full read":
         bot.store.save(replace(bot.store.state, profile=replace(bot.store.state.profile, full_scan_at=0.0)))
-        bot.poll._read_on(float("inf"))
+        bot.poll.once()
         bot.postbox.run_once()
     else:
         bot.cycle()

@@ -1,0 +1,215 @@
+"""One look at the list for news: which pages to read, when to stop, and what reads may cost. Pure."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from bot.domain.listing import ListProfile, Scan, Seen
+from bot.domain.news import Tasks, is_known
+from bot.domain.task import Page, Task
+
+FOREIGN_AFTER = 10  # known tasks, none of which is listed, say that the list is another account's
+NEAR = 3  # pages that a read may take while the budget is spent
+_REST = 10  # times as long as a longer read took: so long the budget is spent
+
+
+class Read(Scan):
+    """One look for news: give it each page with `add(page)` while `next` names one.
+
+    It begins at the new end, page 1. It stops when it has seen a page that ends in a task known before, all of *fresh*
+    (the tasks waited for), and as many unknown tasks as `total_count` grew by; or at the end of the list. If neither an
+    order nor a count says that nothing is left, only the end stops it. `complete` says whether it got there within
+    *max_pages*.
+
+    *account* is the one that the known tasks are of, "" if that is not known.
+    """
+
+    def __init__(
+        self,
+        profile: ListProfile,
+        known: Tasks,
+        *,
+        account: str = "",
+        fresh: AbstractSet[str] = frozenset(),
+        max_pages: int | None = None,
+    ) -> None:
+        super().__init__(profile)
+        self._known = known
+        self._ours = account
+        self._fresh = fresh
+        self._max_pages = max_pages
+        self._unknown = 0
+        self._recognised = profile.empty  # in an empty list there is no task that could be recognised
+        self._edge_known = False
+        self._ended = False  # it went on to the end of the list
+        self._count_at_start: int | None = None
+        self.per_page = profile.per_page
+
+    def add(self, page: Page) -> tuple[Task, ...]:
+        """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
+        if self.account and page.account not in {"", self.account}:
+            self._recognised = self._profile.empty  # another token, perhaps of another account
+        seen = self._see(page)
+        if self.pages == 1:
+            self._count_at_start = page.total_count
+        self._recognised |= self.account == self._ours != "" or any(task.id in self._known for task in seen.new)
+        self._unknown += sum(not self._is_known(task) for task in seen.new)
+        if edge := self._edge(page):
+            self._edge_known = self._is_known(edge)
+        self.next = self._following(page, seen)
+        if self.next is None or (self._leads_on(self.next) and self._may_stop()):
+            self.complete, self._ended, self.next = True, self.next is None, None
+            self._recognised |= not self._listed
+        elif self._max_pages is not None and self.pages >= self._max_pages:
+            self.next = None
+        return seen.tasks
+
+    @property
+    def unconfirmed(self) -> bool:
+        """True while what was seen may be another account's, so that it must not be announced."""
+        return not self._recognised and len(self._known) >= FOREIGN_AFTER
+
+    @property
+    def foreign(self) -> bool:
+        """True when the whole list was read, holds tasks, and none of at least ten known ones."""
+        return self.complete and bool(self.seen) and self.unconfirmed
+
+    def outcome(self, profile: ListProfile) -> ListProfile:
+        """Return *profile* with what is to be remembered after this read, or after as much of it as there was."""
+        if self.complete:
+            holds = profile.count_holds and not (self._ended and self._unknown < self._growth)
+            profile = replace(profile, empty=not self._listed, count_holds=holds)
+        if not profile.count_holds:
+            return profile  # a count that nobody believes is not worth a write
+        if self.complete and self.total_count is not None:
+            return replace(profile, total_count=self._count_seen(self.total_count))
+        if self._profile.total_count is None:
+            return profile
+        # What was seen is accounted for; what the count grew by beyond that is still to be found.
+        return replace(profile, total_count=self._profile.total_count + self._unknown)
+
+    @property
+    def _growth(self) -> int:
+        """By how much the count grew since the last read; 0 if that is not known.
+
+        Not the count by now: what has come meanwhile may stand on a page that this read has left.
+        """
+        before, start = self._profile.total_count, self._count_at_start
+        return 0 if before is None or start is None else start - before
+
+    def _count_seen(self, count: int) -> int:
+        """Return how much of *count* this read accounts for: what came meanwhile and was not seen is for the next."""
+        before, start = self._profile.total_count, self._count_at_start
+        return count if before is None or start is None else min(count, max(start, before + self._unknown))
+
+    def _is_known(self, task: Task) -> bool:
+        return is_known(task, self._known, floor=self._profile.floor)
+
+    def _may_stop(self) -> bool:
+        if self.unconfirmed or not self._edge_known or not self._fresh <= self.seen:
+            return False
+        start = self._count_at_start
+        usable = self._profile.count_holds and self._profile.total_count is not None and start is not None
+        if not usable or len(self.seen) > (start or 0):
+            return self._profile.order in {"newest_first", "oldest_first"}
+        return self._unknown >= self._growth
+
+    def _edge(self, page: Page) -> Task | None:
+        """Return the task behind which the read goes on, if *page* has it."""
+        return page.tasks[-1] if page.tasks else None
+
+    def _leads_on(self, following: int) -> bool:
+        """Tell whether *following* leads on, rather than back over pages that moved or forth to ones that came new."""
+        return following > self._highest
+
+
+class BackwardRead(Read):
+    """A read of a list that is oldest first. It begins at the last page, goes on to the end, and then back."""
+
+    def __init__(
+        self,
+        profile: ListProfile,
+        known: Tasks,
+        *,
+        account: str = "",
+        fresh: AbstractSet[str] = frozenset(),
+        max_pages: int | None = None,
+    ) -> None:
+        super().__init__(profile, known, account=account, fresh=fresh, max_pages=max_pages)
+        self.next = profile.last_page
+        self._lowest = profile.last_page + 1
+        self._held = 0  # how many tasks the page before held, on the way to the end of the list
+        self._begins = 0  # where the next read begins: the last page, or one that has become fuller since it was read
+
+    def outcome(self, profile: ListProfile) -> ListProfile:
+        profile = super().outcome(profile)
+        if self.complete and self._highest:
+            # It grows at its end: the next read begins where this one found that.
+            profile = replace(profile, last_page=self._begins, per_page=self.per_page)
+        return profile
+
+    def _edge(self, page: Page) -> Task | None:
+        return page.tasks[0] if page.tasks and page.number < self._lowest else None
+
+    def _leads_on(self, following: int) -> bool:
+        return following < self._lowest
+
+    def _following(self, page: Page, seen: Seen) -> int | None:
+        """Return the page that follows *page* on the way from the last page to page 1, or None at the end of it.
+
+        First it goes on to the present end of the list. Tasks taken out of the list move others towards page 1, onto
+        pages still to be read.
+        """
+        if page.number > self._highest:
+            return self._towards_the_end(page, seen)
+        self._lowest = page.number
+        if seen.new or (page.listed and not self._repeats(page, moved=-seen.changed)):
+            return page.number - 1 or None
+        return self._shorter(page)
+
+    def _towards_the_end(self, page: Page, seen: Seen) -> int | None:
+        first = not self._highest
+        if not seen.new and (not page.listed or self._repeats(page, moved=0)):
+            return self._shorter(page) if first else self._lowest - 1 or None
+        self._highest = page.number
+        self._lowest = page.number if first else self._lowest
+        outgrown = self._held < self.per_page and page.tasks and not self._is_known(page.tasks[-1])
+        if first or (self._begins == page.number - 1 and not outgrown):
+            self._begins = page.number
+        self._held = page.listed
+        last = self._last(page)
+        if last is not None and last <= page.number:
+            return self._lowest - 1 or None
+        return page.number + 1  # the list has grown since, or does not say how long it is
+
+    def _shorter(self, page: Page) -> int | None:
+        """Return where to look for the end of a list that ends before *page*; None if nothing is left to look at."""
+        if page.number == 1:
+            return None
+        self.start_over()
+        last = self._last(page)
+        return last if self.pages == 1 and last is not None and last < page.number else 1
+
+    def _last(self, page: Page) -> int | None:
+        """Return the number of the last page by the count. The server may hold its pages smaller than it says."""
+        if page.total_count is None or not self._profile.count_holds:
+            return None
+        return max(1, -(-page.total_count // (self.per_page or page.size)))
+
+
+class Budget:
+    """What reads may cost. In memory only: after a restart the first read may be a long one.
+
+    A read of more than NEAR pages that took T limits the reads of the next 10 × T to NEAR pages.
+    """
+
+    def __init__(self) -> None:
+        self._spent_until = float("-inf")
+
+    def max_pages(self, now: float) -> int | None:
+        """Return how many pages a read may take that begins *now* (monotonic seconds); None: as many as it needs."""
+        return NEAR if now < self._spent_until else None
+
+    def spend(self, *, pages: int, took: float, now: float) -> None:
+        """Count a read of *pages* that ends *now*, having waited *took* seconds for answers."""
+        if pages > NEAR:
+            self._spent_until = now + _REST * took

@@ -1,0 +1,197 @@
+"""Reads the list: for news, for late tasks, and, spread over polls, as a whole. What it finds is saved page by page."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from bot.clock import Clock
+from bot.config.sections import Config
+from bot.domain.baseline import Baseline
+from bot.domain.full_scan import FullScan
+from bot.domain.listing import ListProfile
+from bot.domain.news import LATE_AFTER, Watched, is_known
+from bot.domain.read import BackwardRead, Budget, Read
+from bot.domain.task import Task, is_final
+from bot.errors import ChanjingError, ForeignStateError
+from bot.events import Events
+from bot.watch.late import LateTasks
+from bot.watch.pages import Pages
+from bot.watch.records import Records
+
+Failure = ChanjingError | ForeignStateError
+
+
+class Reader:
+    """Reads one account's list into one state. What fails is returned; StateError and Stopped are raised."""
+
+    def __init__(
+        self,
+        pages: Pages,
+        records: Records,
+        clock: Clock,
+        events: Events,
+        settings: Config,
+    ) -> None:
+        self._pages = pages
+        self._records = records
+        self._clock = clock
+        self._events = events
+        self._settings = settings.poll
+        self._retention = settings.state.retention
+        self._budget = Budget()
+        self._late = LateTasks(pages, events)
+        self._scan: FullScan | None = None  # the full scan that is under way
+        self._seen: AbstractSet[str] = frozenset()  # by the last read
+        self._ours = True  # the last read saw a task that is known, so the list is that of the state
+        self._foreign = False  # a whole list was read in which none is, and nothing known was seen since
+        self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
+
+    def read(self) -> Failure | None:
+        """Read the list, for the first time or for news, and save what is found. Return how that failed."""
+        began = self._clock.monotonic()
+        try:
+            if self._records.state.baseline_at is None:
+                self._first_run()
+            else:
+                self._read_news()
+        except (ChanjingError, ForeignStateError) as error:
+            self._events.emit("list_not_read", result="failed", seconds=self._clock.monotonic() - began)
+            return error
+        finally:
+            self._records.save_page_size(self._pages.size)
+        now = self._records.last_read = self._clock.now()
+        self._events.emit("list_read", result="ok", seconds=self._clock.monotonic() - began, at=now)
+        return None
+
+    def has_more(self) -> bool:
+        """Tell whether there is more to read before the next poll, after a read that did not fail."""
+        return self._ours and (bool(self._due_late()) or self._full_scan_due())
+
+    def read_more(self, until: float) -> Failure | None:
+        """Ask for a late task, and go on with a full scan that is due, until *until* (monotonic seconds) or its end."""
+        if due := self._due_late():
+            task = self._late.ask(due)
+            if task is not None:
+                self._save([task], self._records.state.profile)
+        try:
+            if self._full_scan_due():
+                self._scan_on(until)
+        except ChanjingError as error:
+            return error
+        return None
+
+    def watched(self) -> Watched:
+        return self._records.watched()
+
+    @property
+    def odd(self) -> AbstractSet[tuple[str, str]]:
+        """What of the answers could not be read, as (code of the trouble, what)."""
+        return self._pages.odd
+
+    def rendering(self) -> list[Task]:
+        """Return the unfinished tasks as they were last listed; what was not since the start, as it is remembered."""
+        self._latest = {
+            task_id: self._latest.get(task_id, Task(task_id, record.status, create_time=record.create_time))
+            for task_id, record in self.watched().unfinished.items()
+        }
+        return list(self._latest.values())
+
+    def interval(self) -> float:
+        """Return the seconds from the start of one poll to the start of the next."""
+        now = self._clock.now()
+        young = any(now - record.first_seen < LATE_AFTER for record in self.watched().unfinished.values())
+        return self._settings.active_interval if young else self._settings.interval
+
+    def _read_news(self) -> None:
+        """Read the new end of the list, and save the news of each page."""
+        state, waited = self._records.state, self._pages.waited
+        unfinished = self._records.watched().unfinished
+        kind = BackwardRead if state.profile.order == "oldest_first" else Read
+        read = kind(
+            state.profile,
+            state.tasks,
+            account=state.account,
+            fresh=unfinished.keys() - self._late_ids(),
+            max_pages=self._budget.max_pages(self._clock.monotonic()),
+        )
+        try:
+            self._save_news_of(read)
+        finally:
+            self._seen = read.seen
+            self._budget.spend(pages=read.pages, took=self._pages.waited - waited, now=self._clock.monotonic())
+        self._foreign = read.foreign or (self._foreign and read.unconfirmed)
+        if self._foreign:
+            raise ForeignStateError(
+                "state.path: this state belongs to another account: Chanjing lists none of the tasks it knows. "
+                "Use a token of that account, or give this one a state.path of its own."
+            )
+        self._ours = not read.unconfirmed or not read.seen
+        if not read.unconfirmed:
+            self._records.save_account(read.account)
+
+    def _save_news_of(self, read: Read) -> None:
+        """Save the news of each page that *read* asks for, but nothing while it may be another account's."""
+        unconfirmed: dict[int, tuple[Task, ...]] = {}  # by the number of the page
+        owed: dict[int, set[str]] = {}
+        for page, new in self._pages.of(read):
+            unconfirmed[page.number] = (*unconfirmed.get(page.number, ()), *new)
+            if not read.unconfirmed:
+                listed = [task for number in sorted(unconfirmed) for task in unconfirmed[number]]
+                profile = read.outcome(self._records.state.profile)
+                owed[page.number] = self._save(listed, profile, newer=profile.newer(owed, page))
+                unconfirmed = {}
+
+    def _scan_on(self, until: float) -> None:
+        """Go on with the full scan, page by page, until *until* or its end."""
+        if self._scan is None:
+            self._scan = FullScan(self._records.state.profile, now=self._clock.now())
+            self._events.emit("full_read_started")
+        scan = self._scan
+        owed: dict[int, set[str]] = {}
+        for page, new in self._pages.of(scan):
+            state, profile = self._records.state, self._records.state.profile
+            if page.account not in {"", state.account}:
+                self._scan = None  # another token: first the next poll has to recognise the list
+                return
+            if profile.total_count is not None:
+                unknown = sum(not is_known(task, state.tasks, floor=profile.floor) for task in new)
+                profile = replace(profile, total_count=profile.total_count + unknown)
+            owed[page.number] = self._save(new, profile, newer=profile.newer(owed, page))
+            if self._clock.monotonic() >= until:
+                break
+        if scan.complete:
+            self._scan = None
+            self._late.full_scan_finished()
+            self._records.save_full_scan(scan, asked=self._pages.size)
+
+    def _full_scan_due(self) -> bool:
+        profile = self._records.state.profile
+        since = self._clock.now() - profile.full_scan_at
+        overdue = not 0 <= since < self._settings.full_scan_interval
+        return self._scan is not None or overdue or profile.asked != self._pages.size
+
+    def _first_run(self) -> None:
+        """Record the whole list, all or nothing."""
+        began = self._clock.now()
+        scan = FullScan(self._records.state.profile, now=began)
+        announce = self._settings.first_run == "announce"
+        baseline = Baseline(announce=announce, retention=self._retention, now=began)
+        try:
+            for _, new in self._pages.of(scan):
+                baseline.add(new, newest=scan.newest)
+                self._events.emit("list_scanned", seen=len(scan.seen), total=scan.total_count, done=False)
+        finally:
+            self._events.emit("list_scanned", seen=len(scan.seen), total=scan.total_count, done=True)
+        self._seen = scan.seen
+        self._records.save_baseline(scan, baseline.result(scan), asked=self._pages.size)
+
+    def _late_ids(self) -> set[str]:
+        return self._records.watched().late(self._clock.now())
+
+    def _due_late(self) -> list[str]:
+        """Return the late tasks that the last read did not come across."""
+        return self._late.due(self._late_ids() - self._seen)
+
+    def _save(self, listed: Sequence[Task], profile: ListProfile, *, newer: AbstractSet[str] = frozenset()) -> set[str]:
+        self._latest |= {task.id: task for task in listed if not is_final(task.status)}
+        return self._records.save_news(listed, profile, newer=newer)
