@@ -59,7 +59,7 @@ class StateHeldError(StateError):
 class ChanjingError(LipsyncBotError):
     """A request to Chanjing got no usable answer.
 
-    `said` is what happened, without the remedy. `code` is Chanjing's, or None where there was none.
+    `said` is what happened, without the remedy. `code` is Chanjing's, or None if there was none.
     """
 
     def __init__(self, said: str, remedy: str = "", *, code: int | None = None) -> None:
@@ -77,7 +77,7 @@ class ChanjingRefused(ChanjingError):
 
 
 class ChanjingRejected(ChanjingError):
-    """Chanjing does not accept the request, for a reason that trying again does not cure."""
+    """Chanjing does not accept the request, for a reason that trying again does not mend."""
 
 
 class SlackError(LipsyncBotError):

@@ -145,7 +145,7 @@ def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook, program):
                 asked = len(chanjing.calls), len(slack.calls)
                 wait_for(lambda: len(chanjing.calls) > asked[0] + 12 and len(slack.calls) > asked[1] + 1)
                 wait_for(lambda: "poll_failed" in log.read_text("utf-8"))
-                told = [httpx.get(f"http://127.0.0.1:{port}/{path}").text for path in ("readyz", "metrics")]
+                served = [httpx.get(f"http://127.0.0.1:{port}/{path}").text for path in ("readyz", "metrics")]
             finally:
                 bot.terminate()
                 bot.wait(60)
@@ -154,7 +154,7 @@ def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook, program):
         printed = [text for one in ended for text in (one.out, one.err)]
         kept = [path.read_text("utf-8") for path in tmp_path.iterdir()]
         posted = [json.dumps([message.text, message.blocks], ensure_ascii=False) for message in slack.messages]
-    for text in [*told, *printed, *kept, *posted]:
+    for text in [*served, *printed, *kept, *posted]:
         for secret in (CHANJING, SLACK, PING, HOOK):
             for spelling in spellings(secret):
                 assert spelling not in text

@@ -103,7 +103,7 @@ class Exchange:
                 yield response
         except Exception as error:  # noqa: BLE001 - whatever a library raises, it was this request that failed
             if self._connecting and self._socket is not None:
-                self._socket.close()  # httpcore forgets it where SOCKS fails
+                self._socket.close()  # httpcore forgets it if SOCKS fails
             raise self._in_words(error, url) from None
         finally:
             timer.cancel()

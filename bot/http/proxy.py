@@ -39,7 +39,7 @@ class Proxy:
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy that leads to *url*; None: no proxy. ConfigError where it cannot be used.
+    """Return the proxy that leads to *url*; None: no proxy. Raise ConfigError if it cannot be used.
 
     The variable for the scheme of *url* comes before ALL_PROXY, and lower case before upper case.
     """
@@ -70,7 +70,7 @@ def _parsed(variable: str, text: str) -> httpx.URL:
     except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable:
-        # What is wrong with it is not told: it may hold a password.
+        # What is wrong with it is not said: it may hold a password.
         raise ConfigError(
             f"{variable}: cannot be used. A proxy is written like http://proxy.example.com:8080 or socks5://127.0.0.1:1080"
             ", and in its user name and password characters such as @ : / # % as %40 %3A %2F %23 %25"

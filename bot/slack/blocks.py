@@ -23,7 +23,7 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is posted. Screen readers and notifications read `text` only; where `blocks` is empty it is everything."""
+    """What is posted. Screen readers and notifications read `text` only; if `blocks` is empty it is everything."""
 
     text: str
     blocks: tuple[Block, ...]
@@ -47,7 +47,7 @@ def section(*lines: str) -> Block:
 
 
 def columns(pairs: Iterable[tuple[str, str]]) -> list[Block]:
-    """Return a section of two columns with a bold label over each value; nothing where there are no pairs."""
+    """Return a section of two columns with a bold label over each value; nothing if there are no pairs."""
     fields = [mrkdwn(f"*{label}*\n{value}") for label, value in pairs]
     return [{"type": "section", "fields": fields}] if fields else []
 

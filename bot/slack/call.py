@@ -59,7 +59,7 @@ class Caller:
             remedy = "" if NO_THREAD in str(error) else " Check the network and slack.base_url."
             text = f"{method}: no connection to Slack: {error}.{remedy}"
             raise DestinationRefused(text, reason=NO_CONNECTION, mendable=False) from None
-        except httpx.RequestError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the message may have been posted
             reason = type(error).__name__
             raise OutcomeUnknown(f"{method}: {reason}: {plain(error, secrets)}", reason=reason) from None
         if refusal := error_in(method, reply, secrets):

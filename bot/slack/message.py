@@ -33,7 +33,7 @@ from bot.wording.reasons import reason_for, remedy_for
 from bot.wording.slack_remedies import slack_remedy
 from bot.wording.troubles import words_for
 
-_QUOTE = 800  # characters of a text from outside: enough to tell what it is
+_QUOTE = 800  # characters of a text from outside: enough to see what it is
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif")
 _REASONS = 5  # of a day's summary
 _REASON = 80  # characters of one that is not known
@@ -150,7 +150,7 @@ def _task(task_id: str, language: Language) -> str:
 
 def _greeting(greeting: Greeting, language: Language) -> Message:
     counts = (
-        (wording.GREETING_NOTED, greeting.baselined),
+        (wording.GREETING_BASELINED, greeting.baselined),
         (wording.GREETING_ANNOUNCING, greeting.announcing),
     )
     watching = wording.GREETING_WATCHING if greeting.watching else wording.GREETING_IDLE

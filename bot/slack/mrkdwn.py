@@ -60,7 +60,7 @@ def safe_url(url: str) -> str | None:
 
 
 def link(url: str, label: str) -> str | None:
-    """Return a link to *url* under our own *label*, or None where the url is not one to offer."""
+    """Return a link to *url* under our own *label*, or None if the url is not one to offer."""
     safe = safe_url(url)
     return None if safe is None else f"<{safe.replace('&', '&amp;')}|{label}>"
 

@@ -42,7 +42,7 @@ class Drawn:
         self.zone = zone
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the sender, then the blocks, or the text where there are none."""
+        """Yield the sender, then the blocks, or the text if there are none."""
         # Without a colour system rich writes no escape sequences at all: the address has to be spelled out.
         markup = Mrkdwn(self.zone, spell_links=console.color_system is None)
         yield Text.assemble(("lipsync-bot", "bold"), " ", ("APP", "dim"))
@@ -131,7 +131,7 @@ def _fields(texts: list[Text], width: int) -> RenderableType:
 
 
 def _picture(url: str, alt: str, markup: Mrkdwn, width: int) -> RenderableType:
-    """Return a frame in the shape of a picture. Its address is behind the words, or under it where that cannot be."""
+    """Return a frame in the shape of a picture. Its address is behind the words, or under it if that cannot be."""
     words = Text(alt, Look(link=None if markup.spell_links else url), justify="center")
     frame = Panel(words, border_style="dim", padding=(1, 2), width=min(48, width))
     return Group(frame, Text(url, "dim", overflow="fold")) if markup.spell_links else frame

@@ -96,7 +96,7 @@ GREETING_WATCHING = Phrase(
     "1 video is rendering now: the bot is watching it.",
 )
 GREETING_IDLE = Phrase("Nothing is rendering now.", "当前没有正在生成的视频。")
-GREETING_NOTED = Phrase(
+GREETING_BASELINED = Phrase(
     "{n} tasks had finished before the bot started. They are recorded and will not be announced.",
     "另有 {n} 个任务在机器人启动前已经结束，只作记录，不会通知。",
     "1 task had finished before the bot started. It is recorded and will not be announced.",

@@ -77,5 +77,5 @@ SLACK_REMEDIES: Mapping[str, Phrase] = MappingProxyType(
 
 
 def slack_remedy(error: str) -> Phrase | None:
-    """Return what to do about the first of Slack's words that stands in *error*, or None where none is known."""
+    """Return what to do about the first of Slack's words that stands in *error*, or None if none is known."""
     return next((remedy for word, remedy in SLACK_REMEDIES.items() if word in error), None)

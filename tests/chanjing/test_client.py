@@ -474,7 +474,7 @@ def test_whatever_comes_is_a_page_of_tasks_that_can_be_saved(data):
         assert min(task.progress, task.duration, task.create_time) >= 0
 
 
-# What must not be told
+# What must not get out
 
 LONG_TOKEN = "s3cret/" + "t0ken+" * 10 + "="
 

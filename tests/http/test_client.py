@@ -75,7 +75,7 @@ def seconds_until_it_gives_up(sending: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def test_the_answer_is_told_whole(exchange, server):
+def test_the_answer_is_returned_whole(exchange, server):
     answer = send(exchange(), server, b"hello")
     assert (answer.status, answer.body) == (200, b"got hello")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
@@ -95,7 +95,7 @@ def test_an_answer_that_is_not_whole_at_the_deadline_is_given_up(exchange, serve
     assert len({id(call.connection) for call in server.calls}) == 1
 
 
-def test_a_timeout_of_httpx_itself_which_may_strike_first_is_told_in_the_same_words(server):
+def test_a_timeout_of_httpx_itself_which_may_strike_first_is_reported_in_the_same_words(server):
     server.intercept = hang
     with (
         httpx.Client(timeout=0.1) as client,

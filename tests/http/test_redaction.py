@@ -17,7 +17,7 @@ def test_other_texts_hold_no_secret(text):
     assert not holds(text, (SECRET, "", "密码"))
 
 
-def test_only_the_secret_is_taken_out_where_it_stands_as_it_is():
+def test_only_the_secret_is_taken_out_if_it_stands_as_it_is():
     assert redacted(f"token {SECRET} has expired", (SECRET,)) == "token *** has expired"
 
 

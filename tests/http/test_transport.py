@@ -112,7 +112,7 @@ def test_an_address_that_refuses_does_not_hide_one_that_works():
         assert post(exchange(answers("127.0.0.3", "127.0.0.1")), f"http://{HOST}:{port}/") == b"ok"
 
 
-def test_where_every_address_is_dead_nothing_was_sent():
+def test_if_every_address_is_dead_nothing_was_sent():
     with serving(says(OK)) as port, dead(port, "127.0.0.2"), dead(port, "127.0.0.3"):
         began = time.monotonic()
         one = exchange(answers("127.0.0.2", "127.0.0.3"), timeout=0.5)
@@ -173,7 +173,7 @@ def test_an_ip_address_needs_no_name_service():
     assert Resolver(getaddrinfo).addresses("::1", 1) == ["::1"]
 
 
-def test_a_name_that_does_not_exist_is_told_as_such():
+def test_a_name_that_does_not_exist_is_reported_as_such():
     def getaddrinfo(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -213,7 +213,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(answer, words):
     assert "s3cret" not in str(error)
 
 
-def test_a_proxy_that_wants_a_password_is_told_where_to_write_it():
+def test_a_proxy_that_wants_a_password_is_named_with_where_to_write_it():
     with serving(says(b"HTTP/1.1 407 no\r\n\r\n")) as port:
         error = error_of(lambda: post(exchange(proxy=f"127.0.0.1:{port}"), f"https://{HOST}/"))
     assert str(error).endswith("write HTTPS_PROXY as http://user:password@host:port")
@@ -285,7 +285,7 @@ def test_a_handshake_that_never_ends_sends_nothing():
     assert type(error) is httpx.ConnectTimeout
 
 
-def test_a_server_that_speaks_no_tls_is_told_as_such():
+def test_a_server_that_speaks_no_tls_is_reported_as_such():
     with serving(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         error = error_of(lambda: post(exchange(Resolver()), f"https://127.0.0.1:{port}/"))
     assert type(error) is httpx.ConnectError
@@ -336,14 +336,14 @@ def strictly(trusted: str) -> ssl.SSLContext:
     return context
 
 
-def test_a_certificate_of_an_unknown_ca_is_told_with_ssl_cert_file(tls_port):
+def test_a_certificate_of_an_unknown_ca_is_reported_with_ssl_cert_file(tls_port):
     error = error_of(lambda: post(exchange(answers("127.0.0.1")), f"https://localhost:{tls_port}/"))
     assert type(error) is httpx.ConnectError
     assert str(error).startswith("the certificate of localhost is refused: unable to get local issuer certificate. If ")
     assert "SSL_CERT_FILE" in str(error)
 
 
-def test_a_certificate_that_is_too_old_for_python_is_told_with_what_is_wrong_and_what_helps(tls_port, pki):
+def test_a_certificate_that_is_too_old_for_python_is_reported_with_what_is_wrong_and_what_helps(tls_port, pki):
     one = exchange(answers("127.0.0.1"), context=strictly(pki / "ca.pem"))
     error = error_of(lambda: post(one, f"https://localhost:{tls_port}/"))
     assert str(error).startswith(
@@ -355,7 +355,7 @@ def test_a_certificate_that_is_too_old_for_python_is_told_with_what_is_wrong_and
     assert post(one, f"https://localhost:{tls_port}/") == b"ok"
 
 
-def test_a_certificate_of_another_host_is_told_as_such(tls_port, pki):
+def test_a_certificate_of_another_host_is_reported_as_such(tls_port, pki):
     one = exchange(answers("127.0.0.1"), context=ssl.create_default_context(cafile=pki / "ca.pem"))
     error = error_of(lambda: post(one, f"https://{HOST}:{tls_port}/"))
     assert "Hostname mismatch" in str(error) or "Missing Authority Key" in str(error)

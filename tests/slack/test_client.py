@@ -122,12 +122,12 @@ def test_ok_and_a_ts_is_posted_whichever_channel_is_named(bot, server, channel, 
 
 
 @pytest.mark.parametrize(
-    ("channel", "told"),
+    ("channel", "moved_to"),
     [("C0ANOTHER01", "C0ANOTHER01"), ("G0ANOTHER01", "G0ANOTHER01"), (CHANNEL, ""), ("#videos", ""), (None, "")],
 )
-def test_the_id_of_another_channel_is_told_and_no_other_name(bot, server, channel, told):
+def test_the_id_of_another_channel_is_returned_and_no_other_name(bot, server, channel, moved_to):
     server.intercept = says({"ok": True, "channel": channel, "ts": "1.5"})
-    assert bot.post(CHANNEL, MESSAGE, IDS).moved_to == told
+    assert bot.post(CHANNEL, MESSAGE, IDS).moved_to == moved_to
 
 
 # What an answer means
@@ -237,7 +237,7 @@ def test_a_proxy_that_asks_for_a_password_has_passed_nothing_on(request, server,
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("word", PAYLOAD)
-def test_a_message_that_is_refused_for_what_it_holds_is_told_with_the_details(bot, server, word, status):
+def test_a_message_that_is_refused_for_what_it_holds_is_reported_with_the_details(bot, server, word, status):
     detail = "downloading image failed [json-pointer:/blocks/1/image_url]"
     server.intercept = says({"ok": False, "error": word, "errors": [detail]}, status)
     error = error_of(posting(bot))
@@ -255,7 +255,7 @@ def test_details_may_be_missing(bot, server, errors):
 
 @pytest.mark.parametrize("status", [200, 403])
 @pytest.mark.parametrize(("word", "remedy"), CONFIGURATION.items(), ids=CONFIGURATION)
-def test_a_refusal_for_any_other_reason_is_told_with_its_remedy(bot, server, word, remedy, status):
+def test_a_refusal_for_any_other_reason_is_reported_with_its_remedy(bot, server, word, remedy, status):
     server.intercept = says({"ok": False, "error": word}, status)
     error = error_of(posting(bot))
     assert (type(error), error.reason) == (DestinationRefused, word)
@@ -454,7 +454,7 @@ def arguments(call: Call) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in (call.body.decode() or call.query).split("&"))
 
 
-def test_a_page_has_a_cursor_where_there_are_more_and_is_asked_for_by_it(bot, server):
+def test_a_page_has_a_cursor_if_there_are_more_and_is_asked_for_by_it(bot, server):
     server.intercept = pages(
         {"messages": [described("a")], "has_more": True, "response_metadata": {"next_cursor": "to-2"}},
         {"messages": [], "has_more": False, "response_metadata": {"next_cursor": ""}},
@@ -472,7 +472,7 @@ def test_the_beginning_of_a_channel_is_no_ts(bot, server, oldest):
     assert "oldest" not in arguments(server.calls[0])
 
 
-def test_a_cursor_that_has_expired_is_told_as_that(bot, server):
+def test_a_cursor_that_has_expired_is_reported_as_that(bot, server):
     error = error_of(lambda: bot.page(CHANNEL, "", "expired"))
     assert (type(error), error.reason) == (DestinationRefused, "invalid_cursor")
 
@@ -543,7 +543,7 @@ def test_what_others_wrote_is_passed_over(bot, server, message):
     ],
     ids=str,
 )
-def test_only_a_message_of_our_own_app_counts_where_it_is_said_whose_it_is(bot, server, whose, counts):
+def test_only_a_message_of_our_own_app_counts_if_it_is_said_whose_it_is(bot, server, whose, counts):
     message = {key: value for key, value in described("a").items() if key not in OURS}
     server.intercept = pages({"messages": [{**message, **whose}]})
     assert bool(bot.page(CHANNEL, "", "").found) is counts
@@ -574,13 +574,13 @@ def identity(answer: dict[str, Any]) -> Callable[[Call], bool]:
     ],
     ids=str,
 )
-def test_whose_message_it_is_matters_only_where_slack_says_who_we_are(bot, server, answer, counts):
+def test_whose_message_it_is_matters_only_if_slack_says_who_we_are(bot, server, answer, counts):
     server.intercept = identity(answer)
     assert bool(bot.page(CHANNEL, "", "").found) is counts
 
 
 @pytest.mark.parametrize(("error", "times"), [("unknown_method", 1), ("ratelimited", 2)])
-def test_who_we_are_is_asked_once_and_again_only_where_there_was_no_answer(bot, server, error, times):
+def test_who_we_are_is_asked_once_and_again_only_if_there_was_no_answer(bot, server, error, times):
     server.intercept = identity({"ok": False, "error": error})
     for _ in range(2):
         assert len(bot.page(CHANNEL, "", "").found) == 2
@@ -658,7 +658,7 @@ def test_the_advice_names_the_key_of_the_file(server, exchange, kind):
     assert str(error).endswith(f"{key} cannot be read again: there is no such file.")
 
 
-def test_neither_the_old_nor_the_new_secret_is_told(server, exchange):
+def test_neither_the_old_nor_the_new_secret_is_in_an_error(server, exchange):
     renewed = Renewed("xoxb-old")
     bot = SlackBot("xoxb-old", server.base_url, exchange(), renewed.file)
     renewed.content = TOKEN
@@ -666,14 +666,14 @@ def test_neither_the_old_nor_the_new_secret_is_told(server, exchange):
     assert TOKEN not in str(error_of(posting(bot)))
 
 
-def test_a_history_that_may_not_be_read_is_told_with_a_remedy(bot, server):
+def test_a_history_that_may_not_be_read_is_reported_with_a_remedy(bot, server):
     server.channels[CHANNEL].is_member = False
     error = error_of(lambda: bot.page(CHANNEL, "", ""))
     assert (type(error), error.reason) == (DestinationRefused, "not_in_channel")
     assert str(error).startswith("conversations.history: not_in_channel. ")
 
 
-def test_a_token_tells_who_it_is_and_its_scopes(bot, server):
+def test_a_token_says_who_it_is_and_its_scopes(bot, server):
     answer, scopes = bot.identify()
     assert answer["user"] == "lipsync-bot"
     assert scopes == server.scopes
@@ -754,7 +754,7 @@ def test_a_webhook_without_a_whole_answer_is_in_doubt(webhook, server, fault):
     assert len(server.calls) == 1
 
 
-# What must not be told
+# What must not get out
 
 ECHOES: dict[str, Callable[[str], Callable[[Call], bool]]] = {
     "error": refuses,
@@ -775,7 +775,7 @@ ECHOES: dict[str, Callable[[str], Callable[[Call], bool]]] = {
     ("kind", "echo"),
     [(kind, echo) for kind in ("bot", "webhook") for echo in ECHOES if (kind, echo) != ("webhook", "html")],
 )
-def test_a_secret_that_is_echoed_is_neither_told_nor_logged(request, server, caplog, kind, echo):
+def test_a_secret_that_is_echoed_is_neither_in_an_error_nor_logged(request, server, caplog, kind, echo):
     client = request.getfixturevalue(kind)
     path = server.webhook_url.removeprefix(server.url)
     server.intercept = ECHOES[echo](TOKEN if kind == "bot" else path)
@@ -786,14 +786,14 @@ def test_a_secret_that_is_echoed_is_neither_told_nor_logged(request, server, cap
         assert piece not in "".join(record.getMessage() for record in caplog.records if "slack" in record.name)
 
 
-def test_what_slack_says_is_told_on_one_printable_line_that_can_be_saved(bot, server):
+def test_what_slack_says_is_quoted_on_one_printable_line_that_can_be_saved(bot, server):
     server.intercept = says(b'{"ok": false, "error": "invalid_blocks", "errors": ["a\\nb\\u001b[0m\\ud800", {"c": 1}]}')
     error = error_of(posting(bot))
     assert str(error).isprintable()
     str(error).encode()
 
 
-def test_a_server_that_is_not_there_is_told_without_the_webhooks_url(exchange):
+def test_a_server_that_is_not_there_is_named_without_the_webhooks_url(exchange):
     error = error_of(posting(SlackWebhook("http://127.0.0.1:1/services/T1/B1/s3cret", exchange())))
     assert type(error) is DestinationRefused
     assert "s3cret" not in str(error)

@@ -196,7 +196,7 @@ def test_twenty_long_ids_with_long_links_are_all_in_the_message(style, fallback)
     assert all(content.task.id in everything(message) for content in contents)
 
 
-def test_a_text_too_long_for_its_ids_is_cut_where_the_blocks_have_them():
+def test_a_text_too_long_for_its_ids_is_cut_if_the_blocks_have_them():
     message = render(ready(20, url="", width=200), EN)
     assert len(message.text) <= 4_000
     assert message.text.endswith("\n…")

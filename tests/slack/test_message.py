@@ -159,7 +159,7 @@ def test_the_cover_is_shown_twice_then_left_out_while_the_links_stay(fallback, k
         ("", False),
     ],
 )
-def test_a_cover_is_a_picture_only_where_slack_can_show_it(url, shown):
+def test_a_cover_is_a_picture_only_if_slack_can_show_it(url, shown):
     message = render([TaskEnded(replace(GOOD, preview_url=url))], EN)
     assert ("image" in [block["type"] for block in message.blocks]) is shown
 
@@ -173,7 +173,7 @@ def test_a_cover_is_a_picture_only_where_slack_can_show_it(url, shown):
         (replace(GOOD, duration=0, create_time=0), None, []),
     ],
 )
-def test_only_known_facts_are_told(task, ready_after, labels):
+def test_only_known_facts_are_shown(task, ready_after, labels):
     message = render([TaskEnded(task, ready_after=ready_after)], EN)
     fields = [field["text"] for block in message.blocks for field in block.get("fields", [])]
     assert len(fields) == len(labels)
@@ -298,7 +298,7 @@ def test_a_long_reason_that_is_not_known_is_cut_in_the_summary():
     assert len(line) < 100
 
 
-def test_an_unknown_trouble_is_still_told():
+def test_an_unknown_trouble_is_still_reported():
     message = render([Trouble("brand_new", "what it is", NOW)], EN)
     assert "The bot has a problem" in message.text
 

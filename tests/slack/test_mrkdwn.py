@@ -108,7 +108,7 @@ def test_a_time_that_no_calendar_has_is_not_shown(when):
     assert date(when) is None
 
 
-def test_a_date_is_told_in_the_readers_time_zone_with_a_fallback():
+def test_a_date_is_shown_in_the_readers_time_zone_with_a_fallback():
     assert date(1_738_636_800) == "<!date^1738636800^{date_short_pretty} {time}|2025-02-04 02:40 UTC>"
 
 

@@ -315,7 +315,7 @@ def test_a_file_that_is_mounted_alone_is_told_with_a_remedy(path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
-def test_a_file_that_may_not_be_read_is_told_with_a_remedy(path):
+def test_a_file_that_may_not_be_read_is_reported_with_a_remedy(path):
     saved(path, SMALL)
     path.chmod(0)
     with pytest.raises(StateError, match=r"cannot be read: Permission denied\. Give the bot's user read access"):
