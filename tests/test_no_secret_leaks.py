@@ -4,9 +4,8 @@ import html
 import itertools
 import json
 import os
+import signal
 import socket
-import subprocess
-import sys
 import time
 from urllib.parse import quote
 
@@ -131,24 +130,22 @@ def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook, program):
         else:
             environment |= {"SLACK_BASE_URL": slack.base_url, "SLACK_BOT_TOKEN": SLACK, "SLACK_CHANNEL": CHANNEL}
         log = tmp_path / "log"
-        with (
-            log.open("w") as stderr,
-            subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environment, stderr=stderr) as bot,
-        ):
-            try:
-                wait_for(lambda: slack.messages)
-                slack.intercept = echo(HOOK if webhook else SLACK)
-                for _ in range(30):  # a webhook that answers 200 has posted, so one would not meet all answers
-                    chanjing.add(status=20)
-                wait_for(lambda: "notice_in_doubt" in log.read_text("utf-8"))
-                chanjing.intercept = echo(CHANJING)
-                asked = len(chanjing.calls), len(slack.calls)
-                wait_for(lambda: len(chanjing.calls) > asked[0] + 12 and len(slack.calls) > asked[1] + 1)
-                wait_for(lambda: "poll_failed" in log.read_text("utf-8"))
-                served = [httpx.get(f"http://127.0.0.1:{port}/{path}").text for path in ("readyz", "metrics")]
-            finally:
-                bot.terminate()
-                bot.wait(60)
+        with log.open("w") as stderr:
+            streams = {"out": stderr.fileno(), "err": stderr.fileno()}
+            bot = program.start("run", directory=tmp_path, environ=environment, **streams)
+        with bot:
+            wait_for(lambda: slack.messages)
+            slack.intercept = echo(HOOK if webhook else SLACK)
+            for _ in range(30):  # a webhook that answers 200 has posted, so one would not meet all answers
+                chanjing.add(status=20)
+            wait_for(lambda: "notice_in_doubt" in log.read_text("utf-8"))
+            chanjing.intercept = echo(CHANJING)
+            asked = len(chanjing.calls), len(slack.calls)
+            wait_for(lambda: len(chanjing.calls) > asked[0] + 12 and len(slack.calls) > asked[1] + 1)
+            wait_for(lambda: "poll_failed" in log.read_text("utf-8"))
+            served = [httpx.get(f"http://127.0.0.1:{port}/{path}").text for path in ("readyz", "metrics")]
+            bot.send_signal(signal.SIGTERM)
+            bot.wait()
         commands = [["status", "--json"], ["status"], ["health"], ["check", "--send"]]
         ended = [program(*arguments, directory=tmp_path, environ=environment) for arguments in commands]
         printed = [text for one in ended for text in (one.out, one.err)]

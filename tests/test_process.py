@@ -1,4 +1,7 @@
-"""The process around a command, as a shell or an init system meets it: signals, standard streams, exit codes."""
+"""The process around a command, as a shell or an init system meets it: signals, standard streams, exit codes.
+
+Where the start of the process itself matters it is started anew, else forked (see tests.forked): that saves a second.
+"""
 
 import contextlib
 import json
@@ -23,9 +26,9 @@ from bot.domain.news import EndedTask
 from bot.domain.state import State
 from bot.store.file import Store
 from tests.faults.bot_in_thread import wait_for
+from tests.forked import Ended, Program
 
 PROGRAM = [sys.executable, "-m", "bot"]
-FULL = "/dev/full"
 
 
 @pytest.fixture
@@ -50,6 +53,25 @@ def world(environ, tmp_path):
         }
 
 
+@pytest.fixture
+def called(world, program, tmp_path):
+    """Return a function: a command, where it prints, changes to the environment → how the program ended, forked."""
+
+    def called(
+        command: str,
+        *,
+        under: Program = program,
+        before: str = "",
+        out: int | None = None,
+        err: int | None = None,
+        **changes: str,
+    ) -> Ended:
+        own = {"directory": tmp_path, "environ": world | changes}
+        return under(*command.split(), before=before, out=out, err=err, **own)
+
+    return called
+
+
 def shell(command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run *command*, in which $BOT is the program, and which may redirect its streams."""
     line = command.replace("$BOT", shlex.join(PROGRAM))
@@ -71,7 +93,7 @@ import runpy, sys
 
 class Waits:
     def find_spec(self, name, path=None, target=None):
-        if name == "typer":
+        if name == "bot.cli":
             sys.meta_path.remove(self)
             print("importing", flush=True)
             sys.stdin.readline()
@@ -100,11 +122,32 @@ def test_a_signal_during_the_imports_is_heeded(world, command, number, code):
 # A log that cannot be written
 
 
-@pytest.mark.parametrize("stderr", [f"2>{FULL}", "2>&-", "2> >(exec true)"])
-def test_a_log_that_cannot_be_written_does_not_end_the_bot(world, stderr):
-    ran = shell(f"$BOT run --once {stderr}", world)
-    assert ran.returncode == 0
-    assert json.loads(shell("$BOT status --json", world).stdout)["delivered"] == 1
+@pytest.fixture
+def full():
+    """Yield a file on a disk that is full."""
+    file = os.open("/dev/full", os.O_WRONLY)
+    yield file
+    os.close(file)
+
+
+@pytest.fixture
+def unread():
+    """Yield the end to write to of a pipe whose reader is gone."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    yield theirs
+    os.close(theirs)
+
+
+@pytest.mark.parametrize("kind", ["full", "unread"])
+def test_a_log_that_cannot_be_written_does_not_end_the_bot(called, request, kind):
+    assert called("run --once", err=request.getfixturevalue(kind)).code == 0
+    assert json.loads(called("status --json").out)["delivered"] == 1
+
+
+def test_a_log_that_is_closed_does_not_end_the_bot(world, called):
+    assert shell("$BOT run --once 2>&-", world).returncode == 0
+    assert json.loads(called("status --json").out)["delivered"] == 1
 
 
 # Other streams
@@ -120,29 +163,34 @@ ASCII = pytest.param(
 @pytest.mark.parametrize(
     "encoding", [ASCII, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}]
 )
-def test_an_encoding_without_chinese_stops_no_command(world, encoding):
-    chinese = world | encoding | {"SLACK_LANGUAGE": "zh"}
-    assert shell("$BOT preview", chinese).returncode == 0
-    assert shell("$BOT check", chinese).stdout[1:].startswith(" configuration: complete\n")
-    assert "数字人" in json.loads(shell("$BOT preview --kind failure --json", chinese).stdout)["text"]
-    shell("$BOT run --once", chinese)
-    assert shell("$BOT status", chinese).returncode == 0
+def test_an_encoding_without_chinese_stops_no_command(called, encoding):
+    with Program(**encoding) as program:
+
+        def chinese(command: str) -> Ended:
+            ended: Ended = called(command, under=program, SLACK_LANGUAGE="zh", **encoding)
+            return ended
+
+        assert chinese("preview").code == 0
+        assert chinese("check").out[1:].startswith(" configuration: complete\n")
+        assert "数字人" in json.loads(chinese("preview --kind failure --json").out)["text"]
+        chinese("run --once")
+        assert chinese("status").code == 0
 
 
 @pytest.mark.parametrize(
     "command",
     ["status --json", "status", "check", "preview", "preview --json", "explain a", "health", "--help", "--version"],
 )
-def test_an_output_that_cannot_be_written_is_told_in_one_line(world, tmp_path, command):
+def test_an_output_that_cannot_be_written_is_told_in_one_line(called, full, tmp_path, command):
     Store(tmp_path / "state.json", State()).save(State(tasks={"a": EndedTask(20, 1)}))
-    ran = shell(f"$BOT {command} >{FULL}", world)
-    assert ran.returncode == 1
-    assert ran.stderr == "lipsync-bot: the output cannot be written: No space left on device.\n"
+    ended = called(command, out=full)
+    assert ended.code == 1
+    assert ended.err == "lipsync-bot: the output cannot be written: No space left on device.\n"
 
 
 @pytest.mark.parametrize("command", ["preview", "check", "--help"])
-def test_a_reader_that_goes_away_is_no_fault(world, command):
-    assert shell(f"$BOT {command} | exec true", world).stderr == ""
+def test_a_reader_that_goes_away_is_no_fault(called, unread, command):
+    assert called(command, out=unread).err == ""
 
 
 def test_without_stdin_replay_says_that_it_cannot_ask(world):
@@ -165,11 +213,11 @@ def test_without_stdin_replay_says_that_it_cannot_ask(world):
         ("MONITOR_LISTEN", "192.0.2.1:8080", "Set an address of this machine, such as 0.0.0.0:8080."),
     ],
 )
-def test_what_the_machine_does_not_have_is_a_matter_of_configuration(world, name, value, words):
-    ran = shell("$BOT run", world | {name: value})
-    assert ran.returncode == 2
-    assert words in ran.stderr
-    assert "s3cret" not in ran.stderr
+def test_what_the_machine_does_not_have_is_a_matter_of_configuration(called, name, value, words):
+    ended = called("run", **{name: value})
+    assert ended.code == 2
+    assert words in ended.err
+    assert "s3cret" not in ended.err
 
 
 # A closed terminal
@@ -239,42 +287,38 @@ def stuck():
     os.close(theirs)
 
 
-def test_a_log_that_nobody_reads_holds_up_nothing(environ, tmp_path, stuck):
+def test_a_log_that_nobody_reads_holds_up_nothing(called, stuck):
     with ChanjingServer() as chanjing, SlackServer() as slack:
         for _ in range(30):
             chanjing.add(status=20)
-        own = environ | {
+        own = {
             "CHANJING_BASE_URL": chanjing.url,
             "CHANJING_ACCESS_TOKEN": chanjing.token,
             "SLACK_BASE_URL": slack.base_url,
             "SLACK_BOT_TOKEN": slack.token,
-            "SLACK_CHANNEL": CHANNEL,
             "SLACK_PACE": "10ms",
             "SLACK_DIGEST_AFTER": "0",
             "POLL_FIRST_RUN": "announce",
             "LOG_LEVEL": "debug",
-            "STATE_PATH": str(tmp_path / "state.json"),
         }
-        ran = subprocess.run([*PROGRAM, "run", "--once"], env=own, stderr=stuck, timeout=60, check=False)
-        assert ran.returncode == 0
+        assert called("run --once", err=stuck, **own).code == 0
         assert len(slack.messages) == 31
 
 
 @pytest.mark.parametrize(("command", "code"), [("run", 2), ("check", 2), ("status", 4)])
-def test_an_error_that_nobody_reads_ends_the_program_all_the_same(environ, stuck, command, code):
-    ran = subprocess.run([*PROGRAM, command], env=environ, stderr=stuck, timeout=60, check=False)
-    assert ran.returncode == code
+def test_an_error_that_nobody_reads_ends_the_program_all_the_same(program, tmp_path, stuck, command, code):
+    assert program(command, directory=tmp_path, environ={}, err=stuck).code == code
 
 
 # A machine that lets nobody start a thread
 
 
-def threadless(environ: dict[str, str], *arguments: str, allowed: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the program where only so many threads can be started: the stack of the next is larger than the memory.
+def threads(allowed: int) -> str:
+    """Return code after which only so many threads can be started: the stack of the next is larger than the memory.
 
     A limit on processes does the same, but not for root.
     """
-    script = (
+    return (
         "import threading\n"
         "left, start = [" + str(allowed) + "], threading.Thread.start\n"
         "def counted(thread):\n"
@@ -282,39 +326,31 @@ def threadless(environ: dict[str, str], *arguments: str, allowed: int = 0) -> su
         "    left[0] -= 1\n"
         "    start(thread)\n"
         "threading.Thread.start = counted\n"
-        "from bot.__main__ import main\n"
-        "main()\n"
     )
-    program = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(program, env=environ, capture_output=True, text=True, timeout=100, check=False)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("run",), ("run", "--once"), ("check",), ("check", "--send"), ("replay", "a", "--yes"), ("demo",)],
-    ids=" ".join,
-)
-def test_where_no_thread_can_be_started_each_command_says_so(world, arguments):
-    ran = threadless(world, *arguments)
-    assert ran.returncode == 1
-    assert "no thread can be started. Raise the limit on processes (ulimit -u, " in ran.stdout + ran.stderr
-    assert "Traceback" not in ran.stdout + ran.stderr
+@pytest.mark.parametrize("command", ["run", "run --once", "check", "check --send", "replay a --yes", "demo"])
+def test_where_no_thread_can_be_started_each_command_says_so(called, command):
+    ended = called(command, before=threads(0))
+    assert ended.code == 1
+    assert "no thread can be started. Raise the limit on processes (ulimit -u, " in ended.out + ended.err
+    assert "Traceback" not in ended.out + ended.err
 
 
 @pytest.mark.parametrize("allowed", [1, 2, 3])
-def test_where_there_is_no_thread_for_the_monitor_run_says_so(world, allowed):
+def test_where_there_is_no_thread_for_the_monitor_run_says_so(called, allowed):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    ran = threadless(world | {"MONITOR_LISTEN": f"127.0.0.1:{port}"}, "run", allowed=allowed)
-    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)
-    assert "no thread can be started" in ran.stderr
+    ended = called("run", before=threads(allowed), MONITOR_LISTEN=f"127.0.0.1:{port}")
+    assert (ended.code, "Traceback" in ended.err) == (1, False)
+    assert "no thread can be started" in ended.err
 
 
 @pytest.mark.parametrize("allowed", [1, 5, 11])
-def test_a_demo_with_too_few_threads_says_so_at_once(environ, allowed):
-    ran = threadless(environ, "demo", allowed=allowed)
-    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)
-    assert "no thread can be started" in ran.stderr
+def test_a_demo_with_too_few_threads_says_so_at_once(program, tmp_path, allowed):
+    ended = program("demo", directory=tmp_path, environ={}, before=threads(allowed))
+    assert (ended.code, "Traceback" in ended.err) == (1, False)
+    assert "no thread can be started" in ended.err
 
 
 def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, tmp_path):

@@ -29,7 +29,7 @@ from bot.domain.task import Task
 from bot.store import file as state
 from bot.store.file import Store
 from bot.store.lock import Lock
-from tests.forked import Ended
+from tests.forked import Ended, Program, Running
 
 GROUPS = {"": app} | {group.name or "": group.typer_instance for group in app.registered_groups}
 PATIENCE = 60  # seconds
@@ -640,31 +640,29 @@ def test_no_secret_is_logged_even_at_debug(once, world):
 
 
 @contextlib.contextmanager
-def running(world: World, room: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [*PROGRAM, "run"], env=os.environ | world.environ, cwd=room, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def running(program: Program, world: World, room: Path) -> Iterator[Running]:
+    """Yield `run`. The file `log` is what it prints."""
+    with (room / "log").open("w") as log:
+        file = log.fileno()
+        process = program.start("run", directory=room, environ=world.environ, out=file, err=file)
+    with process:
+        yield process
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_run_at_once_and_well(world, room, number):
+def test_a_signal_ends_run_at_once_and_well(program, world, room, number):
     greeted = threading.Event()
     world.slack.on_message = lambda message: greeted.set()
     world.environ["POLL_INTERVAL"] = world.environ["POLL_ACTIVE_INTERVAL"] = "5m"
-    with running(world, room) as process:
+    with running(program, world, room) as process:
         assert greeted.wait(PATIENCE)
         process.send_signal(number)
-        _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
-    events = [json.loads(line)["event"] for line in err.splitlines()]
+        assert process.wait(PATIENCE) == 0
+    events = [json.loads(line)["event"] for line in (room / "log").read_text("utf-8").splitlines()]
     assert (events[0], events[-1]) == ("started", "stopped")
 
 
-def test_the_post_in_flight_is_finished_and_recorded(world, room):
+def test_the_post_in_flight_is_finished_and_recorded(program, world, room):
     posting, signalled = threading.Event(), threading.Event()
 
     def intercept(call: Any) -> bool:
@@ -675,17 +673,16 @@ def test_the_post_in_flight_is_finished_and_recorded(world, room):
         return False
 
     world.slack.intercept = intercept
-    with running(world, room) as process:
+    with running(program, world, room) as process:
         assert posting.wait(PATIENCE)
         process.send_signal(signal.SIGTERM)
         signalled.set()
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
+        assert process.wait(PATIENCE) == 0
     assert len(world.slack.messages) == 1
     assert owed(room) == 0
 
 
-def test_a_second_signal_does_not_wait_for_the_post_in_flight(world, room):
+def test_a_second_signal_does_not_wait_for_the_post_in_flight(program, world, room):
     posting = threading.Event()
 
     def intercept(call: Any) -> bool:
@@ -695,7 +692,7 @@ def test_a_second_signal_does_not_wait_for_the_post_in_flight(world, room):
         return False
 
     world.slack.intercept = intercept
-    with running(world, room) as process:
+    with running(program, world, room) as process:
         assert posting.wait(PATIENCE)
         began = time.monotonic()
         while process.poll() is None:  # two that come at once count as one

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,34 +14,31 @@ from tests.faults import wire
 from tests.faults.bot_in_thread import Scene, scene, wait_for
 from tests.faults.test_slack_faults import HISTORY, POST, greeted
 from tests.faults.wire import SECRETS
+from tests.forked import Program, Running
 
-ROOT = Path(__file__).parents[2]
 Lose = Callable[[Path], None]
+Start = Callable[..., Running]
 
 
-def start(here: Scene, **settings: str) -> subprocess.Popen[str]:
-    """Start `lipsync-bot run`; its stderr is appended to a file beside the state."""
-    with (here.directory / "stderr").open("a") as stderr:
-        return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "bot", "run"],
-            cwd=here.directory,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **here.environment(**settings)},
-            stdout=stderr,
-            stderr=stderr,
-            text=True,
-        )
+@pytest.fixture
+def start(program: Program) -> Start:
+    """Return a function that starts `lipsync-bot run` at a scene; its stderr is appended to a file beside the state."""
+
+    def start(here: Scene, **settings: str) -> Running:
+        with (here.directory / "stderr").open("a") as stderr:
+            file = stderr.fileno()
+            environ = here.environment(**settings)
+            return program.start("run", directory=here.directory, environ=environ, out=file, err=file)
+
+    return start
 
 
 @contextmanager
-def process(here: Scene, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    """Yield the running program, past its greeting; kill it at the end where it is still there."""
-    running = start(here, **settings)
-    try:
+def greeting(here: Scene, running: Running) -> Iterator[Running]:
+    """Yield the running program when it has greeted; kill it at the end where it is still there."""
+    with running:
         greeted(here)
         yield running
-    finally:
-        running.kill()
-        running.wait()
 
 
 def printed(here: Scene) -> str:
@@ -57,10 +52,10 @@ def check_output(here: Scene) -> None:
 
 
 @pytest.mark.parametrize("moment", ["post", "listing", "back-off", "look", "nothing"])
-def test_sigterm_ends_it_within_ten_seconds_whatever_it_does(tmp_path: Path, moment: str) -> None:
+def test_sigterm_ends_it_within_ten_seconds_whatever_it_does(tmp_path: Path, start: Start, moment: str) -> None:
     with scene(tmp_path) as here:
         slow = {"SLACK_TIMEOUT": "60s", "CHANJING_TIMEOUT": "60s", "SLACK_SETTLE": "9s"}
-        with process(here, **slow) as running:
+        with greeting(here, start(here, **slow)) as running:
             match moment:
                 case "post":
                     here.slack.intercept = wire.first(1, lambda call: here.slack.closing.wait(60), at=POST)
@@ -85,8 +80,8 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_it_does(tmp_path: Path, mom
         check_output(here)
 
 
-def test_a_second_copy_is_refused_and_does_no_harm(tmp_path: Path) -> None:
-    with scene(tmp_path) as here, process(here) as running:
+def test_a_second_copy_is_refused_and_does_no_harm(tmp_path: Path, start: Start) -> None:
+    with scene(tmp_path) as here, greeting(here, start(here)) as running:
         second = start(here)
         assert second.wait(60) == 3
         assert f"pid {running.pid}" in printed(here)
@@ -96,10 +91,10 @@ def test_a_second_copy_is_refused_and_does_no_harm(tmp_path: Path) -> None:
         check_output(here)
 
 
-def test_two_copies_started_at_once_tell_each_end_once(tmp_path: Path) -> None:
+def test_two_copies_started_at_once_tell_each_end_once(tmp_path: Path, start: Start) -> None:
     with scene(tmp_path) as here:
         copies = [start(here), start(here)]
-        try:
+        with copies[0], copies[1]:
             wait_for(lambda: any(copy.poll() is not None for copy in copies), "one to give way")
             assert [copy.returncode for copy in copies if copy.poll() is not None] == [3]
             greeted(here)
@@ -107,18 +102,14 @@ def test_two_copies_started_at_once_tell_each_end_once(tmp_path: Path) -> None:
             here.wait_until_told(ids)
             assert here.told(ids) == [1, 1]
             assert sum("watching" in message.text.lower() for message in here.slack.messages) <= 1
-        finally:
-            for copy in copies:
-                copy.kill()
-                copy.wait()
         check_output(here)
 
 
-def test_killed_between_the_post_and_its_reply_it_tells_nothing_twice(tmp_path: Path) -> None:
+def test_killed_between_the_post_and_its_reply_it_tells_nothing_twice(tmp_path: Path, start: Start) -> None:
     with scene(tmp_path) as here:
         ids: list[str] = []
         for round_number in range(3):
-            with process(here) as running:
+            with greeting(here, start(here)) as running:
                 here.wait_until_told(ids)
 
                 def kill(call: object, victim: int = running.pid) -> None:
@@ -129,7 +120,7 @@ def test_killed_between_the_post_and_its_reply_it_tells_nothing_twice(tmp_path: 
                 ids += here.end(f"task{round_number}")
                 assert running.wait(60) == -signal.SIGKILL
                 here.slack.on_message = None
-        with process(here):
+        with greeting(here, start(here)):
             here.wait_until_told(ids)
         assert here.told(ids) == [1, 1, 1]
         check_output(here)
@@ -145,19 +136,17 @@ def replace_the_directory(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [delete_the_lock, replace_the_directory])
-def test_a_copy_that_has_lost_its_lock_posts_nothing_more_and_ends_with_3(tmp_path: Path, lose: Lose) -> None:
+def test_a_copy_that_has_lost_its_lock_posts_nothing_more_and_ends_with_3(
+    tmp_path: Path, start: Start, lose: Lose
+) -> None:
     with scene(tmp_path) as here:
         path = here.directory / "data" / "state.json"
         path.parent.mkdir()
-        running = start(here, STATE_PATH=str(path))
-        try:
+        with start(here, STATE_PATH=str(path)) as running:
             wait_for(lambda: (known := state.peek(path)) and known.delivered_count, "greeting")
             lose(path)
             ids = here.end("a", "b")
             assert running.wait(60) == 3
-        finally:
-            running.kill()
-            running.wait()
         assert here.told(ids) == [0, 0]
         assert "state.json.lock: removed or replaced while the bot was running" in printed(here)
         check_output(here)
