@@ -1,8 +1,4 @@
-"""One call to Slack → what Slack answered, or a classified error.
-
-slack_sdk is not used: its transport follows redirects with the token, does not bound a reply that drips, and retries;
-and what is left of it without that is not worth the time it takes to load.
-"""
+"""One call to Slack → what Slack answered, or a classified error."""
 
 import json
 from collections.abc import Callable

@@ -1,25 +1,22 @@
 """Slack: post, update, look for → receipt or a classified error."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NoReturn, Protocol, TypeAlias
-from urllib.parse import urlencode
 
 from bot.domain.history import HistoryPage, another_id, ts_order
 from bot.domain.notice import EVENT_TYPE, metadata
 from bot.errors import DestinationRefused, OutcomeUnknown, RateLimited, SlackError
-from bot.http.client import Answer, Exchange
+from bot.http.client import Exchange
 from bot.secret import FileSecret
 from bot.slack.blocks import Message
 from bot.slack.call import Caller
 from bot.slack.history import TS, Entry, board_metadata, boards, ids_of, is_ours, of_type, ts_of
 from bot.slack.outcome import WEBHOOK, Reply, stops_every_call
+from bot.slack.sdk import Web, Webhook
 
 OUTSIDE = "lipsync_outside"  # a message that the delivery protocol knows nothing of
 _HISTORY_PAGE = 200
-_JSON = "application/json; charset=utf-8"
-_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +51,7 @@ class SlackBot:
 
     def __init__(self, token: str, base_url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
         self._caller = Caller("slack.bot_token", token, file, exchange.secrets)
-        self._base_url = base_url
-        self._exchange = exchange
+        self._web = Web(base_url, exchange)
         self._identity: tuple[str, Mapping[str, Any]] | None = None  # of which token it is, and what
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
@@ -111,13 +107,14 @@ class SlackBot:
 
     def identify(self) -> tuple[Mapping[str, Any], set[str]]:
         """Return whose token this is, and its scopes (empty: not known). Raise SlackError."""
-        reply = self._ask("auth.test", b"", _FORM)
+        reply = self._ask("auth.test")
         scopes = reply.headers.get("x-oauth-scopes", "").split(",")
         return reply.data, {scope.strip() for scope in scopes if scope.strip()}
 
     def call(self, method: str, **arguments: str) -> Mapping[str, Any]:
         """Call *method* and return Slack's answer, a JSON object with `ok` true. Raise SlackError."""
-        return self._ask(method, urlencode(arguments, errors="replace").encode(), _FORM).data
+        # A cursor is text from outside: half a character in it can be encoded in no other way.
+        return self._ask(method, params={name: text.encode(errors="replace") for name, text in arguments.items()}).data
 
     def _post(self, channel: str, message: Message, described: dict[str, Any] | None) -> Posted:
         more = {"blocks": list(message.blocks), "metadata": described}
@@ -187,14 +184,10 @@ class SlackBot:
         return messages, following
 
     def _send(self, method: str, **arguments: Any) -> Mapping[str, Any]:
-        return self._ask(method, json.dumps(arguments).encode(), _JSON).data
+        return self._ask(method, json=arguments).data
 
-    def _ask(self, method: str, content: bytes, content_type: str) -> Reply:
-        def send(token: str) -> Answer:
-            headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
-            return self._exchange.send(self._base_url + method, headers=headers, content=content)
-
-        return self._caller.call(method, send)
+    def _ask(self, method: str, **arguments: Any) -> Reply:
+        return self._caller.call(method, lambda token: self._web.send(token, method, **arguments))
 
 
 class SlackWebhook:
@@ -204,7 +197,7 @@ class SlackWebhook:
 
     def __init__(self, url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
         self._caller = Caller("slack.webhook_url", url, file, exchange.secrets)
-        self._exchange = exchange
+        self._webhook = Webhook(url, exchange)
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         del channel  # the webhook leads to one
@@ -213,9 +206,7 @@ class SlackWebhook:
             body["metadata"] = metadata(ids, event_type)
         if message.blocks:
             body["blocks"] = list(message.blocks)
-        content = json.dumps(body).encode()
-        headers = {"Content-Type": _JSON}
-        self._caller.call(WEBHOOK, lambda url: self._exchange.send(url, headers=headers, content=content))
+        self._caller.call(WEBHOOK, lambda url: self._webhook.post(url, body))
         return Posted()
 
     def page(self, channel: str, oldest: str, cursor: str) -> NoReturn:

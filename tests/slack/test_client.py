@@ -1,12 +1,16 @@
 import json
 import logging
+import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from slack_sdk import WebClient
 
 from bot import clients
 from bot.demo.server import Call
@@ -17,6 +21,7 @@ from bot.secret import FileSecret
 from bot.slack.blocks import Message
 from bot.slack.client import Posted, SlackBot, SlackWebhook
 from bot.slack.outcome import WEBHOOK, stops_every_call
+from bot.slack.sdk import require
 from tests.simulated import SimulatedClock
 
 TOKEN = "xoxb-1-T0p/s3cret+="
@@ -779,7 +784,7 @@ def test_a_secret_that_is_echoed_is_neither_in_an_error_nor_logged(request, serv
     client = request.getfixturevalue(kind)
     path = server.webhook_url.removeprefix(server.url)
     server.intercept = ECHOES[echo](TOKEN if kind == "bot" else path)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, "slack_sdk"):
         error = error_of(posting(client))
     for piece in ("s3cret", "XXXX", "B000"):
         assert piece not in str(error) + error.reason
@@ -797,3 +802,24 @@ def test_a_server_that_is_not_there_is_named_without_the_webhooks_url(exchange):
     error = error_of(posting(SlackWebhook("http://127.0.0.1:1/services/T1/B1/s3cret", exchange())))
     assert type(error) is DestinationRefused
     assert "s3cret" not in str(error)
+
+
+def test_a_slack_sdk_without_the_method_that_is_replaced_is_refused():
+    with pytest.raises(ConfigError, match=r"slack_sdk .*: WebClient has no _gone, .*requirements\.txt"):
+        require(WebClient, "_gone")
+
+
+def test_the_program_says_so_instead_of_a_traceback():
+    code = (
+        "import sys, slack_sdk.web.base_client as base, bot.cli\n"
+        "del base.BaseClient._perform_urllib_http_request_internal\n"
+        "sys.argv = ['lipsync-bot', 'replay', 'a']\n"
+        "bot.cli.main()"
+    )
+    own = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": CHANNEL}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | own, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("lipsync-bot: slack_sdk ")
+    assert len(ran.stderr.splitlines()) == 1
