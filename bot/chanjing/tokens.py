@@ -60,14 +60,12 @@ class GivenToken:
         return token
 
 
-class FileToken:
+class FileToken(GivenToken):
     """The token stands in a file that another program renews: it is read again when the token is refused."""
 
     def __init__(self, read: Callable[[], str], clock: Clock) -> None:
         self._file = FileSecret(read(), read, clock)
-
-    def current(self) -> str:
-        return self._file.secret
+        super().__init__(self._file.secret)
 
     def after_refusal(self, refused: str) -> str | None:
         try:
@@ -76,10 +74,8 @@ class FileToken:
             raise ChanjingRefused(
                 f"token: Chanjing refuses it, and chanjing.access_token_file cannot be read again: {error}."
             ) from None
-        return self._file.secret if changed and self._file.secret != refused else None
-
-    def account_of(self, token: str) -> str:
-        return token
+        self._token = self._file.secret
+        return self._token if changed and self._token != refused else None
 
 
 class MintedToken:

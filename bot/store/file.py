@@ -14,6 +14,9 @@ from bot.events import NOBODY, Events
 from bot.store import document
 
 
+_MISSING = "missing"
+
+
 class Store:
     """The state file of the copy of the bot that holds its lock: *verify* raises StateHeldError when it no longer does.
 
@@ -87,30 +90,23 @@ def _same(one: State, other: State) -> bool:
 
 
 def load(path: Path, warn: Callable[[str], None]) -> State:
-    """Return the state in *path*, or a new one where none was ever saved. For the copy that holds the lock.
+    """Return the state in *path*, or a new one if none was ever saved. For the copy that holds the lock.
 
     A file that cannot be read as a state is put aside as `.corrupt-<time>` and the generation before it is used.
     Raise StateError when that cannot be read either: corrupt is never taken for empty.
     """
-    state, trouble = _read(path)
-    if state is not None:
-        return state
-    backup = beside(path, ".bak")
-    older, trouble_of_older = _read(backup)
-    if older is None:
-        if trouble is None and trouble_of_older is None:
-            return State()
-        raise _unreadable(path, trouble, trouble_of_older)
-    if trouble is not None:
+    state, trouble = _newest(path)
+    backup = beside(path, ".bak").name
+    if trouble == _MISSING:
+        warn(f"{path}: missing; {backup} is used")
+    elif trouble:
         aside = beside(path, time.strftime(".corrupt-%Y%m%dT%H%M%SZ", time.gmtime()))
         try:
             path.replace(aside)
         except OSError as error:
             refuse(error, path, "moved aside")
-        warn(f"{path}: {trouble}; it was moved to {aside.name}, and {backup.name} is used")
-    else:
-        warn(f"{path}: missing; {backup.name} is used")
-    return older
+        warn(f"{path}: {trouble}; it was moved to {aside.name}, and {backup} is used")
+    return state or State()
 
 
 def peek(path: Path) -> State | None:
@@ -118,28 +114,32 @@ def peek(path: Path) -> State | None:
 
     Raise StateError when neither the file nor the generation before it can be read.
     """
+    return _newest(path)[0]
+
+
+def _newest(path: Path) -> tuple[State | None, str]:
+    """Return the newest state that can be read, and why that is not the one in *path* ("": it is, or there is none)."""
     state, trouble = _read(path)
     if state is not None:
-        return state
-    older, trouble_of_older = _read(beside(path, ".bak"))
-    if older is None and (trouble or trouble_of_older):
-        raise _unreadable(path, trouble, trouble_of_older)
-    return older
+        return state, ""
+    backup = beside(path, ".bak")
+    older, trouble_of_older = _read(backup)
+    if older is None and trouble == trouble_of_older == _MISSING:
+        return None, ""
+    if older is None:
+        raise StateError(
+            f"{path}: {trouble}; {backup.name}: {trouble_of_older}. Put a good copy of either back. "
+            "To start from scratch, move both away; what has ended by then will not be announced."
+        )
+    return older, trouble
 
 
-def _unreadable(path: Path, trouble: str | None, trouble_of_older: str | None) -> StateError:
-    return StateError(
-        f"{path}: {trouble or 'missing'}; {beside(path, '.bak').name}: {trouble_of_older or 'missing'}. Put a good "
-        "copy of either back. To start from scratch, move both away; what has ended by then will not be announced."
-    )
-
-
-def _read(path: Path) -> tuple[State | None, str | None]:
-    """Return the state in *path*, or what is wrong with it. Both None: there is no such file."""
+def _read(path: Path) -> tuple[State | None, str]:
+    """Return the state in *path*, or what is wrong with it."""
     try:
-        return document.decode(read(path)), None
+        return document.decode(read(path)), ""
     except FileNotFoundError:
-        return None, None
+        return None, _MISSING
     except OSError as error:
         refuse(error, path, "read")
     except document.NewerVersionError as error:
