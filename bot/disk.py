@@ -9,7 +9,7 @@ import fcntl
 import os
 import stat
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from bot.errors import StateError
 
@@ -41,36 +41,22 @@ _REMEDIES = {
 }
 
 
-class Disk(Protocol):
-    """The effects of a save, one call each: a crash, or a power cut, may come between any two. All raise OSError."""
+class Disk:
+    """The effects of a save, one call each: a crash, or a power cut, may come between any two. All raise OSError.
 
-    def write(self, path: Path, content: bytes) -> None:
-        """Create *path*, or create it anew, with *content*, which need not have reached the medium."""
-
-    def sync(self, path: Path) -> None:
-        """Return when what the file, or the names that the directory, holds has reached the medium."""
-
-    def link(self, path: Path, other: Path) -> None:
-        """Give the file *path* the name *other* as well. Raise FileNotFoundError where there is none."""
-
-    def replace(self, path: Path, other: Path) -> None:
-        """Rename *path* to *other*, which is replaced: at every moment there is the one or the other."""
-
-    def unlink(self, path: Path) -> None:
-        """Remove the name *path*, where there is one."""
-
-
-class LocalDisk:
-    """The machine's own disk. `syncs_directories` is False once a file system has refused to."""
+    `syncs_directories` is False once a file system has refused to.
+    """
 
     def __init__(self) -> None:
         self.syncs_directories = True
 
     def write(self, path: Path, content: bytes) -> None:
+        """Create *path*, or create it anew, with *content*, which need not have reached the medium."""
         path.unlink(missing_ok=True)
         create(path, content)
 
     def sync(self, path: Path) -> None:
+        """Return when what the file, or the names that the directory, holds has reached the medium."""
         try:
             handle = os.open(path, os.O_RDONLY)
             try:
@@ -83,6 +69,7 @@ class LocalDisk:
             self.syncs_directories = False
 
     def link(self, path: Path, other: Path) -> None:
+        """Give the file *path* the name *other* as well. Raise FileNotFoundError if there is none."""
         try:
             os.link(path, other)
         except FileNotFoundError:
@@ -93,9 +80,11 @@ class LocalDisk:
             self.sync(other)
 
     def replace(self, path: Path, other: Path) -> None:
+        """Rename *path* to *other*, which is replaced: at every moment there is the one or the other."""
         path.replace(other)
 
     def unlink(self, path: Path) -> None:
+        """Remove the name *path*, if it is there."""
         path.unlink(missing_ok=True)
 
 
@@ -115,9 +104,9 @@ def create(path: Path, content: bytes) -> None:
 
 def put(path: Path, content: bytes) -> None:
     """Replace *path* by a file for its owner alone. Raise OSError; then it is what it was."""
-    new, local = beside(path, ".new"), LocalDisk()
-    local.write(new, content)
-    local.replace(new, path)
+    new = beside(path, ".new")
+    Disk().write(new, content)
+    new.replace(path)
 
 
 def resolve(path: Path) -> Path:
@@ -188,7 +177,7 @@ def rehearse(path: Path) -> bool:
 
     False: it works, but the file system does not confirm that a directory has reached the medium.
     """
-    disk, old, new = LocalDisk(), *(beside(path, f".check-{os.getpid()}{suffix}") for suffix in ("", ".new"))
+    disk, old, new = Disk(), *(beside(path, f".check-{os.getpid()}{suffix}") for suffix in ("", ".new"))
     try:
         disk.write(new, bytes(4096))
         with new.open("rb+") as file:

@@ -10,7 +10,7 @@ import pytest
 
 from bot import disk
 from bot.cli.check import state_directory
-from bot.disk import LocalDisk, rehearse, resolve
+from bot.disk import Disk, rehearse, resolve
 from bot.domain.state import State
 from bot.errors import StateError
 from bot.store.file import Store, load
@@ -169,14 +169,14 @@ def test_a_directory_in_the_place_of_a_file_beside_the_state_is_named(tmp_path, 
 
 
 def test_a_directory_that_cannot_be_synced_is_no_reason_to_stop():
-    local = LocalDisk()
+    local = Disk()
     local.sync(Path("/proc"))  # it refuses, with EINVAL
     assert not local.syncs_directories
 
 
 def test_a_file_that_cannot_be_synced_is():
     with pytest.raises(OSError, match="Invalid argument"):
-        LocalDisk().sync(Path("/dev/null"))
+        Disk().sync(Path("/dev/null"))
 
 
 @pytest.fixture

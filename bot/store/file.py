@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bot.disk import Disk, LocalDisk, beside, read, refuse
+from bot.disk import Disk, beside, read, refuse
 from bot.domain.news import Tasks
 from bot.domain.state import State
 from bot.errors import StateError
 from bot.events import NOBODY, Events
 from bot.store import document
-
 
 _MISSING = "missing"
 
@@ -34,7 +33,7 @@ class Store:
         events: Events = NOBODY,
     ) -> None:
         self._path = path
-        self._disk = disk or LocalDisk()
+        self._disk = disk or Disk()
         self._verify = verify
         self._events = events
         self.state = state

@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_TASK = {
-    *("status", "create_time", "first_seen", "place", "missed", "missed_since", "linkless_since", "vanished", "noted")
-}
-_NOTICE = {"subject", "status", "role", "since", "content", "attempts", "rung", "held_until", "last_error"}
-_RECEIPT = {"id", "subject", "status", "role", "channel", "ts", "at"}
+_TASK = set("status create_time first_seen place missed missed_since linkless_since vanished noted".split())
 
 
 def translated(document: dict[str, Any]) -> dict[str, Any]:
@@ -26,8 +22,7 @@ def translated(document: dict[str, Any]) -> dict[str, Any]:
 def _state(old: dict[str, Any]) -> dict[str, Any]:
     summarised = [day for day in old["summarised"].split(",") if day]
     state = _changed(old, {"listing": "profile"}, boards_posted={}, account="", diary={})
-    del state["days"], state["summarised"]
-    return state | {
+    return _without(state, "days", "summarised") | {
         "version": 2,
         "profile": _changed(old["listing"], {"full_read_at": "full_scan_at"}, empty=False),
         "tasks": {task_id: _task(record) for task_id, record in old["tasks"].items()},
@@ -51,15 +46,15 @@ def _state(old: dict[str, Any]) -> dict[str, Any]:
 
 
 def _task(old: dict[str, Any]) -> dict[str, Any] | list[Any]:
-    _refuse_other_keys(old, _TASK)
+    if wrong := old.keys() ^ _TASK:
+        raise ValueError(f"{min(wrong)}: a key is missing or not known")
     if old["status"] in {20, 30} and not old["linkless_since"]:
         return [old["status"], old["create_time"], old["noted"], old["missed"]]
-    return {key: value for key, value in old.items() if key not in {"noted", "place"}}
+    return _without(old, "noted", "place")
 
 
 def _notice(old: dict[str, Any]) -> dict[str, Any]:
     """Return a notice whose content knows what its subject said."""
-    _refuse_other_keys(old, _NOTICE)
     content, instance = old["content"], old["subject"].rpartition(":")[2]
     match content["kind"]:
         case "greeting":
@@ -69,14 +64,12 @@ def _notice(old: dict[str, Any]) -> dict[str, Any]:
             content = _changed(content, {}, reported_at=reported_at, instance=instance)
         case "summary":
             content = _changed(content, {}, instance=instance)
-    new = {key: old[key] for key in ("since", "attempts", "held_until", "last_error")}
-    return {**new, "content": content, "fallback": old["rung"]}
+    return _changed({**_without(old, "subject", "status", "role"), "content": content}, {"rung": "fallback"})
 
 
 def _receipt(old: dict[str, Any]) -> dict[str, Any]:
-    _refuse_other_keys(old, _RECEIPT)
     key = [old["subject"], old["status"], old["role"]] if old["subject"] else None
-    return {"id": old["id"], "channel": old["channel"], "ts": old["ts"], "at": old["at"], "key": key}
+    return _changed(_without(old, "subject", "status", "role"), {}, key=key)
 
 
 def _changed(old: dict[str, Any], renamed: Mapping[str, str], **added: Any) -> dict[str, Any]:
@@ -85,6 +78,9 @@ def _changed(old: dict[str, Any], renamed: Mapping[str, str], **added: Any) -> d
     return {renamed.get(key, key): value for key, value in old.items()} | added
 
 
-def _refuse_other_keys(old: dict[str, Any], known: set[str]) -> None:
-    if wrong := old.keys() ^ known:
-        raise ValueError(f"{min(wrong)}: a key is missing or not known")
+def _without(old: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Return *old* without *keys*. Raise KeyError when one is missing."""
+    new = dict(old)
+    for key in keys:
+        del new[key]
+    return new

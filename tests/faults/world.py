@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.config import sections as config
+from bot.disk import Disk
 from bot.domain.history import HistoryPage
 from bot.domain.notice import EVENT_TYPE, Key, Role, TaskEnded
 from bot.domain.state import State
@@ -90,10 +91,11 @@ class File:
     synced: bytes = b""
 
 
-class SimulatedDisk:
+class SimulatedDisk(Disk):
     """One directory whose names and contents are lost in a power cut unless they were synced."""
 
     def __init__(self, effects: Effects) -> None:
+        super().__init__()
         self._effects = effects
         self._names: dict[str, File] = {}
         self._synced_names: dict[str, File] = {}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.disk import LocalDisk, resolve
+from bot.disk import Disk, resolve
 from bot.domain import notice as notices
 from bot.domain.destination import Destination, Intent
 from bot.domain.listing import ListProfile
@@ -568,7 +568,7 @@ def test_a_copy_that_has_lost_its_lock_saves_nothing(path):
     assert contents(path) == before
 
 
-class Late(LocalDisk):
+class Late(Disk):
     """A disk on which the lock is lost while the new file is being written."""
 
     lost = False
