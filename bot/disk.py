@@ -112,7 +112,7 @@ def put(path: Path, content: bytes) -> None:
 def resolve(path: Path) -> Path:
     """Return where the state file really is: a symbolic link is followed, so that it is not replaced by a file.
 
-    Raise StateError where there can be no state file: every command that needs one asks here first.
+    Raise StateError if there can be no state file: every command that needs one asks here first.
     """
     try:
         path = path.expanduser()
@@ -138,7 +138,7 @@ def beside(path: Path, suffix: str) -> Path:
 def irregular(path: Path, *, follow: bool = True) -> str:
     """Return what stands at *path* when it is not a regular file, such as "a pipe"; else "". Raise OSError.
 
-    *follow*: what counts is where a symbolic link leads.
+    *follow*: what counts is what a symbolic link leads to.
     """
     try:
         mode = stat.S_IFMT(path.stat(follow_symlinks=follow).st_mode)
@@ -148,7 +148,7 @@ def irregular(path: Path, *, follow: bool = True) -> str:
 
 
 def read(path: Path) -> bytes:
-    """Return what a regular file holds. Raise OSError, or ValueError where it is none: a device may never end."""
+    """Return what a regular file holds. Raise OSError, or ValueError if it is none: a device may never end."""
     if what := irregular(path):
         raise ValueError(f"it is {what}")
     # Not to wait, should it have become a pipe since.
@@ -160,7 +160,7 @@ def read(path: Path) -> bytes:
 
 
 def lock(handle: int, path: Path) -> None:
-    """Lock the open file *path*. Raise BlockingIOError where another process has locked it, StateError, or OSError."""
+    """Lock the open file *path*. Raise BlockingIOError if another process has locked it, StateError, or OSError."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -48,7 +48,7 @@ def begin(path: Path) -> None:
         ("/proc/self/state.json", "Create the directory|write access"),
     ],
 )
-def test_a_path_that_cannot_hold_a_state_is_told_with_a_remedy_by_run_and_check_alike(tmp_path, name, words):
+def test_a_path_that_cannot_hold_a_state_is_named_with_a_remedy_by_run_and_check_alike(tmp_path, name, words):
     (tmp_path / "file").touch()
     (tmp_path / "circle").symlink_to("circle")
     (tmp_path / "to a device").symlink_to("/dev/zero")
@@ -73,7 +73,7 @@ def nobody():
 
 @pytest.mark.parametrize("mode", [0o000, 0o600, 0o500])
 @pytest.mark.usefixtures("nobody")
-def test_a_directory_that_may_not_be_entered_or_written_to_is_told_with_a_remedy_and_our_user(mode):
+def test_a_directory_that_may_not_be_entered_or_written_to_is_named_with_a_remedy_and_our_user(mode):
     with tempfile.TemporaryDirectory() as name:  # of our own, unlike tmp_path
         home = Path(name, "state")
         home.mkdir()
@@ -134,7 +134,7 @@ def test_a_file_too_large_for_the_memory_is_not_read(tmp_path):
         load(path, print)
 
 
-def test_the_home_directory_of_an_unknown_user_is_told_with_a_remedy():
+def test_the_home_directory_of_an_unknown_user_is_named_with_a_remedy():
     with pytest.raises(StateError, match=r"home directory\. Set state\.path to a file in a directory\.$"):
         resolve(Path("~nobody-of-this-name/state.json"))
 

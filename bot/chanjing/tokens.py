@@ -1,7 +1,7 @@
 """Three ways to a Chanjing access token, and when to ask for another.
 
 A new token ends the old one for every program that uses the same app, and lives for about a day; so one is minted only
-where the user chose that, kept in a file over restarts, and never more than once a minute.
+if the user chose that, kept in a file over restarts, and never more than once a minute.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ class Minted(NamedTuple):
 
 class TokenSource(Protocol):
     def current(self) -> str:
-        """Return the token to use now. Raise ChanjingError where there is none."""
+        """Return the token to use now. Raise ChanjingError if there is none."""
 
     def after_refusal(self, refused: str) -> str | None:
-        """Return another token than *refused*, or None where there is none now."""
+        """Return another token than *refused*, or None if there is none now."""
 
     def account_of(self, token: str) -> str:
-        """Return what tells the account of *token* from others: the app_id where there is one, else the token."""
+        """Return what tells the account of *token* from others: the app_id if there is one, else the token."""
 
 
 def fingerprinting(salt: str) -> Callable[[str], str]:

@@ -104,7 +104,7 @@ class Destination:
         intent = Intent(ids, now, after=self.last_ts)
         if self.intent:
             intent = replace(intent, again=not self.intent.absent, rounds=self.intent.rounds + 1)
-        # A look for this message must not go on where an earlier one, which could not meet it, was cut short.
+        # A look for this message must not go on where an earlier one, which could not find it, was cut short.
         reading = self.reading.of(channel) if self.reading else None
         return replace(self, intent=intent, reading=reading)
 

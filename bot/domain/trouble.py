@@ -67,7 +67,7 @@ def problems(
     page_size: int,
     odd: Iterable[tuple[str, str]],
 ) -> dict[str, Problem]:
-    """Return the causes in force now, given what this poll met.
+    """Return the causes in force now, given what this poll found.
 
     *error* is how the poll failed; *page_size* is what the list was found to take (0: whatever was asked); *odd* are
     (code, what) of answers that could not be read whole. A channel that refuses is not reported in that very channel.

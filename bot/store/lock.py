@@ -134,7 +134,7 @@ def left(path: Path) -> tuple[float, dict[str, Any]] | None:
 
 
 def _opened(path: Path, flags: int) -> int:
-    """Open the lock file, and nothing else that may stand there: not where a symbolic link leads. Raise OSError."""
+    """Open the lock file, and nothing else that may stand there: no symbolic link is followed. Raise OSError."""
     if what := disk.irregular(path, follow=False):
         raise StateError(f"{path}: it is {what}, where the bot keeps a file. Remove it.")
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-_TASK = set("status create_time first_seen place missed missed_since linkless_since vanished noted".split())
+_TASK = {"status", "create_time", "first_seen", "place", "missed", "missed_since"}
+_TASK |= {"linkless_since", "vanished", "noted"}
 
 
 def translated(document: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Book:
         self.made += summaries
 
     @property
-    def told(self):
+    def summed_up(self):
         return [(summary.day, summary.succeeded) for summary in self.made]
 
 
@@ -74,7 +74,7 @@ def test_a_day_is_summarised_once(book):
     book.end(at(MONDAY, 10))
     for hour in range(9, 24):
         book.look(at(TUESDAY, hour))
-    assert book.told == [("2025-02-03", 1)]
+    assert book.summed_up == [("2025-02-03", 1)]
 
 
 def test_a_day_on_which_the_bot_did_not_run_is_not_made_up(book):
@@ -88,13 +88,13 @@ def test_a_day_waits_for_its_summary_until_the_bot_runs_again(book):
     book.look(at(WEDNESDAY + timedelta(days=30), 8))
     assert book.made == []
     book.look(at(WEDNESDAY + timedelta(days=30), 9))
-    assert book.told == [("2025-02-03", 1)]
+    assert book.summed_up == [("2025-02-03", 1)]
 
 
 def test_the_zone_decides_which_day_it_is(book):
     book.end(at(MONDAY, 20), zone=SHANGHAI)
     book.look(at(WEDNESDAY, 9, zone=SHANGHAI), zone=SHANGHAI)
-    assert book.told == [("2025-02-04", 1)]
+    assert book.summed_up == [("2025-02-04", 1)]
 
 
 ZONES = [UTC, SHANGHAI, HAWAII, KIRITIMATI]
@@ -109,9 +109,9 @@ def test_when_the_time_zone_moves_each_task_is_counted_in_one_summary(book, befo
         book.end(at(MONDAY, 0) + step * 3600, zone=zone)
     for step in range(96, 144):
         book.look(at(MONDAY, 0) + step * 3600, zone=after)
-    days = [day for day, _ in book.told]
+    days = [day for day, _ in book.summed_up]
     assert len(days) == len(set(days))
-    assert sum(succeeded for _, succeeded in book.told) == 96
+    assert sum(succeeded for _, succeeded in book.summed_up) == 96
 
 
 @pytest.mark.parametrize("hour", [0, 8, 9, 15])
@@ -123,9 +123,9 @@ def test_when_the_clock_jumps_there_and_back_each_task_is_counted_in_one_summary
         book.end(now + (there * DAY if step in jump else 0))
     for step in range(120, 168):
         book.look(at(MONDAY, 0) + step * 3600)
-    days = [day for day, _ in book.told]
+    days = [day for day, _ in book.summed_up]
     assert len(days) == len(set(days))
-    assert sum(succeeded for _, succeeded in book.told) == 120
+    assert sum(succeeded for _, succeeded in book.summed_up) == 120
     assert "2025-02-06" in days[-3:]  # the days that follow are as they should be
 
 
@@ -134,7 +134,7 @@ def test_a_day_that_only_a_wrong_clock_saw_has_no_summary(book):
     book.look(at(MONDAY, 10) + 100 * DAY)
     for hour in range(11, 48):
         book.look(at(MONDAY, 0) + hour * 3600)
-    assert book.told == [("2025-02-03", 1)]
+    assert book.summed_up == [("2025-02-03", 1)]
 
 
 def test_however_the_clock_jumps_few_days_are_kept(book):

@@ -17,24 +17,24 @@ MINUTE = 60
 def run(schedule, *, until, step=30):
     """Observe every *step* seconds; *schedule* is (from, to, code, subjects), in seconds. Return (at, trouble) owed."""
     remembered: Mapping[str, Ongoing] = {}
-    told = []
+    reports = []
     for at in range(0, until, step):
         now = {
             code: Problem("why", frozenset(subjects)) for start, end, code, subjects in schedule if start <= at < end
         }
-        remembered, reports = observe(remembered, now, NOW + at)
-        told += [(at, report) for report in reports]
-    return told, remembered
+        remembered, new = observe(remembered, now, NOW + at)
+        reports += [(at, report) for report in new]
+    return reports, remembered
 
 
-def said(told):
-    return [(at, trouble.until is not None) for at, trouble in told]
+def said(reports):
+    return [(at, trouble.until is not None) for at, trouble in reports]
 
 
-def test_what_lasts_five_minutes_is_told_once_and_once_more_when_it_is_over():
-    told, remembered = run([(0, 1800, "chanjing_unreachable", ())], until=3 * 3600)
-    assert said(told) == [(300, False), (1800, True)]
-    assert told[1][1].until - told[1][1].since == 1800
+def test_what_lasts_five_minutes_is_reported_once_and_once_more_when_it_is_over():
+    reports, remembered = run([(0, 1800, "chanjing_unreachable", ())], until=3 * 3600)
+    assert said(reports) == [(300, False), (1800, True)]
+    assert reports[1][1].until - reports[1][1].since == 1800
     assert remembered == {}
 
 
@@ -48,29 +48,29 @@ def test_what_happened_is_remembered_for_status_until_it_is_over_and_written_onc
     assert details == ["0"] * 10 + ["10"] * 10
 
 
-def test_what_passes_within_five_minutes_is_never_told():
-    told, remembered = run([(0, 290, "chanjing_unreachable", ())], until=3600)
-    assert told == []
+def test_what_passes_within_five_minutes_is_never_reported():
+    reports, remembered = run([(0, 290, "chanjing_unreachable", ())], until=3600)
+    assert reports == []
     assert remembered == {}
 
 
-def test_one_cause_is_told_at_most_once_an_hour():
+def test_one_cause_is_reported_at_most_once_an_hour():
     flapping = [(start, start + 600, "slack_refused", ()) for start in range(0, 4 * 3600, 900)]
-    told, _ = run(flapping, until=4 * 3600)
-    begun = [at for at, over in said(told) if not over]
+    reports, _ = run(flapping, until=4 * 3600)
+    begun = [at for at, over in said(reports) if not over]
     assert len(begun) == 4
     assert all(later - earlier >= 3600 for earlier, later in pairwise(begun))
 
 
-def test_each_end_that_is_told_belongs_to_a_beginning_that_was():
+def test_each_end_that_is_reported_belongs_to_a_beginning_that_was():
     flapping = [(start, start + 600, "slack_refused", ()) for start in range(0, 4 * 3600, 900)]
-    told, _ = run(flapping, until=5 * 3600)
-    assert [over for _, over in said(told)] == [False, True] * 4
+    reports, _ = run(flapping, until=5 * 3600)
+    assert [over for _, over in said(reports)] == [False, True] * 4
 
 
-def test_two_causes_are_told_apart():
-    told, _ = run([(0, 900, "chanjing_refused", ()), (0, 900, "task_stuck", ["a"])], until=901)
-    assert sorted((trouble.code, trouble.until is not None) for _, trouble in told) == [
+def test_two_causes_are_reported_apart():
+    reports, _ = run([(0, 900, "chanjing_refused", ()), (0, 900, "task_stuck", ["a"])], until=901)
+    assert sorted((trouble.code, trouble.until is not None) for _, trouble in reports) == [
         ("chanjing_refused", False),
         ("chanjing_refused", True),
         ("task_stuck", False),
@@ -78,20 +78,20 @@ def test_two_causes_are_told_apart():
     ]
 
 
-def test_another_stuck_task_is_told_of_when_the_hour_is_over():
-    told, _ = run([(0, 9000, "task_stuck", ["a"]), (600, 9000, "task_stuck", ["a", "b"])], until=8000)
-    assert [(at, trouble.detail) for at, trouble in told] == [(300, "a: why"), (3900, "b: why")]
+def test_another_stuck_task_is_reported_when_the_hour_is_over():
+    reports, _ = run([(0, 9000, "task_stuck", ["a"]), (600, 9000, "task_stuck", ["a", "b"])], until=8000)
+    assert [(at, trouble.detail) for at, trouble in reports] == [(300, "a: why"), (3900, "b: why")]
 
 
-def test_a_task_that_vanished_is_told_once_and_for_all():
-    told, _ = run([(0, 30_000, "task_vanished", ["a"]), (50_000, 90_000, "task_vanished", ["a"])], until=90_000)
-    assert said(told) == [(300, False)]
+def test_a_task_that_vanished_is_reported_once_and_for_all():
+    reports, _ = run([(0, 30_000, "task_vanished", ["a"]), (50_000, 90_000, "task_vanished", ["a"])], until=90_000)
+    assert said(reports) == [(300, False)]
 
 
-def test_what_comes_and_goes_is_told_once_for_each_subject():
+def test_what_comes_and_goes_is_reported_once_for_each_subject():
     turns = [(n * 4000, (n + 1) * 4000, "unknown_status", [("40", "50")[n % 2]]) for n in range(6)]
-    told, _ = run(turns, until=24_000)
-    assert [trouble.detail for _, trouble in told] == ["40: why", "50: why"]
+    reports, _ = run(turns, until=24_000)
+    assert [trouble.detail for _, trouble in reports] == ["40: why", "50: why"]
 
 
 def test_tasks_that_vanish_one_after_another_are_not_remembered_for_ever():
@@ -101,8 +101,8 @@ def test_tasks_that_vanish_one_after_another_are_not_remembered_for_ever():
 
 
 def test_many_subjects_are_not_all_named():
-    told, _ = run([(0, 900, "task_stuck", [f"t{n:02}" for n in range(50)])], until=600)
-    assert told[0][1].detail.endswith("t04 (+45): why")
+    reports, _ = run([(0, 900, "task_stuck", [f"t{n:02}" for n in range(50)])], until=600)
+    assert reports[0][1].detail.endswith("t04 (+45): why")
 
 
 def test_a_clock_that_is_set_back_delays_the_message_by_five_minutes_at_most():
@@ -158,7 +158,7 @@ def test_a_message_has_a_remedy_of_its_own_so_that_of_the_error_is_left_out():
     }
 
 
-def test_a_channel_that_refuses_is_not_told_of_in_that_very_channel():
+def test_a_channel_that_refuses_is_not_reported_in_that_very_channel():
     refusing = {"CALERTS": Destination(refused="is_archived", error="is_archived")}
     assert problems(None, **{**NOTHING, "destinations": refusing}) == {}
 
@@ -187,9 +187,9 @@ def test_an_hour_without_chanjing_is_two_messages_and_a_restart_repeats_none():
 def test_only_a_good_poll_says_that_a_refused_token_is_accepted_again():
     refused, unreachable = {"chanjing_refused": Problem()}, {"chanjing_unreachable": Problem()}
     remembered, _ = observe({}, refused, NOW)
-    remembered, told = observe(remembered, refused, NOW + 300)
-    assert len(told) == 1
-    remembered, told = observe(remembered, unreachable, NOW + 330)
-    assert told == ()
+    remembered, reports = observe(remembered, refused, NOW + 300)
+    assert len(reports) == 1
+    remembered, reports = observe(remembered, unreachable, NOW + 330)
+    assert reports == ()
     _, (over,) = observe(remembered, {}, NOW + 360)
     assert over.key.subject.startswith("trouble:chanjing_refused:")

@@ -269,7 +269,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", directory], check=True)  # noqa: S607 - wherever it is
 
 
-def test_a_full_disk_is_told_as_such(small_disk):
+def test_a_full_disk_is_named_as_such(small_disk):
     store = saved(small_disk / "state.json", SMALL)
     filler = small_disk / "filler"
     with contextlib.suppress(OSError):
@@ -282,7 +282,7 @@ def test_a_full_disk_is_told_as_such(small_disk):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_is_not_writable_is_told_with_a_remedy(path):
+def test_a_directory_that_is_not_writable_is_named_with_a_remedy(path):
     path.parent.chmod(0o500)
     with pytest.raises(StateError, match="Give the bot's user write"):
         Lock(path).take(NOON)
@@ -290,7 +290,7 @@ def test_a_directory_that_is_not_writable_is_told_with_a_remedy(path):
         saved(path, SMALL)
 
 
-def test_a_read_only_file_system_is_told_with_a_remedy(small_disk):
+def test_a_read_only_file_system_is_named_with_a_remedy(small_disk):
     path = small_disk / "state.json"
     store = saved(path, SMALL)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)  # noqa: S607 - wherever it is
@@ -301,7 +301,7 @@ def test_a_read_only_file_system_is_told_with_a_remedy(small_disk):
     assert load(path) == SMALL
 
 
-def test_a_file_that_is_mounted_alone_is_told_with_a_remedy(path):
+def test_a_file_that_is_mounted_alone_is_named_with_a_remedy(path):
     store = saved(path, SMALL)
     mount = subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False)  # noqa: S607 - wherever it is
     if mount.returncode:

@@ -60,14 +60,14 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_second_copy_is_told_who_holds_the_state(path):
+def test_a_second_copy_is_shown_who_holds_the_state(path):
     with holder(path) as process, pytest.raises(StateHeldError) as caught:
         Lock(path).take(NOON)
     for word in (f"host {os.uname().nodename}", f"pid {process.pid}", "started 2025-02-04 12:00:00 UTC", "state.path"):
         assert word in str(caught.value)
 
 
-def test_a_killed_copy_does_not_keep_the_lock_and_tells_when_it_was_alive(path):
+def test_a_killed_copy_does_not_keep_the_lock_and_says_when_it_was_alive(path):
     with holder(path) as process:
         os.utime(file_of(path), (NOON, NOON))
         process.send_signal(signal.SIGKILL)
