@@ -124,7 +124,7 @@ def _div(name: str, *content: str) -> str:
 def _lines(mrkdwn: str) -> str:
     """Return Slack's markup as HTML. bot.terminal reads it; here its looks become tags."""
     pieces = []
-    for line in Mrkdwn(UTC).draw(mrkdwn).split("\n"):
+    for line in Mrkdwn(UTC, spell_links=False).draw(mrkdwn).split("\n"):
         html = "".join(_tags(line))
         quoted = line.plain.startswith(_QUOTE)
         pieces.append(f"<blockquote>{html.removeprefix(_QUOTE)}</blockquote>" if quoted else f"<div>{html}</div>")

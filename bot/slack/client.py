@@ -77,17 +77,19 @@ class SlackBot:
 
         Raise SlackError: DestinationRefused if the history cannot be read, or not all of it now.
         """
-        read = 0
-        try:
-            for messages in self._history(channel, oldest):
-                if found := next(self._only_ours(boards(messages, owner)), None):
-                    return ts_of(found)
-                read += 1
-        except RateLimited as error:
-            if not read:
-                raise
-            # From the beginning once more, it would never come further, and use up what notices are looked for with.
-            raise DestinationRefused(str(error), reason=error.reason) from None
+        cursor, read = "", set[str]()
+        while cursor or not read:
+            try:
+                messages, following = self._history_page(channel, oldest, cursor)
+            except RateLimited as error:
+                if not read:
+                    raise
+                # A search that began anew would get no further, and use up the requests that notices need.
+                raise DestinationRefused(str(error), reason=error.reason) from None
+            if found := next(self._only_ours(boards(messages, owner)), None):
+                return ts_of(found)
+            read.add(cursor)
+            cursor = "" if following in read else following
         return None
 
     def update_board(self, channel: str, ts: str, message: Message, owner: str) -> None:
@@ -152,16 +154,6 @@ class SlackBot:
             except SlackError:
                 return {}
         return self._identity[1]
-
-    def _history(self, channel: str, oldest: str) -> Iterator[list[Any]]:
-        """Yield the pages of the history, newest first."""
-        cursor, seen = "", set[str]()
-        while cursor not in seen:
-            seen.add(cursor)
-            messages, cursor = self._history_page(channel, oldest, cursor)
-            yield messages
-            if not cursor:
-                return
 
     def _history_page(self, channel: str, oldest: str, cursor: str) -> tuple[list[Any], str]:
         """Return the messages of one page, newest first, and the cursor of the next."""

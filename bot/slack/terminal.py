@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from html import unescape
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, Group, RenderableType
 from rich.emoji import Emoji
 from rich.panel import Panel
 from rich.style import Style as Look
@@ -26,45 +27,38 @@ _GAP = 3  # columns between two fields
 
 def draw(message: Message, console: Console, *, zone: tzinfo | None = None) -> None:
     """Print *message*, with dates in *zone* (None: the machine's own). In a pipe no line is broken or filled up."""
+    # Without a colour system rich writes no escape sequences at all: the address has to be spelled out.
+    markup = Mrkdwn(zone, spell_links=console.color_system is None)
+    drawn = Group(*_parts(message, markup, console.width))
     if console.is_terminal:
-        console.print(Drawn(message, zone=zone))
+        console.print(drawn)
         return
-    with console.capture() as drawn:
-        console.print(Drawn(message, zone=zone), soft_wrap=True)
-    console.file.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
+    with console.capture() as lines:
+        console.print(drawn, soft_wrap=True)
+    console.file.writelines(f"{line.rstrip()}\n" for line in lines.get().splitlines())
 
 
-class Drawn:
-    """A message as something that rich can print, also inside its tables and live displays."""
-
-    def __init__(self, message: Message, *, zone: tzinfo | None = None) -> None:
-        self.message = message
-        self.zone = zone
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the sender, then the blocks, or the text if there are none."""
-        # Without a colour system rich writes no escape sequences at all: the address has to be spelled out.
-        markup = Mrkdwn(self.zone, spell_links=console.color_system is None)
-        yield Text.assemble(("lipsync-bot", "bold"), " ", ("APP", "dim"))
-        if not self.message.blocks:
-            yield markup.draw(self.message.text)
-        for block, before in zip(self.message.blocks, (None, *self.message.blocks), strict=False):
-            if before and "text" in before and "text" in block:
-                yield Text()  # Slack leaves a gap between two paragraphs
-            yield _block(block, markup, options.max_width)
+def _parts(message: Message, markup: "Mrkdwn", width: int) -> Iterator[RenderableType]:
+    """Yield the sender, then the blocks, or the text if there are none."""
+    yield Text.assemble(("lipsync-bot", "bold"), " ", ("APP", "dim"))
+    if not message.blocks:
+        yield markup.draw(message.text)
+    for block, before in zip(message.blocks, (None, *message.blocks), strict=False):
+        if before and "text" in before and "text" in block:
+            yield Text()  # Slack leaves a gap between two paragraphs
+        yield _block(block, markup, width)
 
 
+@dataclass(frozen=True, slots=True)
 class Mrkdwn:
     """Slack's markup as rich text. `spell_links`: write `label (url)`, for an output that cannot hide an address."""
 
-    def __init__(self, zone: tzinfo | None = None, *, spell_links: bool = False) -> None:
-        self.zone = zone
-        self.spell_links = spell_links
+    zone: tzinfo | None
+    spell_links: bool
 
     def draw(self, text: str, style: str = "") -> Text:
         """Return *text* drawn. Quoted lines get Slack's bar."""
-        lines = Text("\n").join(Text.assemble(*self._line(line)) for line in text.split("\n"))
-        return Text.assemble(lines, style=style)
+        return Text("\n", style).join(Text.assemble(*self._line(line), style=style) for line in text.split("\n"))
 
     def _line(self, line: str) -> Iterator[Text]:
         if line.startswith("> "):
