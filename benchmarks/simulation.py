@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from bot.chanjing.client import SlidingWindow
+from bot.chanjing.transport import SlidingWindow
 from bot.config.sections import Config
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task, is_final

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bot.chanjing.client import ATTEMPTS, Chanjing, Transport, mint
+from bot.chanjing.client import Chanjing, mint
 from bot.chanjing.tokens import FileToken, GivenToken, MintedToken, TokenSource
+from bot.chanjing.transport import ATTEMPTS, Transport
 from bot.clock import Clock
 from bot.config.load import read_again
 from bot.config.sections import Config
@@ -83,8 +84,10 @@ def chanjing(
     settings = config.chanjing
     sender = exchange(settings.base_url, settings.timeout)
     pace = settings.max_requests_per_second
-    transport = Transport(sender, max_requests_per_second=pace, clock=clock, events=events, attempts=attempts)
-    return Chanjing(settings.base_url, _tokens(config, transport, clock), transport, fingerprint=fingerprint)
+    transport = Transport(
+        sender, settings.base_url, max_requests_per_second=pace, clock=clock, events=events, attempts=attempts
+    )
+    return Chanjing(_tokens(config, transport, clock), transport, fingerprint=fingerprint)
 
 
 def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
@@ -93,12 +96,12 @@ def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
         return FileToken(lambda: read_secret(file).value, clock)
     if settings.app_id is None or settings.secret_key is None:
         return GivenToken(settings.access_token.value if settings.access_token else "")
-    base_url, app_id, secret_key = settings.base_url, settings.app_id, settings.secret_key.value
+    app_id, secret_key = settings.app_id, settings.secret_key.value
     try:
         kept: Path | None = beside(resolve(config.state.path), ".token")
     except StateError:
         kept = None  # `check` has said so already
-    return MintedToken(lambda: mint(base_url, app_id, secret_key, transport), app_id, base_url, kept, clock)
+    return MintedToken(lambda: mint(app_id, secret_key, transport), app_id, settings.base_url, kept, clock)
 
 
 def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) -> SlackClient:

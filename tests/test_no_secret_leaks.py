@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from bot import clients
-from bot.chanjing.client import Chanjing, Transport
+from bot.chanjing.client import Chanjing
 from bot.chanjing.tokens import GivenToken
+from bot.chanjing.transport import Transport
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.errors import LipsyncBotError
@@ -82,8 +83,8 @@ def what_comes_of(act):
 def test_no_spelling_of_a_secret_comes_out_of_an_answer(number):
     with ChanjingServer(CHANJING) as chanjing, SlackServer(SLACK) as slack, clients.http(trust_env=False) as exchange:
         sender = exchange(chanjing.url, 10)
-        transport = Transport(sender, max_requests_per_second=1000, clock=SimulatedClock(), attempts=1)
-        listing = Chanjing(chanjing.url, GivenToken(CHANJING), transport)
+        transport = Transport(sender, chanjing.url, max_requests_per_second=1000, clock=SimulatedClock(), attempts=1)
+        listing = Chanjing(GivenToken(CHANJING), transport)
         bot = SlackBot(SLACK, slack.base_url, exchange(slack.base_url, 10, keep_alive=False))
         hook = SlackWebhook(slack.webhook_url, exchange(slack.webhook_url, 10, keep_alive=False))
         for server, secret, act in (

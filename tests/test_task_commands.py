@@ -12,7 +12,7 @@ import pytest
 from bot.cli import main
 from bot.cli.program import Kind
 from bot.demo.block_kit import problems
-from bot.demo.chanjing import ChanjingServer
+from bot.demo.chanjing import LIST, ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
 from bot.domain.destination import Destination, Intent
 from bot.domain.news import EndedTask, TaskRecord
@@ -219,8 +219,17 @@ def test_replay_posts_once_more_with_a_fresh_id_and_leaves_the_state_alone(repla
     assert not (tmp_path / "state.json.lock").exists()
 
 
+@pytest.mark.parametrize(
+    ("task", "has_detail", "lists"), [("task003", True, 0), ("task003", False, 3), ("task11", True, 4)]
+)
+def test_replay_asks_for_a_whole_id_and_reads_the_list_only_if_it_must(replay, servers, task, has_detail, lists):
+    servers[0].has_detail = has_detail
+    replay(task, "--yes")
+    assert sum(call.path == LIST for call in servers[0].calls) == lists
+
+
 def test_replay_reads_smaller_pages_where_chanjing_refuses_large_ones(replay, servers):
-    servers[0].max_page_size, servers[0].oversize = 10, "refuse"
+    servers[0].max_page_size, servers[0].oversize, servers[0].has_detail = 10, "refuse", False
     assert replay("task003", "--yes")[0] == 0
     assert len(servers[1].messages) == 1
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 
 from bot import clients, disk
-from bot.chanjing.client import DOCUMENTED_PAGE_SIZE, Chanjing, may_be_page_size
+from bot.chanjing.answers import DOCUMENTED_PAGE_SIZE, may_be_page_size
+from bot.chanjing.client import Chanjing
 from bot.cli import DONE, STATE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
 from bot.cli.output import ascii_only

@@ -1,5 +1,6 @@
 """`replay`: announce one task again, on purpose. No lock, no state, one post with a fresh id."""
 
+import contextlib
 import os
 import secrets
 import sys
@@ -15,7 +16,7 @@ from bot.domain.full_scan import FullScan
 from bot.domain.listing import ListProfile
 from bot.domain.notice import TaskEnded
 from bot.domain.task import Task, is_final
-from bot.errors import UsageError
+from bot.errors import ChanjingError, UsageError
 from bot.harmless import visible
 from bot.slack.blocks import Style
 from bot.slack.client import OUTSIDE
@@ -51,10 +52,14 @@ def main(path: Path | None, prefix: str, *, ask: bool) -> int:
 
 
 def find(pages: Pages, prefix: str, *, now: float) -> list[Task]:
-    """Return the tasks whose id begins with *prefix*: the one of exactly that id, or all when the list has been read.
+    """Return the tasks whose id begins with *prefix*: the one of exactly that id, or all. Raise ChanjingError.
 
-    The state keeps no links, so the list is asked. Raise ChanjingError.
+    The state keeps no links, so Chanjing is asked: for the one, if it is a whole id that Chanjing answers for, else for
+    the list.
     """
+    with contextlib.suppress(ChanjingError):
+        if task := pages.task(prefix):
+            return [task]
     found: dict[str, Task] = {}
     for _, tasks in pages.of(FullScan(ListProfile(), now=now)):
         found |= {task.id: task for task in tasks if task.id.startswith(prefix)}

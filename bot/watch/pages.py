@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.chanjing.client import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
+from bot.chanjing.answers import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
 from bot.domain.full_scan import FullScan
 from bot.domain.read import Read

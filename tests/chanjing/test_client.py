@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chanjing.client import Chanjing, SlidingWindow, Transport, may_be_page_size, mint, parse_page
+from bot.chanjing.answers import LIST, may_be_page_size, parse_page
+from bot.chanjing.client import Chanjing, mint
 from bot.chanjing.tokens import GivenToken, Minted, fingerprinting
+from bot.chanjing.transport import SlidingWindow, Transport
 from bot.domain.notice import Trouble
 from bot.domain.task import Page, Task
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable, Stopped
@@ -25,13 +27,15 @@ TRACE = "8d10659438827bd4d59eaa2696f9d391"
 TOKEN = recorded.TOKEN
 
 
-def transport(how: httpx.MockTransport, clock: SimulatedClock | None = None, *, per_second: float = 5) -> Transport:
+def transport(
+    how: httpx.MockTransport, clock: SimulatedClock | None = None, *, url: str = f"{URL}/", per_second: float = 5
+) -> Transport:
     exchange = Exchange(httpx.Client(transport=how), timeout=5)
-    return Transport(exchange, max_requests_per_second=per_second, clock=clock or SimulatedClock())
+    return Transport(exchange, url, max_requests_per_second=per_second, clock=clock or SimulatedClock())
 
 
-def chanjing(how: httpx.MockTransport, clock: SimulatedClock | None = None, **options: float) -> Chanjing:
-    return Chanjing(f"{URL}/", GivenToken(TOKEN), transport(how, clock, **options))
+def chanjing(how: httpx.MockTransport, clock: SimulatedClock | None = None, per_second: float = 5) -> Chanjing:
+    return Chanjing(GivenToken(TOKEN), transport(how, clock, per_second=per_second))
 
 
 def said(body: object, status: int = 200) -> httpx.Response:
@@ -58,10 +62,10 @@ def test_codes_that_chanjing_makes_up_share_one_series():
     codes, metrics = itertools.cycle([*range(60_000, 60_300), 10400, None]), Metrics()
     how = httpx.MockTransport(lambda request: said(envelope(code=next(codes))))
     exchange = Exchange(httpx.Client(transport=how), timeout=5)
-    asking = Transport(exchange, max_requests_per_second=5, clock=SimulatedClock(), events=metrics)
+    asking = Transport(exchange, f"{URL}/", max_requests_per_second=5, clock=SimulatedClock(), events=metrics)
     for _ in range(302):
         with contextlib.suppress(ChanjingError):
-            asking.call("list", URL, {}, {}, secrets=())
+            asking.call(LIST, {})
     counted = {
         sample.labels["code"]: sample.value
         for family in metrics.registry.collect()
@@ -116,7 +120,7 @@ def test_one_task_is_asked_for_once_whatever_the_answer_and_with_the_token_as_it
         requests.append(request)
         return said(envelope(code=code))
 
-    client = Chanjing(URL, Renewable(), transport(httpx.MockTransport(answer)))
+    client = Chanjing(Renewable(), transport(httpx.MockTransport(answer)))
     assert type(error_of(lambda: client.task("a"))) is kind
     assert len(requests) == 1
 
@@ -197,7 +201,7 @@ def test_either_code_of_a_refused_token_is_the_same_error(code, http):
     answer = always(envelope(code=code, msg="token"), http)
     for ask in (
         lambda: chanjing(answer).page(1, 10),
-        lambda: mint(URL, recorded.APP_ID, recorded.SECRET_KEY, transport(answer)),
+        lambda: mint(recorded.APP_ID, recorded.SECRET_KEY, transport(answer)),
     ):
         error = error_of(ask)
         assert type(error) is ChanjingRefused
@@ -247,7 +251,7 @@ def test_a_page_says_when_it_was_answered_where_the_server_does(date, at):
 
 def test_a_page_says_whose_it_is():
     def account(token: str, url: str = URL, salt: str = "salt") -> str:
-        client = Chanjing(url, GivenToken(token), transport(always(envelope())), fingerprint=fingerprinting(salt))
+        client = Chanjing(GivenToken(token), transport(always(envelope()), url=url), fingerprint=fingerprinting(salt))
         return client.page(1, 10).account
 
     assert account("token") == account("token", f"{URL}/") != ""
@@ -506,7 +510,7 @@ def echoing(status: int, body: str, **headers: str) -> httpx.MockTransport:
     ids=["msg", "code", "object", "5xx", "cut msg", "cut html", "text", "redirect", "quoted redirect"],
 )
 def test_a_token_that_is_echoed_is_not_told(answer):
-    client = Chanjing(URL, GivenToken(LONG_TOKEN), transport(answer))
+    client = Chanjing(GivenToken(LONG_TOKEN), transport(answer))
     error = error_of(lambda: client.page(1, 10))
     for piece in ("s3cret", "t0ken"):
         assert piece not in str(error)
@@ -522,14 +526,14 @@ def test_a_redirect_is_not_followed_and_is_told():
 
 def test_a_secret_key_that_is_echoed_is_not_told():
     answer = always(envelope(code=10400, msg="no app recorded-app with recorded-secret"))
-    error = error_of(lambda: mint(URL, recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
+    error = error_of(lambda: mint(recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
     assert "recorded-secret" not in str(error)
     assert "recorded-app" in str(error)
 
 
 def test_half_an_answer_with_a_new_token_is_not_quoted():
     answer = always(b'{"code":0,"data":{"access_token":"n3w-token","exp')
-    error = error_of(lambda: mint(URL, recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
+    error = error_of(lambda: mint(recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
     assert "not JSON" in str(error)
     assert "n3w" not in str(error)
 
@@ -539,13 +543,13 @@ def test_half_an_answer_with_a_new_token_is_not_quoted():
 
 def test_a_token_is_minted_with_its_end_in_unix_seconds():
     how = transport(recorded.replay("token-minted"))
-    assert mint(f"{URL}/", recorded.APP_ID, recorded.SECRET_KEY, how) == Minted("minted-token", 1738756800.0)
+    assert mint(recorded.APP_ID, recorded.SECRET_KEY, how) == Minted("minted-token", 1738756800.0)
 
 
 @pytest.mark.parametrize("name", ["token-refused", "refused-parameters"])
 def test_an_app_that_is_refused_is_told_with_its_own_remedy(name):
     answer = always(recorded.load(name)["answer"]["json"])
-    error = error_of(lambda: mint(URL, recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
+    error = error_of(lambda: mint(recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
     assert str(error).startswith("access_token: HTTP 200, code ")
     assert str(error).endswith("Check chanjing.app_id and chanjing.secret_key.")
 
@@ -553,7 +557,7 @@ def test_an_app_that_is_refused_is_told_with_its_own_remedy(name):
 @pytest.mark.parametrize("end", [{}, {"expire_in": None}, {"expire_in": 0}, {"expire_in": ""}])
 def test_a_token_may_come_without_its_end(end):
     how = transport(always(envelope(data={"access_token": " new\n", **end})))
-    assert mint(URL, "app", "key", how) == Minted("new", 0.0)
+    assert mint("app", "key", how) == Minted("new", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -575,7 +579,7 @@ def test_a_token_may_come_without_its_end(end):
     ids=lambda data: str(data)[:40],
 )
 def test_an_answer_without_a_usable_token_is_an_error(data):
-    error = error_of(lambda: mint(URL, "app", "key", transport(always(envelope(data=data)))))
+    error = error_of(lambda: mint("app", "key", transport(always(envelope(data=data)))))
     assert type(error) is ChanjingRejected
     assert "without a token" in str(error)
 

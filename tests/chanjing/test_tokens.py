@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.chanjing.client import Answered, Chanjing
+from bot.chanjing.answers import Answered
+from bot.chanjing.client import Chanjing
 from bot.chanjing.tokens import FileToken, GivenToken, Minted, MintedToken, TokenSource
 from bot.domain.task import Page
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingUnavailable
@@ -45,15 +46,17 @@ class Account:
         self.accepted = f"minted-{self.minted}"
         return Minted(self.accepted, self.end_of(self._clock.now()))
 
-    def call(self, *_: object, secrets: tuple[str, ...]) -> Answered:
+    base_url = BASE
+
+    def call(self, *_: object, token: str) -> Answered:
         """Stand for a Transport."""
-        self.asked.append(secrets[0])
-        if secrets[0] != self.accepted:
+        self.asked.append(token)
+        if token != self.accepted:
             raise ChanjingRefused(f"refused number {len(self.asked)}", code=10400)
         return Answered({"list": []}, None)
 
     def ask(self, tokens: TokenSource) -> Page:
-        return Chanjing(BASE, tokens, self).page(1, 10)  # type: ignore[arg-type]
+        return Chanjing(tokens, self).page(1, 10)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot import clients
-from bot.chanjing.client import Chanjing, Transport, mint
+from bot.chanjing.client import Chanjing, mint
 from bot.chanjing.tokens import GivenToken, MintedToken
+from bot.chanjing.transport import Transport
 from bot.cli import check, check_slack
 from bot.cli.finding import Finding
 from bot.demo.chanjing import ChanjingServer
@@ -101,11 +102,9 @@ def test_a_state_that_is_mounted_alone_is_bad_as_it_cannot_be_replaced(tmp_path)
 
 def minting(server: ChanjingServer, exchange: Exchange, secret_key: str, path: Path) -> Finding:
     clock = SimulatedClock(time.time())
-    transport = Transport(exchange, max_requests_per_second=5, clock=clock)
-    tokens = MintedToken(
-        lambda: mint(server.url, server.app_id, secret_key, transport), server.app_id, server.url, path, clock
-    )
-    return check.chanjing(Chanjing(server.url, tokens, transport), page_size=50)
+    transport = Transport(exchange, server.url, max_requests_per_second=5, clock=clock)
+    tokens = MintedToken(lambda: mint(server.app_id, secret_key, transport), server.app_id, server.url, path, clock)
+    return check.chanjing(Chanjing(tokens, transport), page_size=50)
 
 
 def test_a_kept_token_says_nothing_about_the_secret_key(chanjing, exchange, tmp_path):
@@ -116,8 +115,8 @@ def test_a_kept_token_says_nothing_about_the_secret_key(chanjing, exchange, tmp_
 
 
 def listing(server: ChanjingServer, exchange: Exchange, token: str) -> Finding:
-    transport = Transport(exchange, max_requests_per_second=5, clock=SimulatedClock())
-    return check.chanjing(Chanjing(server.url, GivenToken(token), transport), page_size=50)
+    transport = Transport(exchange, server.url, max_requests_per_second=5, clock=SimulatedClock())
+    return check.chanjing(Chanjing(GivenToken(token), transport), page_size=50)
 
 
 def test_a_token_that_chanjing_accepts_is_good(chanjing, exchange):
