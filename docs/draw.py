@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a tool to be run from the top of the project: python -m docs.draw
 """Draw the pictures in docs/img: messages of bot.samples about as Slack shows them, and the app's icon.
 
     python -m docs.draw                     all of them

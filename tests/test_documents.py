@@ -18,6 +18,7 @@ from bot.config.sections import KEYS
 from bot.demo.slack import Channel, SlackServer
 from bot.http.client import Exchange
 from bot.slack.client import SlackBot
+from docs.house import house
 
 ROOT = Path(__file__).parents[1]
 README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
@@ -188,6 +189,10 @@ def test_the_architecture_tells_of_every_folder():
         path for link in links(ROOT / "docs/architecture.md") if (path := (ROOT / "docs" / link).resolve()).is_dir()
     }
     assert told >= {path.parent for path in (ROOT / "bot").glob("*/__init__.py")}
+
+
+def test_the_picture_of_the_architecture_is_the_one_that_the_code_gives():
+    assert f"```mermaid\n{house()}\n```" in (ROOT / "docs/architecture.md").read_text("utf-8")
 
 
 def shown(document: Path) -> set[Path]:
