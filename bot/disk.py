@@ -50,10 +50,10 @@ class Disk:
     def __init__(self) -> None:
         self.syncs_directories = True
 
-    def write(self, path: Path, content: bytes) -> None:
-        """Create *path*, or create it anew, with *content*, which need not have reached the medium."""
+    def write(self, path: Path, *content: bytes) -> None:
+        """Create *path*, or create it anew, with this *content*, which need not have reached the medium."""
         path.unlink(missing_ok=True)
-        create(path, content)
+        create(path, *content)
 
     def sync(self, path: Path) -> None:
         """Return when what the file, or the names that the directory, holds has reached the medium."""
@@ -88,14 +88,14 @@ class Disk:
         path.unlink(missing_ok=True)
 
 
-def create(path: Path, content: bytes) -> None:
+def create(path: Path, *content: bytes) -> None:
     """Write a new file for its owner alone, as secrets come into it, or none at all.
 
     Raise OSError, which is FileExistsError if anything stands there: no symbolic link is followed.
     """
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         try:
-            file.write(content)
+            file.writelines(content)
             file.flush()
         except OSError:
             path.unlink()

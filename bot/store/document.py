@@ -24,19 +24,18 @@ class _Versioned(msgspec.Struct):
     version: int
 
 
-def encode(state: State, tasks: bytes) -> bytes:
-    """Return the document of *state*; *tasks* are its tasks as `encode_tasks` returns them."""
+def encode(state: State, tasks: bytes) -> tuple[bytes, ...]:
+    """Return the document of *state*, in parts; *tasks* are its tasks as `encode_tasks` returns them."""
     rest = msgspec.json.format(_ENCODER.encode(replace(state, tasks={})), indent=1)
-    return b"".join((rest.removesuffix(b"{}\n}"), tasks, b"\n}\n"))
+    return rest.removesuffix(b"{}\n}"), tasks, b"\n}\n"
 
 
 def encode_tasks(tasks: Tasks) -> bytes:
     """Return the tasks, a line each. There may be 100,000 of them, so this is done without a loop."""
     lines = _ENCODER.encode(tasks)
-    for end in (b'],"', b'},"'):
-        if end + b":" not in lines:  # else an id ends like that
-            lines = lines.replace(end, end[:2] + b'\n  "')
-    return lines
+    if b',":' in lines:
+        return lines  # an id ends with a comma, so that the end of a task cannot be recognised
+    return lines.replace(b'],"', b'],\n  "').replace(b'},"', b'},\n  "')
 
 
 def decode(document: bytes) -> State:

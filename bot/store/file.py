@@ -57,7 +57,7 @@ class Store:
         self._verify()
         began = time.monotonic()
         try:
-            self._disk.write(new, content)
+            self._disk.write(new, *content)
             self._disk.sync(new)
             self._verify()
             self._keep_generation()
@@ -69,7 +69,7 @@ class Store:
                 self._disk.unlink(new)
             refuse(error, self._path, "written")
         self.state = state
-        self._events.emit("state_written", seconds=time.monotonic() - began, size=len(content))
+        self._events.emit("state_written", seconds=time.monotonic() - began, size=sum(map(len, content)))
 
     def _keep_generation(self) -> None:
         """Keep what the file holds now as `.bak`."""

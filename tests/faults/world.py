@@ -101,11 +101,11 @@ class SimulatedDisk(Disk):
         self._synced_names: dict[str, File] = {}
         self.full = False
 
-    def write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, *content: bytes) -> None:
         with self._effects.around("write"):
             if self.full:
                 raise OSError(28, "No space left on device")
-            self._names[path.name] = File(content)
+            self._names[path.name] = File(b"".join(content))
 
     def sync(self, path: Path) -> None:
         with self._effects.around("sync"):

@@ -45,7 +45,7 @@ def path(tmp_path):
 
 
 def written(state: State) -> bytes:
-    return document.encode(state, document.encode_tasks(state.tasks))
+    return b"".join(document.encode(state, document.encode_tasks(state.tasks)))
 
 
 def refuse_warnings(text: str) -> None:
