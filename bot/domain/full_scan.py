@@ -24,14 +24,13 @@ class FullScan(Scan):
 
     def add(self, page: Page) -> tuple[Task, ...]:
         """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
-        beyond = page.number > self._highest
         seen = self._see(page)
-        if beyond and (seen.new or not page.tasks):
+        if self.step and self.step.onward and (seen.new or not page.tasks):
             self._observe(page, seen.new)
         now = max(self._now, page.answered_at or 0.0)  # our clock may be behind
         self.newest = max([self.newest, *(t.create_time for t in seen.new if usable(t.create_time, now))])
-        self.next = self._following(page, seen)
-        self.complete = self.next is None
+        self._advance(page, seen)
+        self.complete = self.step is None
         return seen.tasks
 
     def outcome(self, profile: ListProfile, *, asked: int, now: float) -> ListProfile:

@@ -4,7 +4,7 @@ The order of the list is not documented, so it is observed by full scans, not as
 pages, and names the next one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
@@ -67,8 +67,19 @@ class Seen:
         return (*self.new, *self.risen)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A page to read. `onward`: it leads on, rather than back over pages that moved or forth to ones that came new."""
+
+    number: int
+    onward: bool = True
+
+
+Route = Generator[Step, tuple[Page, Seen]]
+
+
 class Scan:
-    """What a scan has seen so far. `next` is the page to read; None: there is nothing more to read.
+    """What a scan has seen so far. `step` is the next; None: there is nothing more to read.
 
     It asks for no more pages than there are with a task on them that is new to it, and SPARE. So it ends however the
     server answers: also one that answers a page past the end with its last page, or each page with the same.
@@ -76,7 +87,6 @@ class Scan:
 
     def __init__(self, profile: ListProfile) -> None:
         self._profile = profile
-        self.next: int | None = 1
         self.complete = False
         self.pages = 0
         self._ranks: dict[str, int] = {}  # id → the highest rank of the statuses it was seen with
@@ -85,19 +95,23 @@ class Scan:
         self.account = ""  # the one that was asked, as far as it is known
         self.answered_at: float | None = None  # when the first page was answered, by the server's clock
         self._listed = 0
-        self._highest = 0
         self._spare = SPARE
         self._grown = 0  # tasks that came since the last page with something new
+        self.begin(self._first_page)
+
+    @property
+    def _first_page(self) -> int:
+        return 1
 
     @property
     def seen(self) -> AbstractSet[str]:
         """The ids of the tasks seen so far."""
         return self._ranks.keys()
 
-    def start_over(self) -> None:
-        """Begin at page 1: the list has become shorter, and ends before the page that this scan asked for first."""
-        self.next = 1
-        self._highest = 0
+    def begin(self, number: int) -> None:
+        """Begin at page *number*: again at page 1, if the list ends before the page that was asked for first."""
+        self._route = self._pages_from(number)
+        self.step: Step | None = next(self._route)
 
     def count_says(self, page: Page) -> Literal["ended", "goes on", "nothing"]:
         """Return what can be believed of the count: that the list ends before *page*, or not; or nothing."""
@@ -112,7 +126,7 @@ class Scan:
         return max((count for count in (self.total_count, page.total_count) if count is not None), default=None)
 
     def _see(self, page: Page) -> Seen:
-        """Take in *page*. It, or two pages, may hold a task twice, once as an older answer."""
+        """Take in *page*, and decide on the next. It, or two pages, may hold a task twice, once as an older answer."""
         highest: dict[str, Task] = {}
         for task in page.tasks:
             if task.id not in highest or rank(task.status) > rank(highest[task.id].status):
@@ -134,21 +148,32 @@ class Scan:
         self._grown = 0 if seen.new else self._grown + seen.changed
         return seen
 
-    def _repeats(self, page: Page, *, moved: int) -> bool:
-        """Tell whether *page*, which holds nothing new, ends the list.
+    def _advance(self, page: Page, seen: Seen) -> None:
+        try:
+            self.step = self._route.send((page, seen))
+        except StopIteration:
+            self.step = None
+
+    def _pages_from(self, number: int) -> Route:
+        """Yield the pages from *number* on to the end of the list, given what was on each."""
+        highest = 0
+        while True:
+            beyond = number > highest
+            highest = max(highest, number)
+            page, seen = yield Step(number, onward=beyond)
+            if seen.changed < 0 and number > 1 and self._spare > 0:
+                # Something was taken out of the list, so tasks have moved up, onto pages that have been read.
+                number = max(1, number + seen.changed // self._profile.size_of(page))
+            elif not page.listed or (beyond and self._adds_nothing(page, seen, moved=self._grown)):
+                return  # when the list grew by a page meanwhile, the same tasks come once more
+            else:
+                number = number + 1 if self._spare > 0 else highest + 1
+
+    def _adds_nothing(self, page: Page, seen: Seen, *, moved: int) -> bool:
+        """Tell whether *page* holds nothing new, so that the list ends there.
 
         It does not if as many tasks have *moved* meanwhile as it holds, or if none of them could be read.
         """
-        return self._spare <= 0 or (bool(page.tasks) and moved < page.listed)
-
-    def _following(self, page: Page, seen: Seen) -> int | None:
-        """Return the page that follows *page* on the way from page 1, or None at the end of the list."""
-        beyond = page.number > self._highest
-        self._highest = max(self._highest, page.number)
-        if seen.changed < 0 and page.number > 1 and self._spare > 0:
-            # Something was taken out of the list, so tasks have moved up, onto pages that have been read.
-            return max(1, page.number + seen.changed // self._profile.size_of(page))
-        # When the list grew by a page meanwhile, the same tasks come once more.
-        if not page.listed or (beyond and not seen.new and self._repeats(page, moved=self._grown)):
-            return None
-        return page.number + 1 if self._spare > 0 else self._highest + 1
+        if seen.new:
+            return False
+        return not page.listed or self._spare <= 0 or (bool(page.tasks) and moved < page.listed)

@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from bot.domain.listing import ListProfile, Scan, Seen
+from bot.domain.listing import ListProfile, Route, Scan, Step
 from bot.domain.news import Tasks, is_known
 from bot.domain.task import Page, Task
 
@@ -13,7 +13,7 @@ _REST = 10  # times as long as a longer read took: so long the budget is spent
 
 
 class Read(Scan):
-    """One look for news: give it each page with `add(page)` while `next` names one.
+    """One look for news: give it each page with `add(page)` while `step` names one.
 
     It begins at the new end, page 1. It stops when it has seen a page that ends in a task known before, all of *fresh*
     (the tasks waited for), and as many unknown tasks as `total_count` grew by; or at the end of the list. If neither an
@@ -55,12 +55,13 @@ class Read(Scan):
         self._unknown += sum(not self._is_known(task) for task in seen.new)
         if edge := self._edge(page):
             self._edge_known = self._is_known(edge)
-        self.next = self._following(page, seen)
-        if self.next is None or (self._leads_on(self.next) and self._may_stop()):
-            self.complete, self._ended, self.next = True, self.next is None, None
+        self._advance(page, seen)
+        self._ended = self.step is None
+        if self.step is None or (self.step.onward and self._may_stop()):
+            self.complete, self.step = True, None
             self._recognised |= not self._listed
         elif self._max_pages is not None and self.pages >= self._max_pages:
-            self.next = None
+            self.step = None
         return seen.tasks
 
     @property
@@ -117,77 +118,59 @@ class Read(Scan):
         """Return the task behind which the read goes on, if *page* has it."""
         return page.tasks[-1] if page.tasks else None
 
-    def _leads_on(self, following: int) -> bool:
-        """Tell whether *following* leads on, rather than back over pages that moved or forth to ones that came new."""
-        return following > self._highest
-
 
 class BackwardRead(Read):
     """A read of a list that is oldest first. It begins at the last page, goes on to the end, and then back."""
 
-    def __init__(
-        self,
-        profile: ListProfile,
-        known: Tasks,
-        *,
-        account: str = "",
-        fresh: AbstractSet[str] = frozenset(),
-        max_pages: int | None = None,
-    ) -> None:
-        super().__init__(profile, known, account=account, fresh=fresh, max_pages=max_pages)
-        self.next = profile.last_page
-        self._lowest = profile.last_page + 1
-        self._held = 0  # how many tasks the page before held, on the way to the end of the list
-        self._begins = 0  # where the next read begins: the last page, or one that has become fuller since it was read
+    _begins = 0  # where the next read begins: the last page, or one that has become fuller since it was read
+
+    @property
+    def _first_page(self) -> int:
+        return self._profile.last_page
 
     def outcome(self, profile: ListProfile) -> ListProfile:
         profile = super().outcome(profile)
-        if self.complete and self._highest:
+        if self.complete and self._begins:
             # It grows at its end: the next read begins where this one found that.
             profile = replace(profile, last_page=self._begins, per_page=self.per_page)
         return profile
 
     def _edge(self, page: Page) -> Task | None:
-        return page.tasks[0] if page.tasks and page.number < self._lowest else None
+        return page.tasks[0] if page.tasks and self.step and self.step.onward else None
 
-    def _leads_on(self, following: int) -> bool:
-        return following < self._lowest
+    def _pages_from(self, number: int) -> Route:
+        """Yield the pages from *number* on to the present end of the list, then those before it, down to page 1.
 
-    def _following(self, page: Page, seen: Seen) -> int | None:
-        """Return the page that follows *page* on the way from the last page to page 1, or None at the end of it.
-
-        First it goes on to the present end of the list. Tasks taken out of the list move others towards page 1, onto
-        pages still to be read.
+        Tasks taken out of the list move others towards page 1, onto pages still to be read.
         """
-        if page.number > self._highest:
-            return self._towards_the_end(page, seen)
-        self._lowest = page.number
-        if seen.new or (page.listed and not self._repeats(page, moved=-seen.changed)):
-            return page.number - 1 or None
-        return self._shorter(page)
+        while True:
+            self._begins = 0
+            page, seen = yield Step(number)
+            if not self._adds_nothing(page, seen, moved=0):
+                yield from self._to_the_end(page)
+                for before in range(number - 1, 0, -1):
+                    page, seen = yield Step(before)
+                    if self._adds_nothing(page, seen, moved=-seen.changed):
+                        break
+                else:
+                    return
+            # The list has become shorter.
+            if page.number == 1:
+                return
+            last = self._last(page) or page.number
+            number = last if self.pages == 1 and last < page.number else 1
 
-    def _towards_the_end(self, page: Page, seen: Seen) -> int | None:
-        first = not self._highest
-        if not seen.new and (not page.listed or self._repeats(page, moved=0)):
-            return self._shorter(page) if first else self._lowest - 1 or None
-        self._highest = page.number
-        self._lowest = page.number if first else self._lowest
-        outgrown = self._held < self.per_page and page.tasks and not self._is_known(page.tasks[-1])
-        if first or (self._begins == page.number - 1 and not outgrown):
-            self._begins = page.number
-        self._held = page.listed
-        last = self._last(page)
-        if last is not None and last <= page.number:
-            return self._lowest - 1 or None
-        return page.number + 1  # the list has grown since, or does not say how long it is
-
-    def _shorter(self, page: Page) -> int | None:
-        """Return where to look for the end of a list that ends before *page*; None if nothing is left to look at."""
-        if page.number == 1:
-            return None
-        self.start_over()
-        last = self._last(page)
-        return last if self.pages == 1 and last is not None and last < page.number else 1
+    def _to_the_end(self, page: Page) -> Route:
+        """Yield the pages after *page* that have come since the last read, or of which the list does not say."""
+        self._begins = page.number
+        while (self._last(page) or page.number + 1) > page.number:
+            held = page.listed
+            page, seen = yield Step(page.number + 1, onward=False)
+            if self._adds_nothing(page, seen, moved=0):
+                return
+            outgrown = held < self.per_page and page.tasks and not self._is_known(page.tasks[-1])
+            if self._begins == page.number - 1 and not outgrown:
+                self._begins = page.number
 
     def _last(self, page: Page) -> int | None:
         """Return the number of the last page by the count. The server may hold its pages smaller than it says."""

@@ -73,12 +73,13 @@ class Pages:
         Raise ChanjingError, or Stopped.
         """
         quiet_until = self._clock.monotonic() + _QUIET
-        while scan.next is not None:
+        while scan.step is not None:
+            number = scan.step.number
             try:
-                page = self._page(scan, scan.next)
+                page = self._page(scan, number)
             except ChanjingRejected as error:
-                if not scan.pages and scan.next > 1:
-                    scan.start_over()
+                if not scan.pages and number > 1:
+                    scan.begin(1)
                 elif scan.pages or not may_be_page_size(error, self.size):
                     raise
                 else:
