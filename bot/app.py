@@ -133,6 +133,7 @@ def _poll(
     records = Records(store, clock, events, config, last_alive=last_alive)
     return Poll(
         Reader(pages, records, clock, events, config),
+        records,
         Upkeep(store, clock, config, alerts_channel=config.slack.routes["alerts"]),
         delivery,
         clock,

@@ -44,4 +44,5 @@ def polling(
     pages = Pages(source, clock, events, size=size, deliver=delivery.run)
     records = Records(store, clock, events, settings, last_alive=None)
     reader = Reader(pages, records, clock, events, settings)
-    return Poll(reader, Upkeep(store, clock, settings, alerts_channel="C1"), delivery, clock, show_board=show_board)
+    upkeep = Upkeep(store, clock, settings, alerts_channel="C1")
+    return Poll(reader, records, upkeep, delivery, clock, show_board=show_board)

@@ -17,6 +17,7 @@ from typing import Protocol
 from bot.clock import Clock
 from bot.domain.task import Task
 from bot.watch.reader import Failure, Reader
+from bot.watch.records import Records
 from bot.watch.upkeep import Upkeep
 
 _SHARE = 5.0  # seconds that deliveries get at least, however long the poll before them took
@@ -44,6 +45,7 @@ class Poll:
     def __init__(
         self,
         reader: Reader,
+        records: Records,
         upkeep: Upkeep,
         delivery: Deliveries,
         clock: Clock,
@@ -51,6 +53,7 @@ class Poll:
         show_board: Callable[[Sequence[Task]], None] | None = None,
     ) -> None:
         self._reader = reader
+        self._records = records
         self._upkeep = upkeep
         self._delivery = delivery
         self._clock = clock
@@ -97,10 +100,10 @@ class Poll:
 
     def _read(self) -> Failure | None:
         failure = self._reader.read()
-        self._upkeep.observe(failure, self._reader.watched(), self._reader.odd)
+        self._upkeep.observe(failure, self._records.watched(), self._reader.odd)
         return failure
 
     def _update_board(self) -> None:
-        rendering = self._reader.rendering()
+        rendering = self._records.rendering()
         if self._show_board and self._delivery.idle():  # notices go first
             self._show_board(rendering)

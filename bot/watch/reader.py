@@ -1,6 +1,5 @@
 """Reads the list: for news, for late tasks, and, spread over polls, as a whole. What it finds is saved page by page."""
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -8,10 +7,9 @@ from bot.clock import Clock
 from bot.config.sections import Config
 from bot.domain.baseline import Baseline
 from bot.domain.full_scan import FullScan
-from bot.domain.listing import ListProfile
-from bot.domain.news import LATE_AFTER, Watched, is_known
+from bot.domain.news import LATE_AFTER, is_known
 from bot.domain.read import BackwardRead, Budget, Read
-from bot.domain.task import Task, is_final
+from bot.domain.task import Task
 from bot.errors import ChanjingError, ForeignStateError
 from bot.events import Events
 from bot.watch.late import LateTasks
@@ -24,14 +22,7 @@ Failure = ChanjingError | ForeignStateError
 class Reader:
     """Reads one account's list into one state. What fails is returned; StateError and Stopped are raised."""
 
-    def __init__(
-        self,
-        pages: Pages,
-        records: Records,
-        clock: Clock,
-        events: Events,
-        settings: Config,
-    ) -> None:
+    def __init__(self, pages: Pages, records: Records, clock: Clock, events: Events, settings: Config) -> None:
         self._pages = pages
         self._records = records
         self._clock = clock
@@ -44,7 +35,6 @@ class Reader:
         self._seen: AbstractSet[str] = frozenset()  # by the last read
         self._ours = True  # the last read saw a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was seen since
-        self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
 
     def read(self) -> Failure | None:
         """Read the list, for the first time or for news, and save what is found. Return how that failed."""
@@ -72,7 +62,7 @@ class Reader:
         if due := self._due_late():
             task = self._late.ask(due)
             if task is not None:
-                self._save([task], self._records.state.profile)
+                self._records.save_news([task], self._records.state.profile)
         try:
             if self._full_scan_due():
                 self._scan_on(until)
@@ -80,26 +70,15 @@ class Reader:
             return error
         return None
 
-    def watched(self) -> Watched:
-        return self._records.watched()
-
     @property
     def odd(self) -> AbstractSet[tuple[str, str]]:
         """What of the answers could not be read, as (code of the trouble, what)."""
         return self._pages.odd
 
-    def rendering(self) -> list[Task]:
-        """Return the unfinished tasks as they were last listed; what was not since the start, as it is remembered."""
-        self._latest = {
-            task_id: self._latest.get(task_id, Task(task_id, record.status, create_time=record.create_time))
-            for task_id, record in self.watched().unfinished.items()
-        }
-        return list(self._latest.values())
-
     def interval(self) -> float:
         """Return the seconds from the start of one poll to the start of the next."""
         now = self._clock.now()
-        young = any(now - record.first_seen < LATE_AFTER for record in self.watched().unfinished.values())
+        young = any(now - record.first_seen < LATE_AFTER for record in self._records.watched().unfinished.values())
         return self._settings.active_interval if young else self._settings.interval
 
     def _read_news(self) -> None:
@@ -138,7 +117,7 @@ class Reader:
             if not read.unconfirmed:
                 listed = [task for number in sorted(unconfirmed) for task in unconfirmed[number]]
                 profile = read.outcome(self._records.state.profile)
-                owed[page.number] = self._save(listed, profile, newer=profile.newer(owed, page))
+                owed[page.number] = self._records.save_news(listed, profile, newer=profile.newer(owed, page))
                 unconfirmed = {}
 
     def _scan_on(self, until: float) -> None:
@@ -156,7 +135,7 @@ class Reader:
             if profile.total_count is not None:
                 unknown = sum(not is_known(task, state.tasks, floor=profile.floor) for task in new)
                 profile = replace(profile, total_count=profile.total_count + unknown)
-            owed[page.number] = self._save(new, profile, newer=profile.newer(owed, page))
+            owed[page.number] = self._records.save_news(new, profile, newer=profile.newer(owed, page))
             if self._clock.monotonic() >= until:
                 break
         if scan.complete:
@@ -191,7 +170,3 @@ class Reader:
     def _due_late(self) -> list[str]:
         """Return the late tasks that the last read did not come across."""
         return self._late.due(self._late_ids() - self._seen)
-
-    def _save(self, listed: Sequence[Task], profile: ListProfile, *, newer: AbstractSet[str] = frozenset()) -> set[str]:
-        self._latest |= {task.id: task for task in listed if not is_final(task.status)}
-        return self._records.save_news(listed, profile, newer=newer)

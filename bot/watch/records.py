@@ -1,6 +1,6 @@
 """What the list said of the tasks, as the state holds it: new statuses and the notices owed for them in one write."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from bot.domain.listing import ListProfile
 from bot.domain.news import EndedTask, TaskRecord, Tasks, Watched
 from bot.domain.notice import Greeting, Notice, TaskEnded
 from bot.domain.state import State
-from bot.domain.task import Task
+from bot.domain.task import Task, is_final
 from bot.events import Events
 from bot.store.file import Store
 
@@ -32,6 +32,7 @@ class Records:
         self._events = events
         self._settings = settings
         self._watched: tuple[Tasks, Watched] = ({}, Watched({}, ()))
+        self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
         self.last_read = last_alive
 
     @property
@@ -46,14 +47,23 @@ class Records:
             self._watched = (self.state.tasks, found)
         return found
 
+    def rendering(self) -> list[Task]:
+        """Return the unfinished tasks as they were last listed; what was not since the start, as it is remembered."""
+        self._latest = {
+            task_id: self._latest.get(task_id, Task(task_id, record.status, create_time=record.create_time))
+            for task_id, record in self.watched().unfinished.items()
+        }
+        return list(self._latest.values())
+
     def save_news(
-        self, listed: Iterable[Task], profile: ListProfile, *, newer: AbstractSet[str] = frozenset()
+        self, listed: Sequence[Task], profile: ListProfile, *, newer: AbstractSet[str] = frozenset()
     ) -> set[str]:
         """Save what *listed* changes, and *profile*. Return the ids of the notices that are owed for it.
 
         What is already owed with the ids *newer* comes after them.
         """
         state, now = self.state, self._clock.now()
+        self._latest |= {task.id: task for task in listed if not is_final(task.status)}
         found = news.news(state.tasks, listed, floor=state.profile.floor, now=now)
         ended = profile.oldest_first(found.ended)
         contents = [self._content(task, state.tasks.get(task.id), now) for task in ended]
