@@ -188,7 +188,7 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line(called, full, tmp_
     assert ended.err == "lipsync-bot: the output cannot be written: No space left on device.\n"
 
 
-@pytest.mark.parametrize("command", ["preview", "check", "--help"])
+@pytest.mark.parametrize("command", ["preview", "check", "health", "--help"])
 def test_a_reader_that_goes_away_is_no_fault(called, unread, command):
     assert called(command, out=unread).err == ""
 
@@ -200,6 +200,23 @@ def test_without_stdin_replay_says_that_it_cannot_ask(world):
         ran = shell(f"$BOT replay {task} <&-", own)
     assert ran.returncode == 2
     assert "add --yes" in ran.stderr
+
+
+def test_ctrl_c_at_the_question_ends_replay_as_it_ends_every_command(world):
+    ours, theirs = os.openpty()
+    with ChanjingServer() as chanjing, os.fdopen(ours), os.fdopen(theirs) as terminal:
+        task = chanjing.add(status=20)
+        own = world | {"CHANJING_BASE_URL": chanjing.url, "CHANJING_ACCESS_TOKEN": chanjing.token}
+        pipe = subprocess.PIPE
+        with subprocess.Popen([*PROGRAM, "replay", task], env=own, stdin=terminal, stdout=pipe, stderr=pipe) as process:
+            assert process.stdout is not None
+            assert process.stdout.read(8) == b"Announce"
+            while process.poll() is None:  # a signal that comes before it reads is heeded after that only
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(2)
+            assert process.stderr is not None
+            assert (process.returncode, process.stderr.read()) == (130, b"")
 
 
 # What ends `run` before it begins

@@ -85,6 +85,14 @@ def test_a_directory_of_another_user_is_told_with_ours(tmp_path):
     assert remedy in check.state_directory(tmp_path / "state.json").text
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_directory_that_may_not_be_read_is_not_blamed_on_the_file_system(tmp_path):
+    tmp_path.chmod(0o300)
+    finding = check.state_directory(tmp_path / "state.json")
+    assert finding.severity == "warning"
+    assert "the bot's user may not read its directory, so it cannot be synced" in finding.text
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_state_that_is_mounted_alone_is_bad_as_it_cannot_be_replaced(tmp_path):
     path = tmp_path / "state.json"
