@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _remember(path: Path, chanjing: ChanjingServer, count: int, now: float) -> None:
-    """Save a state that knows the newest *count* tasks of the account, its full read just done."""
+    """Save a state that knows the newest *count* tasks of the account, its full scan just done."""
     newest = chanjing.tasks[-count:]
     tasks = {task["id"]: EndedTask(task["status"], task["create_time"]) for task in newest}
     profile = ListProfile(

@@ -41,7 +41,7 @@ class Pace:
     active: float
     waits: Sequence[float]
     polls: float
-    full_reads: float
+    full_scans: float
 
 
 def day(seed: int) -> list[Render]:
@@ -81,21 +81,21 @@ def replay(renders: list[Render], interval: float, active: float) -> Pace:
     bot = Simulation(account, settings, clock=clock, before_answer=happen)
     bot.cycle()
     waits: list[float] = []
-    polls = full_reads = 0
+    polls = full_scans = 0
     while clock.now() < START + DAY or len(waits) < len(renders):
         began = clock.now()
         cost = bot.cycle()
         waits += [began + cost.seconds - ended[task_id] for task_id in cost.told]
         polls += cost.requests
-        full_reads += cost.full_read
-    return Pace(interval, active, waits, polls, full_reads)
+        full_scans += cost.full_scan
+    return Pace(interval, active, waits, polls, full_scans)
 
 
 def measure(interval: float, active: float) -> Pace:
     """Return what a pace gives on all days together."""
     days = [replay(day(seed), interval, active) for seed in _DAYS]
     waits = [wait for one in days for wait in one.waits]
-    return Pace(interval, active, waits, fmean(d.polls for d in days), fmean(d.full_reads for d in days))
+    return Pace(interval, active, waits, fmean(d.polls for d in days), fmean(d.full_scans for d in days))
 
 
 def foreknown() -> tuple[float, float]:
@@ -120,7 +120,7 @@ def _words(fixed: list[Pace], grid: list[Pace]) -> str:
     rows += [_row(pace, default) for pace in [default, *fixed, *(pace for pace in grid if pace is not default)]]
     return (
         f"{len(_DAYS)} days of {tasks:.0f} tasks on average, in an account with 3,000 finished ones; every pace spends "
-        f"{default.full_reads:,.0f} requests a day more on full reads, once an hour. Seconds from the end of a render "
+        f"{default.full_scans:,.0f} requests a day more on full scans, once an hour. Seconds from the end of a render "
         "to the moment its notice is handed to Slack:\n\n" + paper.table(head, rows)
     )
 
@@ -151,7 +151,7 @@ def _plot(fixed: list[Pace], grid: list[Pace]) -> None:
         default = next(pace for pace in grid if (pace.interval, pace.active) == DEFAULT)
         axes.plot(default.polls, of(default.waits), "*", color="C3", markersize=17, label="the default, 30 s / 5 s")
         axes.plot(foreknown()[1], 0, "D", color="0.4", label="foreknowledge", clip_on=False)
-        axes.set(xscale="log", xlabel="requests a day, full reads left out", ylabel=f"{name}, seconds", ylim=(0, None))
+        axes.set(xscale="log", xlabel="requests a day, full scans left out", ylabel=f"{name}, seconds", ylim=(0, None))
         axes.set_xticks(_TICKS, [f"{tick:,}" for tick in _TICKS])
         axes.minorticks_off()
         axes.set_title(f"From the end of a render to its news: {name}", fontsize=10)

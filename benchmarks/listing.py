@@ -17,7 +17,7 @@ _HOURS = 6
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Of one account: requests of its first run, of an idle poll, of the poll that meets so many new tasks."""
+    """Of one account: requests of its first run, of an idle poll, of the poll that sees so many new tasks."""
 
     order: Order
     size: int
@@ -46,14 +46,14 @@ def plain(size: int) -> int:
 
 
 def idle_hour(size: int) -> tuple[float, float]:
-    """Return the requests an hour of polls and of full reads, for an account where nothing happens."""
+    """Return the requests an hour of polls and of full scans, for an account where nothing happens."""
     bot = Simulation(Account(size))
     bot.cycle()
     began, costs = bot.clock.now(), []
     while bot.clock.now() < began + _HOURS * 3600:
         costs.append(bot.cycle())
     hours = (bot.clock.now() - began) / 3600
-    return sum(c.requests for c in costs) / hours, sum(c.full_read for c in costs) / hours
+    return sum(c.requests for c in costs) / hours, sum(c.full_scan for c in costs) / hours
 
 
 def stuck(order: Order) -> tuple[float, float]:
@@ -71,7 +71,7 @@ def stuck(order: Order) -> tuple[float, float]:
             bot.cycle()
         bot.clock.wait(86_400)
         for _ in range(20):
-            bot.cycle()  # the full read that is due after such a day, and what it leaves
+            bot.cycle()  # the full scan that is due after such a day, and what it leaves
         mean.append(fmean(bot.cycle().requests for _ in range(400)))
     return mean[0], mean[1]
 
@@ -103,7 +103,7 @@ def _hours(hours: dict[int, tuple[float, float]]) -> str:
     rows = [
         [f"{size:,}", f"{polls:.0f}", f"{full:,.0f}", f"{plain(size) * 120:,}"] for size, (polls, full) in hours.items()
     ]
-    head = ["finished tasks", "polls", "full reads", "plain way every 30 s"]
+    head = ["finished tasks", "polls", "full scans", "plain way every 30 s"]
     return (
         f"Requests an hour while nothing happens, newest first, mean of {_HOURS} hours with the defaults "
         "(more than 18,000 an hour cannot be done at 5 a second):\n\n" + paper.table(head, rows)
@@ -118,7 +118,7 @@ def _stuck() -> str:
     head = ["order of the list", "without it", "with it", "difference"]
     return (
         f"Requests of an idle poll with one task stuck for a day behind {BEHIND:,} newer ones, mean of 400 polls, "
-        "full reads left out:\n\n" + paper.table(head, rows)
+        "full scans left out:\n\n" + paper.table(head, rows)
     )
 
 
@@ -137,7 +137,7 @@ def _plot(costs: list[Costs], hours: dict[int, tuple[float, float]]) -> None:
     left.legend(fontsize=8)
     right.plot(SIZES, [plain(size) * 120 for size in SIZES], "k--", label="plain way every 30 s")
     right.axhline(18_000, color="0.5", linewidth=1, label="5 a second: the pace allows no more")
-    right.plot(SIZES, [sum(hours[size]) for size in SIZES], "C3o-", label="this bot: polls and full reads")
+    right.plot(SIZES, [sum(hours[size]) for size in SIZES], "C3o-", label="this bot: polls and full scans")
     right.plot(SIZES, [hours[size][0] for size in SIZES], "C0o-", label="this bot: polls alone")
     right.set(xscale="log", yscale="log", title="An idle hour", xlabel="finished tasks in the account")
     right.set_ylabel("requests an hour")

@@ -161,8 +161,8 @@ class Cost:
 
     requests: int
     seconds: float
-    full_read: int
-    told: tuple[str, ...]
+    full_scan: int
+    announced: tuple[str, ...]
 
 
 class Simulation:

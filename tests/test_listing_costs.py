@@ -55,7 +55,7 @@ def test_the_ends_of_fewer_than_a_page_of_tasks_cost_one_request() -> None:
 
     cost = bot.cycle()
 
-    assert (cost.requests, set(cost.told)) == (1, ids)
+    assert (cost.requests, set(cost.announced)) == (1, ids)
 
 
 @pytest.mark.parametrize("order", [*ORDERED, "shuffled"])
@@ -98,7 +98,7 @@ def test_a_task_stuck_for_days_behind_2_000_newer_ones_costs_one_request_a_poll_
     assert costs(stuck=5) == [2] * 100
 
 
-def test_a_task_stuck_behind_2_000_newer_ones_is_told_at_the_poll_after_its_end() -> None:
+def test_a_task_stuck_behind_2_000_newer_ones_is_announced_at_the_poll_after_its_end() -> None:
     bot = after_first_run(100, settings=DEFAULTS)
     stuck = bot.account.add(bot.clock.now())
     bot.cycle()
@@ -110,4 +110,4 @@ def test_a_task_stuck_behind_2_000_newer_ones_is_told_at_the_poll_after_its_end(
     bot.cycle()
     task_id = bot.account.end(stuck)
 
-    assert task_id in bot.cycle().told
+    assert task_id in bot.cycle().announced

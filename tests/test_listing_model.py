@@ -1,4 +1,4 @@
-"""A model of the server against the reader: whatever happens to the list, every task that ends is told exactly once.
+"""A model of the server against the reader: whatever happens to the list, each end of a task is announced once.
 
 The server inserts, deletes, shifts, renders, answers or does not; the bot polls, crashes and goes on. LISTING_EXAMPLES
 sets how many histories are tried: a few hundred here, ten thousand in the long form.
@@ -34,7 +34,7 @@ events = st.one_of(
 
 @dataclass
 class History:
-    """A world, the bot that watches it, and the tasks that had ended at the first run, of which nothing may be told."""
+    """A world, the bot that watches it, and the tasks that had ended at the first run: not to be announced."""
 
     world: World
     bot: Bot
@@ -78,13 +78,13 @@ def begin(order, finished, unfinished, page_size, seed, *, clamp=False, count=CO
 
 
 def judge(history):
-    told = history.bot.told
-    assert len(told) == len(set(told)), "something was told twice"
-    assert not {task_id for task_id, _ in told} & history.silent, "the baseline was told"
+    announced = history.bot.announced
+    assert len(announced) == len(set(announced)), "something was announced twice"
+    assert not {task_id for task_id, _ in announced} & history.silent, "the baseline was announced"
     ended = {
         (t.id, t.status) for t in history.world.tasks.values() if is_final(t.status) and t.id not in history.silent
     }
-    assert ended <= set(told), f"lost: {ended - set(told)}"
+    assert ended <= set(announced), f"lost: {ended - set(announced)}"
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -99,7 +99,7 @@ def judge(history):
     clamp=st.booleans(),
     count=st.sampled_from(COUNTS),
 )
-def test_every_end_is_told_exactly_once_by_the_end_of_the_next_undisturbed_full_read(
+def test_every_end_is_announced_exactly_once_by_the_end_of_the_next_undisturbed_full_scan(
     order, finished, unfinished, page_size, between, during, seed, clamp, count
 ):
     history = begin(order, finished, unfinished, page_size, seed, clamp=clamp, count=count)
@@ -131,12 +131,12 @@ def test_every_end_is_told_exactly_once_by_the_end_of_the_next_undisturbed_full_
     clamp=st.booleans(),
     count=st.sampled_from(COUNTS),
 )
-def test_in_the_ordinary_orders_every_end_is_told_by_the_polls_that_follow(
+def test_in_the_ordinary_orders_every_end_is_announced_by_the_polls_that_follow(
     order, finished, page_size, between, clamp, count
 ):
     history = begin(order, finished, 3, page_size, 0, clamp=clamp, count=count)
     bot = history.bot
-    bot.settings["full_scan_interval"] = 1e9  # no full read may help
+    bot.settings["full_scan_interval"] = 1e9  # no full scan may help
     bot.restart()
     for one in between:
         history.happen(*one)

@@ -20,6 +20,8 @@ START = 1_763_800_000.0
 DAY = 86_400
 LATENCY = 0.2  # seconds a request takes
 URL = "https://res.example.com/v.mp4"
+SORTED = ["newest_first", "oldest_first"]
+ORDERS = [*SORTED, "shuffled"]
 
 
 class World:
@@ -110,11 +112,11 @@ class MemoryStore(Store):
 
 
 class Postbox:
-    """Stands for Delivery: takes everything that is owed at once. `told` are (task id, status), in order."""
+    """Stands for Delivery: takes everything that is owed at once. `announced` are (task id, status), in order."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.told: list[tuple[str, int]] = []
+        self.announced: list[tuple[str, int]] = []
         self.notices: list[Notice] = []
         self.untils: list[float] = []  # how long it was allowed to take, in monotonic seconds
 
@@ -131,7 +133,7 @@ class Postbox:
     def run_once(self) -> None:
         state = self.store.state
         self.notices += state.outbox.notices
-        self.told += [n.key[:2] for n in state.outbox.notices if isinstance(n.content, TaskEnded)]
+        self.announced += [n.key[:2] for n in state.outbox.notices if isinstance(n.content, TaskEnded)]
         if state.outbox.notices:
             self.store.save(replace(state, outbox=replace(state.outbox, notices=())))
 
@@ -186,15 +188,33 @@ class Bot:
         return len(self.world.requests) + len(self.world.lookups) - before
 
     def full_cycle(self) -> None:
-        """Run cycles until a whole full read has been made."""
+        """Run cycles until a whole full scan has been made."""
         self.clock.wait(self.settings["full_scan_interval"])
         before = self.store.state.profile.full_scan_at
         for _ in range(1000):
             self.cycle()
             if self.store.state.profile.full_scan_at != before:
                 return
-        raise AssertionError("no full read within 1000 cycles")
+        raise AssertionError("no full scan within 1000 cycles")
 
     @property
-    def told(self) -> list[tuple[str, int]]:
-        return self.postbox.told
+    def announced(self) -> list[tuple[str, int]]:
+        return self.postbox.announced
+
+
+def started(order="newest_first", finished=100, **settings):
+    world = World(order)
+    world.fill(finished)
+    bot = Bot(world, **settings)
+    bot.cycle()
+    return world, bot
+
+
+def null(page: Page) -> Page:
+    return page if page.listed else replace(page, oddities=("page: the list is null",))
+
+
+def refused(page: Page) -> Page:
+    if page.listed:
+        return page
+    raise ChanjingRejected("list: code 40000.", code=40000)

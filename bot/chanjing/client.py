@@ -12,7 +12,7 @@ from bot.secret import visible
 
 
 class Chanjing:
-    """One account. *fingerprint* makes what may be saved of that which tells accounts apart."""
+    """One account. *fingerprint* makes what may be saved of what an account is known by."""
 
     def __init__(
         self, tokens: TokenSource, transport: Transport, *, fingerprint: Callable[[str], str] = lambda _: ""

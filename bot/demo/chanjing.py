@@ -51,7 +51,7 @@ class ChanjingServer(LoopbackServer):
 
     `token` is the one accepted now, until `token_expires` (Unix seconds by `clock`). `max_page_size` None means any; a
     larger page is cut to it in silence ("cap") or refused with 40000 ("refuse"). `ignore_page` answers page 1 always,
-    `clamp_page` answers a page past the end with the last. `count` makes of the number of tasks what is told of it.
+    `clamp_page` answers a page past the end with the last. `count` makes of the number of tasks the one that is given.
     `has_detail` False answers the path of one task with a 404.
     `limit_rate` answers 40001 to more than ten lists a second. `order` "shuffled" is random, but stays as it is.
     """
@@ -100,7 +100,7 @@ class ChanjingServer(LoopbackServer):
         return task_id
 
     def update(self, task_id: str, **fields: Any) -> None:
-        """Change some fields of a task. Raise KeyError where there is none of that id."""
+        """Change some fields of a task. Raise KeyError if there is none of that id."""
         with self.lock:
             self._fields[task_id].update(fields)
 
@@ -113,7 +113,7 @@ class ChanjingServer(LoopbackServer):
         self.update(task_id, status=Status.FAILED.value, msg=msg)
 
     def remove(self, task_id: str) -> None:
-        """Take a task off the list. Raise KeyError where there is none of that id."""
+        """Take a task off the list. Raise KeyError if there is none of that id."""
         with self.lock:
             del self._fields[task_id]
             self._ids.remove(task_id)
@@ -128,7 +128,7 @@ class ChanjingServer(LoopbackServer):
     # What it answers
 
     def answer(self, call: Call) -> Answer:
-        """Answer as Chanjing: HTTP 200 with an envelope, whatever the code; a plain-text 404 where there is nothing."""
+        """Answer as Chanjing: HTTP 200 with an envelope, whatever the code; a plain-text 404 if there is nothing."""
         endpoints = {
             ("POST", LIST): self._list,
             ("POST", ACCESS_TOKEN): self._access_token,

@@ -37,7 +37,7 @@ class Task:
     """One entry of the list.
 
     `status` stays a plain int: the list may hold one that is not documented. `progress` is 0–100, `duration` is in
-    milliseconds (0: not told), `create_time` is Unix seconds (0: not told). Links may be empty.
+    milliseconds (0: not given), `create_time` is Unix seconds (0: not given). Links may be empty.
     """
 
     id: str
@@ -55,8 +55,8 @@ class Page:
     """One answer of the list.
 
     `listed` counts its items, those that could not be read included. `size` is the page size that the server says it
-    used, or else the one asked for. `total_count` is None where it was not told. `oddities` are worth a log line.
-    `account` tells the account that was asked from others ("": not known), and `answered_at` is when the server says it
+    used, or else the one asked for. `total_count` is None if it was not given. `oddities` are worth a log line.
+    `account` is what the one that was asked is known by ("": not known), and `answered_at` is when the server says it
     answered, in Unix seconds.
     """
 

@@ -161,7 +161,7 @@ def test_every_documented_field_and_status_is_read():
     assert page.oddities == ()
 
 
-def test_a_null_counts_as_not_told():
+def test_a_null_counts_as_not_given():
     page = chanjing(recorded.replay("list-of-nulls")).page(1, 10)
     assert page == Page(number=1, tasks=(Task("0" * 31 + "5", 20),), listed=1, size=10, total_count=None)
 
@@ -278,7 +278,7 @@ def test_only_wrong_parameters_may_be_the_size_of_a_page_larger_than_documented(
     ("name", "words"),
     [("gateway-page", "HTTP 502"), ("not-found", "HTTP 404, and the answer is not JSON (text/html, 18 bytes)")],
 )
-def test_what_others_say_in_its_place_is_told_with_a_remedy(name, words):
+def test_what_others_say_in_its_place_is_an_error_with_a_remedy(name, words):
     error = error_of(lambda: chanjing(recorded.replay(name)).page(1, 10))
     assert type(error) is ChanjingUnavailable
     assert words in str(error)
@@ -349,7 +349,7 @@ def nested(depth: int) -> Any:
 
 @pytest.mark.parametrize("field", ["msg", "trace_id", "code"])
 @pytest.mark.parametrize("value", [nested(800), {"a": 1}, "\ud800", "a\nb\x1b[0m", "长" * 5_000, None])
-def test_odd_words_are_told_on_one_printable_line(field, value):
+def test_odd_words_are_quoted_on_one_printable_line(field, value):
     body = json.dumps(envelope(code=51000) | {field: value}).encode()
     error = error_of(lambda: chanjing(always(body)).page(1, 10))
     assert str(error).isprintable()
@@ -401,26 +401,26 @@ def test_a_malformed_item_is_left_out_and_named(item):
     ids=repr,
 )
 @pytest.mark.parametrize("field", ["progress", "duration", "create_time"])
-def test_an_odd_number_counts_as_not_told(field, odd):
+def test_an_odd_number_counts_as_not_given(field, odd):
     assert parse_page({"list": [{"id": "a", "status": 20, field: odd}]}, 1, 10).tasks == (Task("a", 20),)
 
 
 @pytest.mark.parametrize(
-    ("told", "number"),
+    ("given", "number"),
     [
         *((12, 12), (12.0, 12), ("12", 12), (" 12.4 ", 12), (11.6, 12), (1e3, 1000), ("1e3", 1000)),
         *((-0.4, 0), (1738636800.49, 1738636800), ("1738636800.7", 1738636801), (2**53 - 1, 2**53 - 1)),
     ],
 )
 @pytest.mark.parametrize("field", ["progress", "duration", "create_time"])
-def test_a_number_is_the_nearest_whole_one_however_it_is_written(field, told, number):
-    task = parse_page({"list": [{"id": "a", "status": 20, field: told}]}, 1, 10).tasks[0]
+def test_a_number_is_the_nearest_whole_one_however_it_is_written(field, given, number):
+    task = parse_page({"list": [{"id": "a", "status": 20, field: given}]}, 1, 10).tasks[0]
     assert getattr(task, field) == number
 
 
 @pytest.mark.parametrize("odd", [None, 5, True, [], {}], ids=repr)
 @pytest.mark.parametrize("field", ["msg", "video_url", "preview_url"])
-def test_an_odd_text_counts_as_not_told(field, odd):
+def test_an_odd_text_counts_as_not_given(field, odd):
     assert parse_page({"list": [{"id": "a", "status": 20, field: odd}]}, 1, 10).tasks == (Task("a", 20),)
 
 
@@ -434,7 +434,7 @@ def test_a_page_that_does_not_say_its_size_has_the_one_asked_for(info):
 
 
 @pytest.mark.parametrize(
-    ("told", "count"),
+    ("given", "count"),
     [
         (0, 0),
         ("0", 0),
@@ -444,8 +444,8 @@ def test_a_page_that_does_not_say_its_size_has_the_one_asked_for(info):
         ([], None),
     ],
 )
-def test_a_total_count_is_a_number_or_not_told(told, count):
-    assert parse_page({"list": [], "page_info": {"total_count": told}}, 1, 10).total_count == count
+def test_a_total_count_is_a_number_or_not_given(given, count):
+    assert parse_page({"list": [], "page_info": {"total_count": given}}, 1, 10).total_count == count
 
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -486,10 +486,10 @@ LONG_TOKEN = "s3cret/" + "t0ken+" * 10 + "="
 def echoing(status: int, body: str, **headers: str) -> httpx.MockTransport:
     def answer(request: httpx.Request) -> httpx.Response:
         token = request.headers["access_token"]
-        told = {
+        named = {
             name: value.format(token=token, quoted=httpx.QueryParams({"t": token})) for name, value in headers.items()
         }
-        return recorded.response(status, body.replace("TOKEN", token).encode(), told)
+        return recorded.response(status, body.replace("TOKEN", token).encode(), named)
 
     return httpx.MockTransport(answer)
 
@@ -516,7 +516,7 @@ def test_a_token_that_is_echoed_is_not_told(answer):
         assert piece not in str(error)
 
 
-def test_a_redirect_is_not_followed_and_is_told():
+def test_a_redirect_is_not_followed_and_is_an_error():
     error = error_of(lambda: chanjing(always(b"", 302, {"location": "https://me@login.test/?session=1"})).page(1, 10))
     assert type(error) is ChanjingRejected
     assert (
@@ -547,7 +547,7 @@ def test_a_token_is_minted_with_its_end_in_unix_seconds():
 
 
 @pytest.mark.parametrize("name", ["token-refused", "refused-parameters"])
-def test_an_app_that_is_refused_is_told_with_its_own_remedy(name):
+def test_an_app_that_is_refused_is_an_error_with_its_own_remedy(name):
     answer = always(recorded.load(name)["answer"]["json"])
     error = error_of(lambda: mint(recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
     assert str(error).startswith("access_token: HTTP 200, code ")
@@ -649,7 +649,7 @@ def test_what_trying_again_does_not_cure_is_not_tried_again(fault):
     assert clock.waits == []
 
 
-def test_an_unreachable_chanjing_is_told_with_its_host_and_a_remedy():
+def test_an_unreachable_chanjing_is_an_error_with_its_host_and_a_remedy():
     clock = SimulatedClock()
     error = error_of(lambda: chanjing(Script(clock, httpx.ConnectError).transport, clock).page(1, 10))
     assert str(error) == ("list: no answer from chanjing.test: ConnectError. Check chanjing.base_url and the network.")

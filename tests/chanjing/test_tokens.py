@@ -201,7 +201,7 @@ def test_an_end_is_kept_over_restarts(account, kept, clock):
 
 
 @pytest.mark.parametrize("end", [0.0, 86_400.0, NOON, NOON + 30], ids=["none", "a duration", "now", "in a moment"])
-def test_an_end_that_has_passed_when_it_is_told_says_nothing(account, kept, clock, end):
+def test_an_end_that_has_passed_when_it_is_announced_says_nothing(account, kept, clock, end):
     tokens = minted(account, kept, clock)
     account.end_of = lambda _: end
     for _ in range(5):

@@ -90,7 +90,7 @@ def test_a_watched_task_below_the_floor_is_news_when_it_ends():
     assert news(before, listed(SUCCEEDED, create_time=old), floor=int(NOW) - 7 * DAY, now=NOW).ended
 
 
-def test_a_success_without_a_link_is_waited_for_and_then_told_without():
+def test_a_success_without_a_link_is_waited_for_and_then_announced_without():
     waiting = news(known(GENERATING), listed(SUCCEEDED, video_url=""), floor=0, now=NOW)
     assert not waiting.ended
     assert waiting.changed["a"].watched
@@ -100,7 +100,7 @@ def test_a_success_without_a_link_is_waited_for_and_then_told_without():
     assert late.ended
 
 
-def test_the_link_that_came_late_is_told_at_once():
+def test_the_link_that_came_late_is_announced_at_once():
     waiting = news(known(GENERATING), listed(SUCCEEDED, video_url=""), floor=0, now=NOW)
     (ended,) = news(waiting.changed, listed(SUCCEEDED), floor=0, now=NOW + 1).ended
     assert ended.video_url == URL
@@ -123,21 +123,21 @@ def test_the_baseline_is_never_news():
     assert [task_id for task_id, one in remembered.items() if one.watched] == ["c"]
 
 
-def after_full_read(before, *, seen=(), **options):
+def after_full_scan(before, *, seen=(), **options):
     defaults = {"newest": int(NOW), "floor": 0, "retention": 7.0 * DAY, "keep": frozenset(), "now": NOW}
     return reconcile(before, set(seen), **{**defaults, **options})
 
 
 def test_the_floor_is_the_newest_task_less_the_retention_and_never_the_clock():
-    assert after_full_read({}, newest=1_000_000, retention=100.0).floor == 999_900
+    assert after_full_scan({}, newest=1_000_000, retention=100.0).floor == 999_900
 
 
 def test_the_floor_never_moves_back():
-    assert after_full_read({}, newest=1_000_000, floor=2_000_000, retention=100.0).floor == 2_000_000
+    assert after_full_scan({}, newest=1_000_000, floor=2_000_000, retention=100.0).floor == 2_000_000
 
 
 def test_the_floor_stays_when_nothing_was_listed():
-    assert after_full_read({}, newest=0, floor=5).floor == 5
+    assert after_full_scan({}, newest=0, floor=5).floor == 5
 
 
 @pytest.mark.parametrize(
@@ -152,48 +152,48 @@ def test_the_floor_stays_when_nothing_was_listed():
     ],
 )
 def test_only_ended_tasks_below_the_floor_are_forgotten_unless_owed(status, create_time, keep, stays):
-    assert bool(after_full_read(known(status, create_time=create_time), seen=["a"], keep=set(keep)).tasks) is stays
+    assert bool(after_full_scan(known(status, create_time=create_time), seen=["a"], keep=set(keep)).tasks) is stays
 
 
 @pytest.mark.parametrize("clock", [NOW - 8 * DAY, 0.0, 10 * NOW])
 def test_a_task_whose_age_is_known_is_not_forgotten_for_a_wrong_clock(clock):
     tasks = known(SUCCEEDED)
     for _ in range(4):
-        tasks = after_full_read(tasks, newest=0, floor=int(NOW) - 7 * DAY, now=clock).tasks
+        tasks = after_full_scan(tasks, newest=0, floor=int(NOW) - 7 * DAY, now=clock).tasks
     assert tasks
 
 
 @pytest.mark.parametrize("create_time", [0, int(NOW) + 2 * DAY])
-def test_a_task_of_unknown_age_is_forgotten_when_three_full_reads_did_not_list_it(create_time):
+def test_a_task_of_unknown_age_is_forgotten_when_three_full_scans_did_not_list_it(create_time):
     tasks = known(SUCCEEDED, create_time=create_time)
     for _ in range(2):
-        tasks = after_full_read(tasks).tasks
+        tasks = after_full_scan(tasks).tasks
         assert tasks
-    assert not after_full_read(tasks).tasks
+    assert not after_full_scan(tasks).tasks
 
 
-def test_a_full_read_that_lists_it_starts_the_count_anew():
-    tasks = after_full_read(after_full_read(known(SUCCEEDED, create_time=0)).tasks).tasks
-    tasks = after_full_read(tasks, seen=["a"]).tasks
-    assert after_full_read(after_full_read(tasks).tasks).tasks
+def test_a_full_scan_that_lists_it_starts_the_count_anew():
+    tasks = after_full_scan(after_full_scan(known(SUCCEEDED, create_time=0)).tasks).tasks
+    tasks = after_full_scan(tasks, seen=["a"]).tasks
+    assert after_full_scan(after_full_scan(tasks).tasks).tasks
 
 
 def vanish(before, times, step):
     results = []
     for number in range(times):
-        reconciled = after_full_read(before, now=NOW + number * step)
+        reconciled = after_full_scan(before, now=NOW + number * step)
         results.append(reconciled.vanished)
         before = reconciled.tasks
     return results, before
 
 
-def test_a_watched_task_vanishes_once_after_three_full_reads_and_five_minutes():
+def test_a_watched_task_vanishes_once_after_three_full_scans_and_five_minutes():
     results, tasks = vanish(known(GENERATING), 4, step=200.0)
     assert results == [(), (), ("a",), ()]
     assert not tasks["a"].watched
 
 
-def test_three_quick_full_reads_are_not_enough_to_vanish():
+def test_three_quick_full_scans_are_not_enough_to_vanish():
     results, _ = vanish(known(GENERATING), 4, step=10.0)
     assert results == [(), (), (), ()]
 
@@ -212,14 +212,14 @@ def test_a_vanished_task_that_ended_is_news():
 @given(st.lists(st.sampled_from([0, 10, 20, 30, 7])))
 def test_whatever_the_answers_each_final_status_is_news_at_most_once_and_only_rising(answers):
     remembered: Tasks = {}
-    told = []
+    announced: list[int] = []
     for status in answers:
         found = news(remembered, listed(status), floor=0, now=NOW)
         remembered = {**remembered, **found.changed}
-        told += [task.status for task in found.ended]
-    assert told == sorted(set(told), key=rank)
+        announced += [task.status for task in found.ended]
+    assert announced == sorted(set(announced), key=rank)
     best = max(answers, key=rank, default=0)
-    assert not is_final(best) or told[-1] == best
+    assert not is_final(best) or announced[-1] == best
 
 
 @pytest.mark.parametrize("first_seen", [0.0, NOW - 7200, NOW - 30, NOW + DAY])

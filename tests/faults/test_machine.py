@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
         try:
             world.settle(6 * 3_600)
             if set(world.told()) != self.expected:
-                # To a clock that was set forward a task may seem an hour old: its end may wait for a full read.
+                # To a clock that was set forward a task may seem an hour old: its end may wait for a full scan.
                 world.run(3_700)
                 world.settle(6 * 3_600)
             world.check(self.expected)

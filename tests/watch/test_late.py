@@ -1,0 +1,133 @@
+"""Late tasks: those that have been unfinished for an hour are asked for by their id."""
+
+import pytest
+
+from bot.domain.task import Status
+from bot.errors import ChanjingRefused, ChanjingRejected, ChanjingUnavailable
+from tests.worlds import DAY, SORTED, START, Bot, World
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_a_stuck_task_deep_in_the_list_costs_one_request_a_poll_and_is_announced_soon(order):
+    world = World(order)
+    world.fill(50)
+    world.add("stuck", Status.GENERATING, create_time=int(START) - 3 * DAY)
+    world.fill(1000, prefix="newer")
+    bot = Bot(world, full_scan_interval=1e9)
+    bot.cycle()
+    bot.clock.wait(7200)
+    bot.cycle()
+    assert [bot.cycle() for _ in range(40)] == [2] * 40
+    world.set("stuck", Status.SUCCEEDED)
+    bot.cycle()
+    assert bot.announced == [("stuck", Status.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("order", SORTED)
+def test_a_stuck_task_is_found_again_while_new_ones_push_it_down(order):
+    world = World(order)
+    world.fill(30)
+    world.add("stuck", Status.GENERATING, create_time=int(START) - 3 * DAY)
+    world.fill(200, prefix="newer")
+    bot = Bot(world, full_scan_interval=1e9)
+    bot.cycle()
+    bot.clock.wait(7200)
+    for number in range(10):
+        world.fill(7, prefix=f"more{number}-")
+        bot.cycle()
+    world.set("stuck", Status.FAILED)
+    bot.cycle()
+    bot.cycle()
+    assert ("stuck", Status.FAILED) in bot.announced
+
+
+def stuck_deep(count=1, **settings):
+    """Return a bot that has watched *count* tasks, "stuck0" …, deep in the list, for more than an hour."""
+    world = World()
+    world.fill(count, status=Status.GENERATING, prefix="stuck")
+    world.fill(50, prefix="newer")
+    bot = Bot(world, **{"full_scan_interval": 1e9, **settings})
+    bot.cycle()
+    bot.clock.wait(3600)
+    return world, bot
+
+
+def test_late_tasks_are_asked_for_in_turn():
+    world, bot = stuck_deep(3)
+    for _ in range(6):
+        bot.cycle()
+    assert world.lookups == ["stuck0", "stuck1", "stuck2"] * 2
+
+
+def test_a_late_task_that_the_poll_came_across_is_not_asked_for():
+    world, bot = stuck_deep(1)
+    world.add("late", Status.GENERATING, create_time=int(bot.clock.now()) - 2 * 3600)
+    bot.cycle()
+    bot.cycle()
+    assert world.lookups == ["stuck0"] * 2
+
+
+def test_a_late_task_that_has_vanished_is_not_asked_for():
+    world, bot = stuck_deep(1, full_scan_interval=3600.0)
+    world.answer_lookup = lambda task_id: None
+    world.remove("stuck0")
+    for _ in range(3):
+        bot.full_cycle()
+    lookups = len(world.lookups)
+    bot.full_cycle()
+    assert len(world.lookups) == lookups
+
+
+@pytest.mark.parametrize(
+    "error", [ChanjingRejected("detail: HTTP 404."), ChanjingRefused("detail: code 10400.", code=10400)]
+)
+def test_a_late_task_that_cannot_be_asked_for_fails_no_poll_and_is_left_to_the_full_scan(error):
+    world, bot = stuck_deep(2, full_scan_interval=4000.0)
+
+    def refuse(task_id):
+        raise error
+
+    world.answer_lookup = refuse
+    for _ in range(5):
+        bot.poll.cycle()
+    assert world.lookups == ["stuck0", "stuck1"]
+    world.set("stuck0", Status.SUCCEEDED)
+    bot.full_cycle()
+    assert bot.announced == [("stuck0", Status.SUCCEEDED)]
+    bot.cycle()
+    assert world.lookups[2:] == ["stuck1"]
+
+
+def test_a_late_task_for_which_chanjing_could_not_answer_is_asked_for_again_and_fails_no_poll():
+    world, bot = stuck_deep(1)
+
+    def fail(task_id):
+        raise ChanjingUnavailable("detail: no answer")
+
+    world.answer_lookup = fail
+    bot.poll.cycle()
+    world.answer_lookup = world.tasks.get
+    world.set("stuck0", Status.FAILED)
+    bot.poll.cycle()
+    assert bot.announced == [("stuck0", Status.FAILED)]
+
+
+def test_an_older_answer_for_a_late_task_is_not_news():
+    world, bot = stuck_deep(1)
+    older = world.tasks["stuck0"]
+    world.answer_lookup = lambda task_id: older
+    world.set("stuck0", Status.FAILED)
+    bot.cycle()
+    assert bot.announced == []
+    world.answer_lookup = world.tasks.get
+    bot.cycle()
+    world.answer_lookup = lambda task_id: older
+    bot.cycle()
+    assert bot.announced == [("stuck0", Status.FAILED)]
+
+
+def test_a_single_poll_asks_for_a_late_task_as_well():
+    world, bot = stuck_deep(1)
+    world.set("stuck0", Status.SUCCEEDED)
+    bot.poll.once()
+    assert bot.announced == [("stuck0", Status.SUCCEEDED)]
