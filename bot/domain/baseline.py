@@ -34,11 +34,11 @@ class Baseline:
     def add(self, new: tuple[Task, ...], *, newest: int) -> None:
         """Take in the tasks of a page. *newest* is the newest create_time seen so far."""
         floor = int(newest - self._retention)
-        kept = [task for task in new if not is_final(task.status) or not self._is_old(task, floor)]
+        kept = [task for task in new if not is_final(task.status) or not is_known(task, {}, floor=floor)]
         # What was seen first stands: one that has ended since is watched, and announced by the next poll.
         self._known = {**baseline(kept, now=self._now), **self._known}
         if self._announce:
-            self._young = [task for task in (*self._young, *kept) if not self._is_old(task, floor)]
+            self._young = [task for task in (*self._young, *kept) if not is_known(task, {}, floor=floor)]
 
     def result(self, scan: FullScan) -> BaselineResult:
         """Return what *scan*, which has come to its end, leaves."""
@@ -57,6 +57,3 @@ class Baseline:
         watching = sum(one.watched for one in tasks.values())
         baselined = len(scan.seen) - watching - len(announced.ended)
         return BaselineResult(tasks, left.floor, announced.ended, watching, baselined)
-
-    def _is_old(self, task: Task, floor: int) -> bool:
-        return is_known(task, {}, floor=floor)
