@@ -17,7 +17,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _open_closed_streams()
     sys.stderr = stderr.without_waiting(sys.stderr)
-    # Where its encoding has no Chinese, a message with question marks is better than none.
+    # If its encoding has no Chinese, a message with question marks is better than none.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     from bot import cli
 
@@ -36,7 +36,7 @@ def _open_closed_streams() -> None:
 
 
 def _flush_or_drop(stream: object) -> None:
-    """Write what *stream* still holds. Where that cannot be done, drop it: else Python exits with 120."""
+    """Write what *stream* still holds. If that cannot be done, drop it: else Python exits with 120."""
     try:
         stream.flush()  # type: ignore[attr-defined]
     except (OSError, ValueError):

@@ -26,7 +26,7 @@ class Secret:
 
 
 def visible(text: str) -> str:
-    """Return *text* without surrounding white space. ValueError where it is empty or holds more than visible ASCII.
+    """Return *text* without surrounding white space. ValueError if it is empty or holds more than visible ASCII.
 
     A line break or a letter like “é” would make the HTTP libraries quote the secret in their exceptions.
     """
@@ -41,7 +41,7 @@ def visible(text: str) -> str:
 
 
 def read_small_file(path: Path, largest: int) -> bytes:
-    """Return what the file holds. ConfigError, without the path, where it cannot be read or is over *largest* bytes."""
+    """Return what the file holds. ConfigError, without the path, if it cannot be read or is over *largest* bytes."""
     try:
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or str(path).startswith(_HANDED_OVER)):
@@ -66,7 +66,7 @@ def read_small_file(path: Path, largest: int) -> bytes:
 
 
 def decoded(content: bytes) -> str:
-    """Return *content* as text without a byte order mark. ConfigError where it is neither UTF-8 nor marked as UTF-16.
+    """Return *content* as text without a byte order mark. ConfigError if it is neither UTF-8 nor marked as UTF-16.
 
     Windows writes the marks: Notepad that of UTF-8, PowerShell with `>` that of UTF-16.
     """
@@ -95,10 +95,10 @@ class FileSecret:
         self._tried = float("-inf")
 
     def changed(self) -> bool:
-        """Tell whether the file now holds another secret. Raise ConfigError where it cannot be read."""
+        """Return whether the file now holds another secret. Raise ConfigError if it cannot be read."""
         if self._clock.monotonic() - self._tried < _EVERY:
             return False
         before, self.secret = self.secret, self._read()
-        # Not where it could not be read: perhaps it is being written just now.
+        # Not if it could not be read: perhaps it is being written just now.
         self._tried = self._clock.monotonic()
         return self.secret != before

@@ -33,7 +33,7 @@ def end_on_signals(stop: threading.Event) -> None:
     def wait() -> None:
         signal.sigwait(ending)
         stop.set()
-        signal.alarm(_GRACE)  # not a timer: where no thread can be started, the program must end all the same
+        signal.alarm(_GRACE)  # not a timer: if no thread can be started, the program must end all the same
         signal.sigwait({*ending, signal.SIGALRM})
         os._exit(0)
 
@@ -41,6 +41,6 @@ def end_on_signals(stop: threading.Event) -> None:
 
 
 def _ending() -> set[signal.Signals]:
-    """Return the signals that end the program. SIGHUP, of a closed terminal, is none where nohup has it ignored."""
+    """Return the signals that end the program. SIGHUP, of a closed terminal, is none if nohup has it ignored."""
     ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     return {signal.SIGTERM, signal.SIGINT} if ignored else {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}

@@ -13,7 +13,7 @@ _AT_THE_END = 1.0  # seconds in which what still waits when the program ends may
 
 
 def without_waiting(file: TextIO) -> TextIO:
-    """Return what writes to *file* and never waits; *file* itself where it is none of the operating system's."""
+    """Return what writes to *file* and never waits; *file* itself if it is none of the operating system's."""
     try:
         file.fileno()
     except (OSError, ValueError):

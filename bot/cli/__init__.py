@@ -83,7 +83,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _words(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
-    """Return *arguments* without --config, and what it names. Where it names nothing they stay: typer says so."""
+    """Return *arguments* without --config, and what it names. If it names nothing they stay: typer says so."""
     words, config, rest = [], None, iter(arguments)
     for argument in rest:
         name, equals, value = argument.partition("=")

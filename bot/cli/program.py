@@ -101,53 +101,43 @@ def run(
     raise typer.Exit(main(config or context.obj, once=once))
 
 
-@app.command(
-    "demo", epilog="Example:  lipsync-bot demo", short_help="See the bot at work for half a minute: no account needed."
-)
+@app.command("demo", epilog="Example:  lipsync-bot demo")
 def demo(language: Annotated[Language, _choice(Language, "The language of the messages. Default: en.")] = "en") -> None:
-    """See the bot at work for half a minute, with a Chanjing and a Slack of its own: no account, no network."""
+    """See the bot at work for half a minute. It has a Chanjing and a Slack of its own: no account, no network."""
     from bot.cli.demo import main
 
     main(language)
 
 
-@app.command("check", epilog="Example:  lipsync-bot check --send", short_help="Check that everything is in place.")
+@app.command("check", epilog="Example:  lipsync-bot check --send")
 def check(
     context: typer.Context,
     *,
     config: ConfigOption = None,
     send: Annotated[bool, typer.Option("--send", help="Also post a test message.")] = False,
 ) -> None:
-    """Check that everything is in place: configuration, state, Chanjing, Slack."""
+    """Check that everything is in place. That is configuration, state, Chanjing and Slack."""
     from bot.cli.check import main
 
     raise typer.Exit(main(config or context.obj, send=send))
 
 
-@app.command(
-    "status",
-    epilog="Example:  lipsync-bot status --json | jq .owed",
-    short_help="Show what is watched, owed and delivered.",
-)
+@app.command("status", epilog="Example:  lipsync-bot status --json | jq .owed")
 def status(
     context: typer.Context,
     *,
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Show what is watched, owed and delivered, and when the bot was last alive."""
+    """Show what is watched, owed and delivered. Also shows when the bot was last alive."""
     from bot.cli.status import main
 
     main(config or context.obj, as_json=as_json)
 
 
-@app.command(
-    "health",
-    epilog="Example:  lipsync-bot health || echo unwell",
-    short_help="Exit with 0 when the bot is well, else with 1.",
-)
+@app.command("health", epilog="Example:  lipsync-bot health || echo unwell")
 def health(context: typer.Context, *, config: ConfigOption = None) -> None:
-    """Exit with 0 when the bot is running and nothing is overdue, else with 1: for HEALTHCHECK."""
+    """Exit with 0 when the bot is well, else with 1. For HEALTHCHECK: well is what runs and has nothing overdue."""
     from bot.cli.health import main
 
     raise typer.Exit(main(config or context.obj))
@@ -181,21 +171,15 @@ def preview(
     main(config or context.obj, task, kind=kind, language=language, form="json" if as_json else "link" if link else "")
 
 
-@app.command(
-    "explain",
-    epilog="Example:  lipsync-bot explain 9499ed79",
-    short_help="Explain why a task was or was not announced.",
-)
+@app.command("explain", epilog="Example:  lipsync-bot explain 9499ed79")
 def explain(context: typer.Context, task: TaskArgument, *, config: ConfigOption = None) -> None:
-    """Explain why a task was or was not announced, when, and with which ts."""
+    """Explain why a task was or was not announced. Also says when, and with which ts."""
     from bot.cli.explain import main
 
     main(config or context.obj, task)
 
 
-@app.command(
-    "replay", epilog="Example:  lipsync-bot replay 9499ed79 --yes", short_help="Announce a task again, on purpose."
-)
+@app.command("replay", epilog="Example:  lipsync-bot replay 9499ed79 --yes")
 def replay(
     context: typer.Context,
     task: TaskArgument,
@@ -203,15 +187,13 @@ def replay(
     config: ConfigOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Announce a task again, on purpose: one more message, whatever was announced before."""
+    """Announce a task again, on purpose. It is one more message, whatever was announced before."""
     from bot.cli.replay import main
 
     raise typer.Exit(main(config or context.obj, task, ask=not yes))
 
 
-@configuration.command(
-    "init", epilog="Example:  lipsync-bot config init", short_help="Write a configuration file to fill in."
-)
+@configuration.command("init", epilog="Example:  lipsync-bot config init")
 def init(
     context: typer.Context,
     path: Annotated[
@@ -221,7 +203,7 @@ def init(
     *,
     config: ConfigOption = None,
 ) -> None:
-    """Write a configuration file to fill in: every key with its default and an explanation. Nothing is overwritten."""
+    """Write a configuration file to fill in. Has every key with its default, explained. Nothing is overwritten."""
     from bot.cli.config import main
 
     main(path or config or context.obj)

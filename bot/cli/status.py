@@ -46,7 +46,7 @@ def main(path: Path | None, *, as_json: bool) -> None:
 
 
 def report(state: State, last_alive: float | None, route: Mapping[Role, str]) -> dict[str, Any]:
-    """Return what `status --json` prints: times in ISO 8601 UTC, None where there is none.
+    """Return what `status --json` prints: times in ISO 8601 UTC, None if there is none.
 
     *route* is the channel of each role, as far as the configuration says.
     """
@@ -136,7 +136,7 @@ def _owed_lines(owed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def next_step(owed: Mapping[str, Any]) -> str:
-    """Return what the bot does next about what is *owed*: it looks for a message in doubt, where it can."""
+    """Return what the bot does next about what is *owed*: it looks for a message in doubt, if it can."""
     if owed["in_doubt"] and not owed["next_attempt"]:
         return "in doubt: the bot looks for it in the channel"
     return f"next try {owed['next_attempt'] or 'now'}"

@@ -11,7 +11,7 @@ _WAYS = (
     (("chanjing.access_token",), ("chanjing.access_token_file",), _PAIR),
     (("slack.bot_token",), ("slack.bot_token_file",), *_WEBHOOK),
 )
-_NOT_SET = "; not set)"  # where each line about something missing begins
+_NOT_SET = "; not set)"  # how each line about something missing begins
 _CHANNEL = "slack.channel"
 _CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
 
@@ -19,7 +19,7 @@ _CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
 def credential_problems(found: Found) -> Iterator[str]:
     """Yield a line for each credential that is missing, halved or given twice, and for channels that do not fit it.
 
-    Where something is missing and there is no YAML to find it in, the last line says how to begin.
+    If something is missing and there is no YAML to find it in, the last line says how to begin.
     """
     lines = [*_way_problems(found), *_channel_problems(found)]
     yield from lines
@@ -86,7 +86,7 @@ def _twice(keys: list[str], found: Found) -> str:
 
 
 def _missing(key: str, text: str, found: Found) -> Iterator[str]:
-    # What is missing cannot be told while the YAML as a whole cannot be read.
+    # What is missing cannot be known while the YAML as a whole cannot be read.
     if all(problem.section for problem in found.problems):
         yield f"{key} ({environment_name(key)}{_NOT_SET}: {text}"
 

@@ -13,7 +13,6 @@ from bot.errors import ConfigError
 from bot.secret import read_secret
 
 _KEYS = {key.name: key for key in KEYS}
-_CHANNELS = ("slack.channel", "slack.failure_channel", "slack.alerts_channel")
 _STATE_PATH = ("state.path",)
 
 
@@ -68,16 +67,7 @@ def load_state_path(path: Path | None, environ: Mapping[str, str], *, secrets_di
 
 def load_usable(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
     """Return the configuration as far as it can be used, with the secrets that stand in files."""
-    return channels_by_name(path, environ, secrets_dir=secrets_dir)[0]
-
-
-def channels_by_name(
-    path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
-) -> tuple[Config, dict[str, str]]:
-    """Return the configuration as far as it can be used, and what stands where a channel's id should: key → text."""
-    found = _gather(path, environ, secrets_dir).values
-    config, refused = _parsed(_with_secret_files(found))
-    return config, {key: str(found[key].value) for key in _CHANNELS if key in refused}
+    return _parsed(_with_secret_files(_gather(path, environ, secrets_dir).values))[0]
 
 
 def read_again(section: Slack, name: str) -> str:

@@ -16,9 +16,9 @@ _LARGEST_VALUE = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What stood under one key, and where, in words. `problem` says why it cannot be used, where it cannot.
+    """What stood under one key, and where, in words. `problem` says why it cannot be used, if it cannot.
 
-    `file` is the YAML file, where it stood there.
+    `file` is the YAML file, if it stood there.
     """
 
     value: str | list[str]
@@ -29,7 +29,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with the YAML file. `section` is empty where the whole file is meant."""
+    """Something wrong with the YAML file. `section` is empty if the whole file is meant."""
 
     section: str
     text: str

@@ -22,6 +22,7 @@ _MENTION = re.compile(r"<!(here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S
 _YES = {"true", "yes", "on", "1", "t", "y"}
 _NO = {"false", "no", "off", "0", "f", "n"}
 _LEVELS = {"trace": "debug", "warn": "warning", "err": "error", "critical": "error", "fatal": "error"}
+_TOKENS_ARE_AT = "api.slack.com/apps → your app → OAuth & Permissions"
 _OTHER_TOKENS = {
     "xoxp-": "is a user token; the bot posts under its own name",
     "xapp-": "is an app-level token, for Socket Mode",
@@ -44,17 +45,13 @@ def seconds(text: str) -> float:
 
 
 def positive(text: str) -> float:
-    """Return a duration in seconds that is more than nothing."""
-    duration = seconds(text)
-    if duration <= 0:
+    if (duration := seconds(text)) <= 0:
         raise ValueError("must be more than 0")
     return duration
 
 
 def interval(text: str) -> float:
-    """Return the seconds between two polls."""
-    duration = seconds(text)
-    if duration < _SHORTEST_INTERVAL:
+    if (duration := seconds(text)) < _SHORTEST_INTERVAL:
         raise ValueError("must be at least 100ms")
     return duration
 
@@ -104,15 +101,12 @@ def own(text: str) -> str:
 
 
 def bot_token(text: str) -> str:
-    """Return a Slack bot token (`xoxb-…`)."""
     text = visible(text)
     for prefix, what in _OTHER_TOKENS.items():
         if text.startswith(prefix):
-            raise ValueError(
-                f"this {what}. The bot token (xoxb-…): api.slack.com/apps → your app → OAuth & Permissions"
-            )
+            raise ValueError(f"this {what}. The bot token (xoxb-…): {_TOKENS_ARE_AT}")
     if not text.startswith("xoxb-"):
-        raise ValueError("must be a bot token (xoxb-…): api.slack.com/apps → your app → OAuth & Permissions")
+        raise ValueError(f"must be a bot token (xoxb-…): {_TOKENS_ARE_AT}")
     return own(text)
 
 

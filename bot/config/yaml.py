@@ -71,7 +71,7 @@ def _sections(keys: Collection[str]) -> list[str]:
 
 
 class _Reading:
-    """One walk through the nodes of a YAML file. It goes three levels deep, so aliases cannot make it long.
+    """One pass over the nodes of a YAML file. It goes three levels deep, so aliases cannot make it long.
 
     As in a Compose file, `<<: *name` takes over keys, and a key that begins with `x-` is the user's own.
     """
@@ -102,7 +102,7 @@ class _Reading:
                 self.found.values[key] = replace(raw, file=Path(self.file))
 
     def entries(self, node: yaml.MappingNode, section: str) -> Iterator[tuple[str, int, yaml.Node]]:
-        """Yield name, line and value of each key of *node* and, where it has none of that name, of what it merges."""
+        """Yield name, line and value of each key of *node* and, unless it has one of that name, of what it merges."""
         known: set[str] = set()
         for mapping in self.layers(node, section):
             first: dict[str, int] = {}
@@ -127,11 +127,8 @@ class _Reading:
         while waiting:
             mapping = waiting.pop()
             if not isinstance(mapping, yaml.MappingNode):
-                self.problem(
-                    section,
-                    mapping.start_mark.line + 1,
-                    "<< must name a section to merge, as in <<: *name, or a list of them",
-                )
+                text = "<< must name a section to merge, as in <<: *name, or a list of them"
+                self.problem(section, mapping.start_mark.line + 1, text)
             elif id(mapping) not in seen:
                 seen.add(id(mapping))
                 yield mapping
@@ -146,11 +143,9 @@ class _Reading:
         """Return `; the nearest is …`: a key of the section, else anything that is known."""
         sections = _sections(self.keys)
         own = {key.partition(".")[2]: key for key in self.keys if key.startswith(f"{section}.")}
-        inside = {key.partition(".")[2]: f"{key} (inside its section)" for key in self.keys}
-        dotted = {key: f"{key} (inside its section)" for key in self.keys}
-        for known in (own, inside | dotted | {section: section for section in sections}):
-            close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.4)
-            if close:
+        inside = {text: f"{key} (inside its section)" for key in self.keys for text in (key, key.partition(".")[2])}
+        for known in (own, inside | dict(zip(sections, sections, strict=True))):
+            if close := difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.4):
                 return f"; the nearest is {known[close[0]]}"
         return f"; there are {', '.join(own or sections)}"
 
