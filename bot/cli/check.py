@@ -18,10 +18,10 @@ from bot.cli import DONE, STATE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
 from bot.cli.output import ascii_only
 from bot.clock import SystemClock
-from bot.config.load import load
+from bot.config.load import load, load_usable
 from bot.config.sections import Config
 from bot.domain.notice import Test
-from bot.errors import ChanjingError, StateError
+from bot.errors import ChanjingError, ConfigError, StateError
 from bot.harmless import visible
 from bot.http.client import Exchange
 from bot.slack.blocks import Style
@@ -37,7 +37,10 @@ _KEYS = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts
 def main(path: Path | None, *, send: bool) -> int:
     """Print each finding as soon as it is there, and return the exit code. *send*: post a test message too."""
     warnings: list[Finding] = []
-    config = load(path, os.environ, warn=lambda subject, text: warnings.append(warning(subject, text)))
+    try:
+        config = load(path, os.environ, warn=lambda subject, text: warnings.append(warning(subject, text)))
+    except ConfigError as error:
+        raise ConfigError("\n".join((str(error), *_ids_of_names(path)))) from None
     signs = {"good": "+" if ascii_only() else "✓", "warning": "!", "bad": "x" if ascii_only() else "✗"}
     wrong = set()
     for finding in itertools.chain([good("configuration", "complete")], warnings, findings(config, send=send)):
@@ -156,3 +159,17 @@ def _unread_channels(path: Path) -> list[str]:
     except StateError:
         return []  # reported already
     return [channel for channel, one in state.outbox.destinations.items() if one.history_unreadable] if state else []
+
+
+def _ids_of_names(path: Path | None) -> list[str]:
+    """Return a line with the id of each channel that is configured by its name, as far as Slack knows."""
+    config, names = load_usable(path, os.environ)
+    if not names or config.slack.bot_token is None:
+        return []
+    try:
+        with clients.http() as exchange:
+            bot = clients.slack(config, exchange)
+            found = {key: check_slack.channel_id(bot, name) for key, name in names.items() if bot.can_update}
+    except ConfigError as error:
+        return [str(error)]  # one mistake more
+    return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]

@@ -20,6 +20,7 @@ _SCOPES = {
 }
 _WEAKER = "a message may be repeated after a lost reply"
 _INVITE = "In the channel, write: /invite @lipsync-bot"
+_PAGES = 10  # of conversations.list, each of a thousand channels: more is not worth the wait
 _PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before each look for a test message: the history may lag
 
 
@@ -95,6 +96,30 @@ def _with_remedy(error: SlackError) -> str:
         case _:
             pass  # it holds one
     return f"{said}. {remedy}".rstrip()
+
+
+def channel_id(bot: SlackBot, name: str) -> str | None:
+    """Return the id of the channel called *name* (`videos`, `#videos`), or None if the bot finds none."""
+    wanted = name.removeprefix("#").casefold()
+    for kind in ("public_channel", "private_channel"):
+        try:
+            found = next((one for one in _listed(bot, kind) if one.get("name") == wanted), None)
+        except SlackError:  # perhaps the bot may list the other kind
+            continue
+        if found is not None:
+            return str(found.get("id"))
+    return None
+
+
+def _listed(bot: SlackBot, kind: str) -> Iterator[Mapping[str, Any]]:
+    cursor = ""
+    for _ in range(_PAGES):
+        answer = bot.call("conversations.list", types=kind, exclude_archived="true", limit="1000", cursor=cursor)
+        channels, more = answer.get("channels"), answer.get("response_metadata")
+        yield from (one for one in (channels if isinstance(channels, list) else []) if isinstance(one, dict))
+        cursor = str(more.get("next_cursor") or "") if isinstance(more, dict) else ""
+        if not cursor:
+            return
 
 
 def send(slack: SlackClient, channel: str, message: Message, wait: Callable[[float], None]) -> Finding:

@@ -27,7 +27,7 @@ def main(path: Path | None, prefix: str) -> None:
 def _permalink(path: Path | None, channel: str, ts: str) -> str:
     """Return Slack's link to a message, or why there is none."""
     try:
-        config = load_usable(path, os.environ)
+        config, _ = load_usable(path, os.environ)
         if config.slack.bot_token is None:
             return "not known: asking for it needs slack.bot_token"
         from bot import clients

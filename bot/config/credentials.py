@@ -13,7 +13,7 @@ _WAYS = (
 )
 _NOT_SET = "; not set)"  # how each line about something missing begins
 _CHANNEL = "slack.channel"
-_CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
+CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
 
 
 def credential_problems(found: Found) -> Iterator[str]:
@@ -72,7 +72,7 @@ def _pair_problems(keys: list[str], found: Found) -> Iterator[str]:
 def _channel_problems(found: Found) -> Iterator[str]:
     ways = [way[0] for way in _WAYS[1] if way[0] in found.values]
     if ways and all((way,) in _WEBHOOK for way in ways):
-        for key in (key for key in _CHANNELS if key in found.values):
+        for key in (key for key in CHANNELS if key in found.values):
             text = f"cannot be used with {ways[0]}: a webhook posts to the channel it was made for; remove this key"
             yield f"{place(key, found.values[key])}: {text}"
     elif _CHANNEL not in found.values:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.config import values
-from bot.config.credentials import credential_problems, untrusted_base_urls
+from bot.config.credentials import CHANNELS, credential_problems, untrusted_base_urls
 from bot.config.doubts import doubts
 from bot.config.sections import KEYS, Config, Slack, config_of
 from bot.config.texts import RUN_SECRETS, Found, Raw, from_environment, from_secret_files, gather, place
@@ -65,9 +65,16 @@ def load_state_path(path: Path | None, environ: Mapping[str, str], *, secrets_di
     return config.state.path
 
 
-def load_usable(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
-    """Return the configuration as far as it can be used, with the secrets that stand in files."""
-    return _parsed(_with_secret_files(_gather(path, environ, secrets_dir).values))[0]
+def load_usable(
+    path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
+) -> tuple[Config, dict[str, str]]:
+    """Return the configuration as far as it can be used, and what stands where a channel's id should: key → text.
+
+    It has the secrets that stand in files.
+    """
+    found = _gather(path, environ, secrets_dir).values
+    config, refused = _parsed(_with_secret_files(found))
+    return config, {key: str(found[key].value) for key in CHANNELS if key in refused}
 
 
 def read_again(section: Slack, name: str) -> str:

@@ -343,6 +343,31 @@ def test_a_channel_that_may_not_be_described_and_that_the_bot_is_not_in_is_bad(a
     assert text.endswith("In the channel, write: /invite @lipsync-bot")
 
 
+# A channel's name
+
+
+@pytest.mark.parametrize(
+    ("name", "taken_away", "found"),
+    [
+        ("#videos", set(), "C0VIDEOS001"),
+        ("Videos", set(), "C0VIDEOS001"),
+        ("secret", set(), "G0SECRET001"),
+        ("secret", {"channels:read"}, "G0SECRET001"),
+        ("secret", {"channels:read", "groups:read"}, None),
+        ("old", set(), None),
+        ("", set(), None),
+    ],
+)
+def test_the_id_of_a_channel_is_found_by_its_name_as_far_as_the_bot_can_see(slack, exchange, name, taken_away, found):
+    slack.channels = {
+        "C0OLD000001": Channel("old", is_archived=True),
+        "C0VIDEOS001": Channel("videos"),
+        "G0SECRET001": Channel("secret", is_private=True),
+    }
+    slack.scopes -= taken_away
+    assert check_slack.channel_id(SlackBot(slack.token, slack.base_url, exchange), name) == found
+
+
 # A test message
 
 

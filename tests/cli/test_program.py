@@ -770,6 +770,22 @@ def test_check_does_not_warn_of_a_token_that_somebody_renews(call, world, room):
     assert "! " not in ended.out
 
 
+def test_check_tells_the_id_of_a_channel_that_is_configured_by_its_name(call, world):
+    ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync"})
+    assert ended.code == 2
+    mistake, hint = ended.err.splitlines()
+    assert "must be a channel's id" in mistake
+    assert hint == f"lipsync-bot: slack.channel: the id of #lip-sync is {CHANNEL}"
+
+
+def test_check_tells_of_a_wrong_proxy_together_with_the_other_mistakes(call, world):
+    ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync", "HTTP_PROXY": "foo://s3cret"})
+    assert ended.code == 2
+    name, proxy = ended.err.splitlines()
+    assert "must be a channel's id" in name
+    assert "HTTP_PROXY: cannot be used" in proxy
+
+
 def test_check_of_a_state_that_cannot_be_written_has_an_exit_code_of_its_own(call, world, room):
     ended = call("check", **world.environ | {"STATE_PATH": str(room / "missing" / "state.json")})
     assert ended.code == 4

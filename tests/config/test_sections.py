@@ -531,7 +531,7 @@ def test_a_secret_file_of_the_machine_is_not_sent_where_such_a_file_says(problem
 
 
 def test_a_command_that_uses_what_it_can_uses_no_such_address(loaded):
-    config = loaded(ENOUGH, "slack: {base_url: https://slack.evil.example}", how=load_usable)
+    config, _ = loaded(ENOUGH, "slack: {base_url: https://slack.evil.example}", how=load_usable)
     assert config.slack.base_url == "https://slack.com/api/"
 
 
