@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot import disk
 from bot.cli import output
@@ -18,9 +18,6 @@ from bot.domain.trouble import REPORTED_WHEN_OVER
 from bot.harmless import visible
 from bot.store import lock
 from bot.wording.troubles import words_for
-
-if TYPE_CHECKING:
-    from rich.console import Group
 
 _NAMES = {
     int(Status.QUEUED): "queued",
@@ -36,13 +33,7 @@ def main(path: Path | None, *, as_json: bool) -> None:
     state = known_state(config.state.path)
     last_alive, _ = lock.left(disk.resolve(config.state.path)) or (None, {})
     facts = report(state, last_alive, config.slack.routes)
-    if as_json:
-        print(output.as_json(facts))
-        return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console.print(table(facts, problems(state)), soft_wrap=not console.is_terminal)
+    print(output.as_json(facts) if as_json else text(facts, problems(state)))
 
 
 def report(state: State, last_alive: float | None, route: Mapping[Role, str]) -> dict[str, Any]:
@@ -104,11 +95,8 @@ def problems(state: State) -> Iterator[str]:
             yield ": ".join(filter(None, (f"  since {iso(one.since)}", ", ".join(one.subjects), one.detail)))
 
 
-def table(report: Mapping[str, Any], problems: Iterable[str] = ()) -> "Group":
+def text(report: Mapping[str, Any], problems: Iterable[str] = ()) -> str:
     """Return what `status` prints, from a `report` and the lines of `problems`."""
-    from rich.console import Group
-    from rich.text import Text
-
     facts = {
         "last alive": report["last_alive"] or "never",
         "first run": report["baseline_at"] or "not finished yet",
@@ -117,15 +105,12 @@ def table(report: Mapping[str, Any], problems: Iterable[str] = ()) -> "Group":
         "owed": _count(len(report["owed"]), "notice"),
         "guarantee": f"each notice {report['guarantee']}",
     }
-    # Not a table: it would cut ids and times in a narrow terminal, and fill each line with spaces in a pipe.
-    lines = [Text.assemble((f"{what:<12}", "dim"), how) for what, how in facts.items()]
+    lines = [f"{what:<12}{how}" for what, how in facts.items()]
     errors = dict.fromkeys(one["last_error"] for one in report["owed"] if one["last_error"])
-    for title, texts in (("Owed", _owed_lines(report["owed"])), ("Problems", problems), ("", errors)):
+    for title, texts in ((["Owed"], _owed_lines(report["owed"])), (["Problems"], problems), ([], errors)):
         if texts := list(texts):
-            lines += [Text(), *([Text(title, "italic")] if title else [])]
-            # As Text: rich takes what stands in brackets for markup.
-            lines += [Text(visible(text)) for text in texts]
-    return Group(*lines)
+            lines += ["", *title, *texts]
+    return "\n".join(map(visible, lines))
 
 
 def _owed_lines(owed: Iterable[Mapping[str, Any]]) -> Iterator[str]:

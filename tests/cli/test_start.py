@@ -43,8 +43,7 @@ def test_what_is_more_than_a_command_and_its_configuration_is_left_to_typer(argu
     ("command", "needed"),
     [
         ("run --once", {"httpx"}),
-        ("status --json", {"typer", "pydantic"}),
-        ("status", {"typer", "pydantic", "rich"}),
+        ("status", {"typer", "pydantic"}),
         ("explain nothing", {"typer", "pydantic"}),
         ("preview --kind success", {"typer", "pydantic", "rich"}),
         ("check", {"typer", "pydantic", "httpx"}),
