@@ -1,5 +1,6 @@
 """An HTTP/1.1 server on loopback, in threads, with one seam (`intercept`) through which a test makes it misbehave."""
 
+import contextlib
 import json
 import socket
 import sys
@@ -93,7 +94,7 @@ class LoopbackServer:
         self._http = _Listener(self, port)
         self.port: int = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
         self._thread.start()
 
     def answer(self, call: Call) -> Answer:
@@ -115,6 +116,8 @@ class LoopbackServer:
         if self.closing.is_set():
             return
         self.closing.set()
+        with contextlib.suppress(OSError):  # elsewhere than on Linux it ends within half a second
+            self._http.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()

@@ -22,8 +22,8 @@ from bot.watch.loop import Daemon
 CHANJING_TOKEN = "secret-chanjing"
 SLACK_TOKEN = "xoxb-secret-slack"
 SETTINGS = {
-    "POLL_INTERVAL": "200ms",
-    "POLL_ACTIVE_INTERVAL": "200ms",
+    "POLL_INTERVAL": "400ms",
+    "POLL_ACTIVE_INTERVAL": "400ms",
     "CHANJING_TIMEOUT": "1s",
     "CHANJING_MAX_REQUESTS_PER_SECOND": "1000",
     "SLACK_TIMEOUT": "1s",
