@@ -71,10 +71,10 @@ def test_a_terminal_that_was_stopped_does_not_hold_up_the_reading(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     ours, theirs = pty.openpty()
     with os.fdopen(ours), os.fdopen(theirs, "w") as stderr:  # nobody reads *ours*
-        progress = bar(without_waiting(stderr))
-        reading = threading.Thread(
-            target=lambda: [read(progress, n, 5_000, done=False) for n in range(3_000)], daemon=True
-        )
+        stream = without_waiting(stderr)
+        stream.write("." * 250_000)  # more than the terminal takes, and little less than may wait
+        progress = bar(stream)
+        reading = threading.Thread(target=lambda: [read(progress, n, 500, done=False) for n in range(300)], daemon=True)
         reading.start()
         reading.join(60)
         assert not reading.is_alive()

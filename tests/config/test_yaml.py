@@ -195,7 +195,7 @@ def test_an_alias_bomb_is_not_unfolded(read):
 
 @pytest.mark.parametrize("line", ["a{}:", "slack{}:", "a:", "<<: {}"])
 def test_of_many_mistakes_the_first_are_told(read, line):
-    said = texts(read("\n".join(line.format(n) for n in range(10_000))))
+    said = texts(read("\n".join(line.format(n) for n in range(1_000))))
     assert len(said) == 21
     assert said[-1] == "the rest of the file was not checked"
 
