@@ -1,6 +1,6 @@
 """The pages that a scan of the list asks for, however Chanjing answers: smaller ones, odd ones, and the end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -91,18 +91,22 @@ class Pages:
             if now >= quiet_until:
                 self._deliver(now)
 
-    def _page(self, scan: Read | FullScan, number: int) -> Page:
+    def _page(self, scan: Read | FullScan, number: int, waits: Sequence[float] = _BEFORE_IT_ENDS) -> Page:
         """Return page *number*, an empty one if the list has ended before it, in whatever way that is said.
 
-        Raise ChanjingError, also if there is no list and it is not known that there should be none: it is no empty
-        page, which would be the end of the list, and what stands there would not be looked for.
+        In doubt it is asked for once more after each of *waits*. Raise ChanjingError, also if there is no list and it
+        is not known that there should be none: it is no empty page, which would be the end of the list, and what stands
+        there would not be looked for.
         """
-        answer = self._insist(scan, number)
+        self._wait(waits[0])
+        answer = self._ask(number, may_end=bool(scan.pages))
         if isinstance(answer, Page):
             return answer
         if not self._ends(scan, answer.page):
-            if not self._may_end(scan, answer.page):
-                raise answer.error
+            if not scan.pages and scan.count_says(answer.page) != "ended":
+                raise answer.error  # the list does not end before the first page that is asked for
+            if waits[1:]:
+                return self._page(scan, number, waits[1:])
             # The count may be wrong, or not given: if the list goes on, its next page says so.
             following = self._ask(number + 1, may_end=True)
             if isinstance(following, Page) and following.listed:
@@ -110,26 +114,11 @@ class Pages:
         self._end = number
         return replace(answer.page, total_count=scan.count_with(answer.page))
 
-    def _insist(self, scan: Read | FullScan, number: int) -> Page | _Doubt:
-        """Return page *number*, asked for several times if need be, or the doubt about it."""
-        *waits, last = _BEFORE_IT_ENDS
-        for wait in waits:
-            self._wait(wait)
-            answer = self._ask(number, may_end=bool(scan.pages))
-            if isinstance(answer, Page) or self._ends(scan, answer.page) or not self._may_end(scan, answer.page):
-                return answer
-        self._wait(last)
-        return self._ask(number, may_end=bool(scan.pages))
-
     def _ends(self, scan: Read | FullScan, page: Page) -> bool:
         """Tell whether it is known that the list ends before *page*, about which there is doubt."""
         says = scan.count_says(page)
         as_before = says != "goes on" and page.number == self._end and isinstance(scan, Read)
         return as_before or (says == "ended" and page.number > 1)
-
-    def _may_end(self, scan: Read | FullScan, page: Page) -> bool:
-        """Tell whether the list may end before *page*: it does not end before the first that is asked for."""
-        return bool(scan.pages) or scan.count_says(page) == "ended"
 
     def _ask(self, number: int, *, may_end: bool) -> Page | _Doubt:
         """Return page *number*, or the doubt about it. Raise ChanjingError.
