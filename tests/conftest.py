@@ -45,6 +45,17 @@ _SHARE_A_RUN = {
 }
 
 
+# These take long, most of it waiting. What begins last decides when all have ended.
+_LONG = (
+    "tests/cli/test_program.py",
+    "tests/faults/test_crashes.py",
+    "tests/faults/test_program.py",
+    "tests/test_listing_model.py",
+    "tests/test_no_secret_leaks.py",
+    "tests/test_process.py",
+)
+
+
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
     """Gives each worker the next test as soon as it is idle; those that share a run to one worker, and first."""
 
@@ -54,8 +65,13 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no t
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
-    assert all((config.rootpath / file).exists() for file in _SHARE_A_RUN)
+    assert all((config.rootpath / file).exists() for file in (*_SHARE_A_RUN, *_LONG))
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 def pytest_xdist_auto_num_workers() -> int:

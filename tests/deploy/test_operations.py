@@ -27,6 +27,7 @@ def rows(heading):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
+@pytest.fixture(scope="module")
 def emitted():
     """Return event → the fields that each place of the source emits it with."""
     events: dict[str, list[set[str]]] = {}
@@ -41,7 +42,6 @@ def emitted():
     return events
 
 
-EMITTED = emitted()
 DOCUMENTED = {
     re.findall(r"`(\w+)`", event)[0]: (level.partition(",")[0], set(re.findall(r"`(\w+)`", keys)))
     for event, level, keys, _ in rows("## The log")
@@ -53,32 +53,32 @@ def test_the_manual_names_every_event_and_its_level():
     assert {event: level for event, (level, _) in DOCUMENTED.items()} == log.LEVELS
 
 
-def test_what_is_logged_happens_somewhere():
-    assert log.LEVELS.keys() - EMITTED.keys() <= RECOVERIES
+def test_what_is_logged_happens_somewhere(emitted):
+    assert log.LEVELS.keys() - emitted.keys() <= RECOVERIES
 
 
-@pytest.mark.parametrize("event", sorted(EMITTED.keys() & log.LEVELS.keys()))
-def test_the_manual_names_the_keys_of_an_event(event):
+@pytest.mark.parametrize("event", sorted(log.LEVELS))
+def test_the_manual_names_the_keys_of_an_event(emitted, event):
     _, keys = DOCUMENTED[event]
-    assert [fields - log.NOT_LOGGED for fields in EMITTED[event]] == [keys] * len(EMITTED[event])
+    assert [fields for fields in emitted.get(event, []) if fields - log.NOT_LOGGED != keys] == []
 
 
-def test_an_event_that_is_not_logged_has_another_listener():
+def test_an_event_that_is_not_logged_has_another_listener(emitted):
     counted = set().union(*(row[1] for row in (*metrics._COUNTERS, *metrics._SPANS, *metrics._GAUGES)))
     heard = {"cycle_ended", "list_scanned", "page_read"}  # by the probes, the ping and the progress bar
-    assert EMITTED.keys() - log.LEVELS.keys() <= counted | heard | {end for _, end, _ in log._LASTING.values()}
+    assert emitted.keys() - log.LEVELS.keys() <= counted | heard | {end for _, end, _ in log._LASTING.values()}
 
 
 @pytest.mark.parametrize("row", [*metrics._COUNTERS, *metrics._SPANS, *metrics._GAUGES], ids=lambda row: row[0])
-def test_what_is_counted_happens_with_all_that_the_count_needs(row):
+def test_what_is_counted_happens_with_all_that_the_count_needs(emitted, row):
     _, events, _, needed = row
     needed = {needed} if isinstance(needed, str) else set(needed)
     for event in events:
-        assert [fields for fields in EMITTED[event] if not needed <= fields] == []
+        assert [fields for fields in emitted[event] if not needed <= fields] == []
 
 
-def test_the_events_that_other_programs_may_count_on_are_there():
-    assert {"poll_finished", "task_ended", "notice_dispatched", "notice_delivered", "notice_in_doubt"} <= EMITTED.keys()
+def test_the_events_that_other_programs_may_count_on_are_there(emitted):
+    assert {"poll_finished", "task_ended", "notice_dispatched", "notice_delivered", "notice_in_doubt"} <= emitted.keys()
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
