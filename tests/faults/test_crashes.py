@@ -74,43 +74,50 @@ STORIES: dict[str, Callable[[World], None]] = {
 }
 
 
-def deaths(world: World, story: Callable[[], None], survival: Survival) -> Iterator[World]:
-    """Yield the world after each way in which the program can die of *story* and start again; the last did not die."""
+def deaths(world: World, story: Callable[[], None]) -> Iterator[World]:
+    """Yield the world after each way in which the program can die of *story* and start again; the last did not die.
+
+    What a kill, a power cut and a torn write leave on the disk is often the same. Then it starts from that once.
+    """
     for left in world.before_each_effect(story):
-        if left is not world:
-            left.start(survival)
-        yield left
+        disks: list[dict[str, bytes]] = []
+        for survival in get_args(Survival) if left is not world else ():
+            after = left.without_program()
+            disk = after.disk.come_back(survival)
+            if disk not in disks:
+                disks.append(disk)
+                after.start(survival)
+                yield after
+    yield world
 
 
-@pytest.mark.parametrize("survival", get_args(Survival))
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
 def test_wherever_the_program_dies_each_end_is_told_in_exactly_one_message(
-    tmp_path: Path, story: Callable[[World], None], survival: Survival
+    tmp_path: Path, story: Callable[[World], None]
 ) -> None:
     world = World(tmp_path, route={"success": "C1", "failure": "C2", "alerts": "C1"}, interval=10.0)
     world.start()
     world.run(11)
     runs = 0
-    for left in deaths(world, lambda: story(world), survival):
-        left.settle()
-        left.check()
+    for after in deaths(world, lambda: story(world)):
+        after.settle()
+        after.check()
         runs += 1
-    assert runs > 20
+    assert runs > 50
 
 
-@pytest.mark.parametrize("survival", get_args(Survival))
-def test_wherever_the_first_run_dies_what_was_unfinished_then_is_told_later(tmp_path: Path, survival: Survival) -> None:
+def test_wherever_the_first_run_dies_what_was_unfinished_then_is_told_later(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.chanjing.put("old", 20)
     world.chanjing.put("new", 10)
     runs = 0
-    for left in deaths(world, world.start_and_run, survival):
-        left.run(1)
-        left.chanjing.put("new", 20)
-        left.settle()
-        left.check({("new", 20)})
+    for after in deaths(world, world.start_and_run):
+        after.run(1)
+        after.chanjing.put("new", 20)
+        after.settle()
+        after.check({("new", 20)})
         runs += 1
-    assert runs > 20
+    assert runs > 30
 
 
 @pytest.mark.parametrize("hours", [-72, -5, 5, 72])
