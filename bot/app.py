@@ -72,20 +72,20 @@ def bot(
         loaded = replace(loaded, instance=loaded.instance or token_hex(4), outbox=outbox)
         store = state.Store(path, loaded, verify=lock.verify, events=events)
         store.write(loaded)
-        vitals = Health(store, lock, clock, bare)
+        own_health = Health(store, lock, clock, bare)
         if address:
             from bot.web import probes
 
             metrics.registry.register(probes.StateCollector(store, clock))
-            _listen(stack, probes.serving(address, vitals, metrics.registry, events), address, events)
+            _listen(stack, probes.serving(address, own_health, metrics.registry, events), address, events)
         exchange = stack.enter_context(http(trust_env=trust_env))
-        events = Listeners(events, vitals)
+        events = Listeners(events, own_health)
         if config.monitor.ping_url is not None:
             url = config.monitor.ping_url.value
-            ping = Ping(url, exchange(url, TIMEOUT), clock, vitals.ready, events)
+            ping = Ping(url, exchange(url, TIMEOUT), clock, own_health.ready, events)
             stack.callback(ping.close)
             events = Listeners(events, ping)
-        watched = partial(exchange, settled=vitals.turned)
+        watched = partial(exchange, settled=own_health.turned)
         yield Bot(_poll(config, clock, events, watched, store, lock.last_alive), events)
 
 

@@ -1,7 +1,8 @@
 """The long form of the proof: the real process, killed at random, between a Chanjing and a Slack that fail at random.
 
-Run it with `python -m tests.chaos --minutes 10 --seed 1`, or `--webhook`. It ends with 1 when an end was lost or told
-twice (webhook: lost, or told again more often than outcomes were in doubt), and with 2 when it fell short of its aims.
+Run it with `python -m tests.chaos --minutes 10 --seed 1`, or `--webhook`. It ends with 1 when an end was lost or
+announced twice (webhook: lost, or announced again more often than outcomes were in doubt), and with 2 when it fell
+short of its aims.
 """
 
 import argparse
@@ -72,7 +73,7 @@ _CHANJING_FAULTS: dict[str, Fault] = {
 
 
 class Saboteur:
-    """Lets some calls to a server meet a fault, and counts them by kind, until it is told to rest."""
+    """Lets some calls to a server meet a fault, and counts them by kind, until it has to rest."""
 
     def __init__(self, side: str, faults: dict[str, Fault], chance: random.Random) -> None:
         self._side = side
@@ -148,8 +149,8 @@ class Chaos:
         known = state.peek(self.path)
         return len(known.outbox.notices) if known else 1
 
-    def told(self) -> list[set[str]]:
-        """Return for each message the tasks that it tells of; every message names the full id of each."""
+    def announced(self) -> list[set[str]]:
+        """Return for each message the tasks that it announces; every message names the full id of each."""
         ended = set(self.ids)
         return [ended & set(_ID.findall(message.text + repr(message.blocks))) for message in self.slack.messages]
 
@@ -174,7 +175,7 @@ def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, faults: int, sa
         chaos.start()
     for saboteur in saboteurs:
         saboteur.resting = True
-    _wait(lambda: len(set().union(*chaos.told())) == len(chaos.ids) and not chaos.owed(), _BACKOFF)
+    _wait(lambda: len(set().union(*chaos.announced())) == len(chaos.ids) and not chaos.owed(), _BACKOFF)
     time.sleep(1)
     chaos.kill()
 
@@ -222,13 +223,14 @@ def main() -> int:
         chaos = Chaos(asked.seed, asked.webhook, Path(directory), chanjing, slack)
         aims = {"kills": asked.kills, "tasks": asked.tasks, "faults": asked.faults}
         run(chaos, minutes=asked.minutes, **aims, saboteurs=saboteurs)
-        told, printed, owed = chaos.told(), chaos.printed(), chaos.owed()
+        announced, printed, owed = chaos.announced(), chaos.printed(), chaos.owed()
     injected = saboteurs[0].injected + saboteurs[1].injected
-    times = Counter(task_id for message in told for task_id in message)
+    times = Counter(task_id for message in announced for task_id in message)
     lost = [task_id for task_id in chaos.ids if not times[task_id]]
     # Messages, not tasks: a digest that comes twice is one outcome that was in doubt.
     repeats = sum(
-        any(task_id in earlier for earlier in told[:n] for task_id in message) for n, message in enumerate(told)
+        any(task_id in earlier for earlier in announced[:n] for task_id in message)
+        for n, message in enumerate(announced)
     )
     doubts = printed.count("notice_in_doubt") + chaos.doubts
     figures = {

@@ -8,7 +8,7 @@ from bot.errors import Stopped
 from tests.simulated import NOON, SimulatedClock
 
 
-def test_the_system_clock_tells_the_machines_time():
+def test_the_system_clock_has_the_machines_time():
     clock = SystemClock(threading.Event())
     assert abs(clock.now() - time.time()) < 10
     assert abs(clock.monotonic() - time.monotonic()) < 10

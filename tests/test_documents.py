@@ -184,7 +184,7 @@ def test_each_relative_link_leads_somewhere(document):
         assert not anchor or anchor in anchors(target), link
 
 
-def test_the_architecture_tells_of_every_folder():
+def test_the_architecture_describes_every_folder():
     told = {
         path for link in links(ROOT / "docs/architecture.md") if (path := (ROOT / "docs" / link).resolve()).is_dir()
     }

@@ -181,7 +181,7 @@ def test_an_encoding_without_chinese_stops_no_command(called, encoding):
     "command",
     ["status --json", "status", "check", "preview", "preview --json", "explain a", "health", "--help", "--version"],
 )
-def test_an_output_that_cannot_be_written_is_told_in_one_line(called, full, tmp_path, command):
+def test_an_output_that_cannot_be_written_is_reported_in_one_line(called, full, tmp_path, command):
     Store(tmp_path / "state.json", State()).save(State(tasks={"a": EndedTask(20, 1)}))
     ended = called(command, out=full)
     assert ended.code == 1

@@ -99,7 +99,7 @@ def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_of_another_user_is_told_as_such(tmp_path):
+def test_a_file_of_another_user_is_reported_as_such(tmp_path):
     file = tmp_path / "token"
     file.touch(mode=0)
     with pytest.raises(ConfigError, match="may not read it"):

@@ -143,7 +143,7 @@ def test_a_choice_may_be_written_in_capitals(run):
     assert "已生成" in run("preview", "--kind", "SUCCESS", "--language", "ZH")[1]
 
 
-def test_a_kind_that_does_not_exist_is_told_with_those_that_do(run):
+def test_a_kind_that_does_not_exist_is_reported_with_those_that_do(run):
     code, output = run("preview", "--kind", "nonsense")
     assert code == 2
     assert "Invalid value for '--kind': 'nonsense' is not one of success, failure, digest," in " ".join(output.split())

@@ -137,7 +137,7 @@ GIVEN_TOKEN = warning(
 
 
 def ping(exchange: Callable[[str, float], Exchange], url: str) -> Finding:
-    """Ask the dead-man's switch. Only the running bot tells it that the bot is alive: no ping here."""
+    """Ask the dead-man's switch. Only the running bot reports to it that the bot is alive: no ping here."""
     # healthchecks.io's word for what is recorded there and changes nothing.
     status, failure = ask(exchange(url, TIMEOUT), below(httpx.URL(url), "log"))
     subject = "monitor.ping_url"

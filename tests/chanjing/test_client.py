@@ -509,7 +509,7 @@ def echoing(status: int, body: str, **headers: str) -> httpx.MockTransport:
     ],
     ids=["msg", "code", "object", "5xx", "cut msg", "cut html", "text", "redirect", "quoted redirect"],
 )
-def test_a_token_that_is_echoed_is_not_told(answer):
+def test_a_token_that_is_echoed_is_not_shown(answer):
     client = Chanjing(GivenToken(LONG_TOKEN), transport(answer))
     error = error_of(lambda: client.page(1, 10))
     for piece in ("s3cret", "t0ken"):
@@ -524,7 +524,7 @@ def test_a_redirect_is_not_followed_and_is_an_error():
     )
 
 
-def test_a_secret_key_that_is_echoed_is_not_told():
+def test_a_secret_key_that_is_echoed_is_not_shown():
     answer = always(envelope(code=10400, msg="no app recorded-app with recorded-secret"))
     error = error_of(lambda: mint(recorded.APP_ID, recorded.SECRET_KEY, transport(answer)))
     assert "recorded-secret" not in str(error)

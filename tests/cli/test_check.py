@@ -72,14 +72,14 @@ def test_a_state_that_can_be_written_is_good_and_leaves_nothing(tmp_path):
         (".", "it is a directory, not a file. Set state.path"),
     ],
 )
-def test_a_state_that_cannot_be_written_is_told_with_a_remedy(tmp_path, name, words):
+def test_a_state_that_cannot_be_written_is_reported_with_a_remedy(tmp_path, name, words):
     finding = check.state_directory(tmp_path / name)
     assert finding.severity == "bad"
     assert words in finding.text
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_of_another_user_is_told_with_ours(tmp_path):
+def test_a_directory_of_another_user_is_reported_with_ours(tmp_path):
     tmp_path.chmod(0o500)
     remedy = f"write access to the directory. It runs as uid {os.getuid()}."
     assert remedy in check.state_directory(tmp_path / "state.json").text
@@ -162,7 +162,7 @@ def test_asking_posts_nothing(asked, slack):
     assert slack.messages == []
 
 
-def test_a_slack_that_does_not_answer_is_told_with_a_remedy(slack):
+def test_a_slack_that_does_not_answer_is_reported_with_a_remedy(slack):
     slack.intercept = lambda call: slack.closing.wait(20)
     with clients.http(trust_env=False) as exchange:
         bot = SlackBot(slack.token, slack.base_url, exchange(slack.base_url, 0.2))
@@ -196,7 +196,7 @@ DOES = re.compile(
 
 @pytest.mark.parametrize(("status", "body"), ANSWERS)
 @pytest.mark.parametrize("method", ["auth.test", "conversations.info", "conversations.history", "chat.postMessage"])
-def test_whatever_slack_says_is_told_in_whole_sentences_with_what_to_do(slack, exchange, method, status, body):
+def test_whatever_slack_says_is_reported_in_whole_sentences_with_what_to_do(slack, exchange, method, status, body):
     slack.intercept = answering(method, status, body)
     bot = SlackBot(slack.token, slack.base_url, exchange)
     findings = [
@@ -235,7 +235,7 @@ def test_a_token_that_slack_refuses_ends_the_questions(asked):
         ("groups:read", "warning", "groups:read is missing: without it `check` cannot show the name of a private"),
     ],
 )
-def test_a_scope_that_is_missing_is_told_with_what_it_costs(asked, slack, scope, severity, words):
+def test_a_scope_that_is_missing_is_reported_with_what_it_costs(asked, slack, scope, severity, words):
     slack.scopes.remove(scope)
     found = [(how, text) for how, subject, text in asked() if subject == "scopes"]
     assert [how for how, _ in found] == [severity]
@@ -262,7 +262,7 @@ def test_scopes_that_slack_does_not_tell_are_not_missed(asked, slack):
     ],
     ids=["not in it", "archived", "private and not in it", "private", "none"],
 )
-def test_what_is_wrong_with_a_channel_is_told(asked, slack, channel, severity, words):
+def test_what_is_wrong_with_a_channel_is_reported(asked, slack, channel, severity, words):
     slack.channels = {CHANNEL: channel} if channel else {}
     how, subject, text = asked()[-1]
     assert (how, subject) == (severity, "slack.channel")

@@ -88,7 +88,7 @@ def test_in_eighty_columns_no_summary_of_a_command_is_cut(call):
     assert "..." not in shown.partition("Commands:")[2]
 
 
-def test_the_version_is_told(call):
+def test_the_version_is_shown(call):
     assert call("--version").out == f"lipsync-bot {__version__}\n"
 
 
@@ -265,7 +265,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("command", ["run", "check"])
 @pytest.mark.parametrize(("environ", "yaml", "words"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_in_the_configuration_is_told_in_few_lines_without_a_secret(
+def test_a_mistake_in_the_configuration_is_reported_in_few_lines_without_a_secret(
     call, room, command, environ, yaml, words
 ):
     if yaml:
@@ -297,7 +297,7 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_named_without_the_value
 
 
 @pytest.mark.parametrize("command", ["run", "check", "status", "health"])
-def test_a_configuration_that_was_given_and_is_absent_is_told(call, command):
+def test_a_configuration_that_was_given_and_is_absent_is_reported(call, command):
     ended = call(command, "--config", "none.yaml", **ENOUGH)
     assert (ended.code, ended.err) == (2, "lipsync-bot: none.yaml: there is no such file\n")
 
@@ -387,7 +387,7 @@ def test_status_for_programs_has_the_promised_keys_and_types(call, saved):
     ],
     ids=["well", "silent", "overdue"],
 )
-def test_health_is_told_by_the_exit_code(call, saved, ago, alive_ago, code, words):
+def test_health_is_reported_by_the_exit_code(call, saved, ago, alive_ago, code, words):
     saved(since=time.time() - ago, alive=time.time() - alive_ago)
     ended = call("health")
     assert ended.code == code
@@ -399,7 +399,7 @@ def test_without_a_state_health_is_bad(call):
     assert (ended.code, ended.out) == (1, "polls_failing: no bot has ever run with this state file\n")
 
 
-def test_a_state_that_cannot_be_read_is_told_and_left_alone(call, room):
+def test_a_state_that_cannot_be_read_is_reported_and_left_alone(call, room):
     (room / "state.json").write_bytes(b"{")
     ended = call("status")
     assert ended.code == 4
@@ -446,7 +446,7 @@ def test_no_command_prints_what_others_hid_in_an_id_or_an_error(call, room):
     ["x" * 300, "file/state.json", "circle/state.json", "circle", "/dev/zero", "pipe", "closed/state.json", ".", "/"],
 )
 @pytest.mark.parametrize("arguments", ["check", "status", "explain a", "health", "preview a"])
-def test_a_path_where_no_state_can_be_is_told_by_every_command_in_one_line(call, room, arguments, path):
+def test_a_path_where_no_state_can_be_is_reported_by_every_command_in_one_line(call, room, arguments, path):
     (room / "file").touch()
     (room / "circle").symlink_to("circle")
     os.mkfifo(room / "pipe")
@@ -514,7 +514,7 @@ def owed(room: Path) -> int:
     return len(found.outbox.notices) if found else 0
 
 
-def test_run_once_takes_note_greets_and_then_tells_what_ended(once, world, room):
+def test_run_once_takes_note_greets_and_then_announces_what_ended(once, world, room):
     world.chanjing.add(status=20)
     task = world.chanjing.add()
     assert once().code == 0
@@ -770,7 +770,7 @@ def test_check_does_not_warn_of_a_token_that_somebody_renews(call, world, room):
     assert "! " not in ended.out
 
 
-def test_check_tells_the_id_of_a_channel_that_is_configured_by_its_name(call, world):
+def test_check_says_the_id_of_a_channel_that_is_configured_by_its_name(call, world):
     ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync"})
     assert ended.code == 2
     mistake, hint = ended.err.splitlines()
@@ -778,7 +778,7 @@ def test_check_tells_the_id_of_a_channel_that_is_configured_by_its_name(call, wo
     assert hint == f"lipsync-bot: slack.channel: the id of #lip-sync is {CHANNEL}"
 
 
-def test_check_tells_of_a_wrong_proxy_together_with_the_other_mistakes(call, world):
+def test_check_reports_a_wrong_proxy_together_with_the_other_mistakes(call, world):
     ended = call("check", **world.environ | {"SLACK_CHANNEL": "#lip-sync", "HTTP_PROXY": "foo://s3cret"})
     assert ended.code == 2
     name, proxy = ended.err.splitlines()

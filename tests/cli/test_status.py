@@ -35,7 +35,7 @@ STATE = State(
 )
 
 
-def test_status_tells_everything_under_the_promised_keys():
+def test_status_shows_everything_under_the_promised_keys():
     assert report(STATE, NOON, ROUTE) == {
         "version": 2,
         "baseline_at": "2025-02-04T11:00:00Z",
@@ -69,7 +69,7 @@ def owed(outbox: Outbox) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("in_doubt", [False, True])
-def test_a_notice_in_doubt_is_told_as_such(in_doubt):
+def test_a_notice_in_doubt_is_shown_as_such(in_doubt):
     intent = Intent((NOTICE.id,), NOON, "", in_doubt=in_doubt)
     told = owed(Outbox((replace(NOTICE, attempts=1, last_error="lost"),), {CHANNEL: Destination(intent=intent)}))
     assert (told["in_doubt"], told["attempts"], told["last_error"]) == (in_doubt, 1, "lost")
@@ -83,7 +83,7 @@ def test_a_notice_in_doubt_is_told_as_such(in_doubt):
     ],
     ids=["channel waits", "notice is held"],
 )
-def test_the_next_attempt_is_told(outbox, at):
+def test_the_next_attempt_is_shown(outbox, at):
     assert owed(outbox)["next_attempt"] == at
 
 
@@ -131,7 +131,7 @@ def test_what_others_wrote_can_do_nothing_to_the_terminal():
     assert not set(shown) & {"\x1b", "\x07", "\u202e", "\U000e0041"}
 
 
-def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_told():
+def test_a_webhook_cannot_look_for_a_message_in_doubt_so_the_next_post_is_shown():
     intent = Intent((NOTICE.id,), NOON, "", in_doubt=True)
     history_unreadable = Destination(intent=intent, until=NOON + 30, unreadable="webhook", checked=True)
     shown = printed(replace(STATE, outbox=Outbox((NOTICE,), {"webhook": history_unreadable})))

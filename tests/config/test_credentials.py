@@ -27,7 +27,7 @@ def test_one_way_to_each_credential_is_enough(keys):
     assert problems(*keys) == []
 
 
-def test_a_missing_credential_is_told_with_all_the_ways_to_it():
+def test_a_missing_credential_is_reported_with_all_the_ways_to_it():
     chanjing, slack, _ = problems()
     assert chanjing == (
         "chanjing.access_token (CHANJING_ACCESS_TOKEN; not set): needed. Set one of: chanjing.access_token, "
@@ -39,13 +39,13 @@ def test_a_missing_credential_is_told_with_all_the_ways_to_it():
     )
 
 
-def test_a_missing_channel_is_told_with_where_to_find_it():
+def test_a_missing_channel_is_reported_with_where_to_find_it():
     [line] = problems(*CHANJING, "slack.bot_token")
     assert line.startswith("slack.channel (SLACK_CHANNEL; not set): needed: the id of a channel (C… or G…); in Slack: ")
     assert line.endswith("channel name → About → bottom")
 
 
-def test_where_there_is_no_file_yet_how_to_begin_is_told_once():
+def test_where_there_is_no_file_yet_how_to_begin_is_reported_once():
     *missing, advice = problems(note="config.yaml is empty")
     assert len(missing) == 3
     assert advice.startswith("config.yaml is empty: write one with `lipsync-bot config init`")
@@ -72,7 +72,7 @@ def test_nothing_is_called_missing_while_the_file_cannot_be_read():
         ((*CHANJING, "slack.webhook_url", "slack.webhook_url_file"), "slack.webhook_url", "slack.webhook_url_file"),
     ],
 )  # fmt: skip
-def test_two_ways_to_one_credential_are_told_with_their_places(keys, first, second):
+def test_two_ways_to_one_credential_are_reported_with_their_places(keys, first, second):
     [line] = problems(*keys)
     places = [f"{key} ({key.upper().replace('.', '_')}; config.yaml line 1)" for key in (first, second)]
     assert line == f"{' and '.join(places)}: different ways to one credential; keep one of them"

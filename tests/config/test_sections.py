@@ -164,7 +164,7 @@ def test_a_level_of_the_log_may_have_its_usual_other_names(loaded, text, expecte
 
 
 @pytest.mark.parametrize("text", ["30", "loud", "warnings"])
-def test_an_unknown_level_of_the_log_is_told_with_those_that_exist(problems, text):
+def test_an_unknown_level_of_the_log_is_reported_with_those_that_exist(problems, text):
     [line] = problems({**ENOUGH, "LOG_LEVEL": text})
     assert line.endswith("must be 'debug', 'info', 'warning' or 'error'")
 
@@ -265,7 +265,7 @@ def test_a_value_that_cannot_be_used_is_one_line_with_its_key_and_without_itself
 
 @pytest.mark.parametrize("key", [key.name for key in KEYS if key.name != "slack.mention_on_failure"])
 @pytest.mark.parametrize("written", ["[kanarie, kanarie]", "{kanarie: 1}", "!kanarie x"])
-def test_a_value_of_the_wrong_shape_is_told_with_its_key_and_line(problems, key, written):
+def test_a_value_of_the_wrong_shape_is_reported_with_its_key_and_line(problems, key, written):
     section, _, name = key.partition(".")
     lines = problems({}, f"{section}:\n  {name}: {written}\n")
     place = f"{key} ({key.upper().replace('.', '_')}; config.yaml line 2): "
@@ -275,7 +275,7 @@ def test_a_value_of_the_wrong_shape_is_told_with_its_key_and_line(problems, key,
 
 @pytest.mark.parametrize("content", ["", "tok tok", "kanarié", "your-access-token"])
 @pytest.mark.parametrize("key", ["chanjing.access_token_file", "slack.bot_token_file"])
-def test_a_secret_file_without_a_usable_secret_is_told(problems, room, key, content):
+def test_a_secret_file_without_a_usable_secret_is_reported(problems, room, key, content):
     (room / "file").write_text(content)
     variable = key.upper().replace(".", "_")
     used = {**ENOUGH, variable.removesuffix("_FILE"): "", variable: "file"}
@@ -292,7 +292,7 @@ def test_a_secret_of_slacks_is_read_again_from_its_file(room):
 
 
 @pytest.mark.parametrize("content", ["", "tok tok", "kanarié", "ftp://kanarie.example", "kanarie", None])
-def test_a_file_without_a_usable_secret_is_told_when_it_is_read_again(room, content):
+def test_a_file_without_a_usable_secret_is_reported_when_it_is_read_again(room, content):
     file = room / "file-kanarie"
     file.write_text("https://hooks.example/services/T1/B1/x")
     environ = {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_CHANNEL": "", "SLACK_WEBHOOK_URL_FILE": str(file)}
@@ -309,7 +309,7 @@ def test_a_secret_in_place_of_the_path_of_its_file_is_not_shown(problems):
     assert line.endswith("must be the path of a file with the secret: there is no such file")
 
 
-def test_all_problems_are_told_at_once(problems):
+def test_all_problems_are_reported_at_once(problems):
     lines = problems({"POLL_INTERVAL": "0"}, "slak: 1\nslack: {chanel: 1, language: fr}\n")
     assert [line.split()[0] for line in lines] == [
         "config.yaml",

@@ -76,7 +76,7 @@ def test_a_channel_is_an_id(text):
 
 
 @pytest.mark.parametrize("text", ["#videos", "videos", "c0ab12cd3", "D0AB12CD3", "U0AB12CD3", "C", "C0AB 12"])
-def test_what_is_no_channel_id_is_told_where_to_find_it(text):
+def test_what_is_no_channel_id_is_refused_with_where_to_find_it(text):
     with pytest.raises(ValueError, match="channel name → About → bottom"):
         values.channel(text)
 

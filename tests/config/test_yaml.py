@@ -127,7 +127,7 @@ def test_a_secret_that_became_a_key_is_not_shown(read, content):
     assert "xoxb" not in str([problem.text for problem in found.problems])
 
 
-def test_every_mistake_is_told_at_once(read):
+def test_every_mistake_is_reported_at_once(read):
     assert len(read("slak: 1\nslack:\n  a: 1\n  channel: C1\n  channel: C2\nchanjing: 5\n").problems) == 4
 
 
@@ -194,7 +194,7 @@ def test_an_alias_bomb_is_not_unfolded(read):
 
 
 @pytest.mark.parametrize("line", ["a{}:", "slack{}:", "a:", "<<: {}"])
-def test_of_many_mistakes_the_first_are_told(read, line):
+def test_of_many_mistakes_the_first_are_reported(read, line):
     said = texts(read("\n".join(line.format(n) for n in range(1_000))))
     assert len(said) == 21
     assert said[-1] == "the rest of the file was not checked"

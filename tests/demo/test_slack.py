@@ -286,7 +286,7 @@ def test_a_permalink_leads_to_the_message(client):
     assert link.endswith(f"/archives/{CHANNEL}/p{ts.replace('.', '')}")
 
 
-def test_too_many_messages_to_one_channel_are_told_to_wait(server, client):
+def test_too_many_messages_to_one_channel_have_to_wait(server, client):
     server.max_per_second = 1
     client.chat_postMessage(channel=CHANNEL, text="one")
     answer = refusal(client.chat_postMessage, channel=CHANNEL, text="two")
@@ -329,7 +329,7 @@ def test_a_message_of_nothing_is_refused(client):
     assert answer["error"] == "no_text"
 
 
-def test_on_message_is_told_of_posts_and_updates(server, client):
+def test_on_message_is_called_for_posts_and_updates(server, client):
     told: list[Message] = []
     server.on_message = told.append
     ts = client.chat_postMessage(channel=CHANNEL, text="hi")["ts"]

@@ -115,7 +115,7 @@ def test_in_a_pipe_no_sentence_is_broken(told):
     assert re.search(r"^14 tasks ended .* announced exactly once\.$", told.out, re.MULTILINE)
 
 
-def test_the_demo_tells_no_secret_and_leaves_nothing_behind(told):
+def test_the_demo_shows_no_secret_and_leaves_nothing_behind(told):
     assert "s3cret" not in told.out + told.err
     assert told.left == ["config.yaml"]
 

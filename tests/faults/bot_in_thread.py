@@ -89,7 +89,7 @@ class Scene:
         """Let a task of each name end, and return their ids."""
         return [self.chanjing.add(f"{name:-<32}", status) for name in names]
 
-    def told(self, ids: list[str]) -> list[int]:
+    def announced(self, ids: list[str]) -> list[int]:
         """Return how many messages name each of *ids*."""
         return [sum(task_id in message.text for message in self.slack.messages) for task_id in ids]
 
@@ -97,7 +97,7 @@ class Scene:
         return sum(call.path.endswith(("/chat.postMessage", "/XXXX")) for call in self.slack.calls)
 
     def wait_until_told(self, ids: list[str]) -> None:
-        wait_for(lambda: all(self.told(ids)) and not self.state.outbox.notices, f"{ids} told")
+        wait_for(lambda: all(self.announced(ids)) and not self.state.outbox.notices, f"{ids} announced")
 
     def lists(self) -> int:
         return sum(call.path.endswith("/list") for call in self.chanjing.calls)

@@ -1,4 +1,4 @@
-"""A Chanjing that misbehaves: an end is told once, when it can be read, and nothing is made up meanwhile."""
+"""A Chanjing that misbehaves: an end is announced once, when it can be read, and nothing is made up meanwhile."""
 
 import json
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ _CODES: tuple[Any, ...] = (
     *(None, False, "", "soon", 0.5, [], {}),
 )
 
-# What the first answers meet while the task ends. It is told once afterwards.
+# What the first answers meet while the task ends. It is announced once afterwards.
 ANSWERS: dict[str, Fault] = {
     **{f"code {value!r}": code(value) for value in _CODES},
     "no code": wire.says_json({}),
@@ -91,7 +91,7 @@ ANSWERS: dict[str, Fault] = {
 
 
 def tell_through(directory: Path, fault: Fault) -> tuple[list[int], str]:
-    """Let one task end while the next answers are faulty, and then two more; return how often each was told."""
+    """Let one task end while the next answers are faulty, and then two more; return how often each was announced."""
     with scene(directory) as here, here.running():
         greeted(here)
         waiting = here.chanjing.add("w" * 32, 10)
@@ -100,11 +100,11 @@ def tell_through(directory: Path, fault: Fault) -> tuple[list[int], str]:
         here.chanjing.finish(waiting)
         ids = [waiting, *here.end("a")]
         here.wait_until_told(ids)
-        # And once more when all has been told: nothing is told again.
+        # And once more when all has been announced: nothing is announced again.
         here.chanjing.intercept = wire.first(2, fault)
         ids += here.end("b")
         here.wait_until_told(ids)
-        return here.told(ids), here.log.getvalue()
+        return here.announced(ids), here.log.getvalue()
 
 
 Outcomes = dict[str, Future[tuple[list[int], str]]]
@@ -119,9 +119,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_each_end_is_told_once_whatever_chanjing_answers_meanwhile(outcomes: Outcomes, name: str) -> None:
-    told, log = outcomes[name].result()
-    assert told == [1, 1, 1]
+def test_each_end_is_announced_once_whatever_chanjing_answers_meanwhile(outcomes: Outcomes, name: str) -> None:
+    announced, log = outcomes[name].result()
+    assert announced == [1, 1, 1]
     check_log(log)
 
 
@@ -143,7 +143,7 @@ def test_stale_answers_make_no_news(tmp_path: Path) -> None:
             polled = here.lists()
             wait_for(lambda before=polled: here.lists() > before + 1, "two polls")  # type: ignore[misc]
         here.wait_until_told(here.end("b"))
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
 
 
 def test_a_token_that_another_program_renews_in_the_middle_of_a_read_is_read_again(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_token_that_another_program_renews_in_the_middle_of_a_read_is_read_aga
             greeted(here)
             ids = here.end("a")
             here.wait_until_told(ids)
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
         check_log(here.log.getvalue())
 
 
@@ -182,7 +182,7 @@ def test_a_token_file_that_cannot_be_read_just_now_is_read_again(tmp_path: Path)
             file.write_text("secret-chanjing-2")
             ids = here.end("a")
             here.wait_until_told(ids)
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
         check_log(here.log.getvalue())
 
 

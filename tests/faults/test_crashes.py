@@ -92,7 +92,7 @@ def deaths(world: World, story: Callable[[], None]) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
-def test_wherever_the_program_dies_each_end_is_told_in_exactly_one_message(
+def test_wherever_the_program_dies_each_end_is_announced_in_exactly_one_message(
     tmp_path: Path, story: Callable[[World], None]
 ) -> None:
     world = World(tmp_path, route={"success": "C1", "failure": "C2", "alerts": "C1"}, interval=10.0)
@@ -106,7 +106,7 @@ def test_wherever_the_program_dies_each_end_is_told_in_exactly_one_message(
     assert runs > 50
 
 
-def test_wherever_the_first_run_dies_what_was_unfinished_then_is_told_later(tmp_path: Path) -> None:
+def test_wherever_the_first_run_dies_what_was_unfinished_then_is_announced_later(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.chanjing.put("old", 20)
     world.chanjing.put("new", 10)

@@ -236,9 +236,9 @@ def test_what_was_found_before_the_history_was_given_up_is_not_repeated(world: W
     world.run(40)
     world.slack.page_every, world.slack.failing_looks = 0.0, 10_000
     world.run(1_500)
-    told = world.told()
+    announced = world.announced()
     assert world.owed == []
-    assert [told[(f"b{number}", 20)] for number in (5, 6, 7)] == [1, 1, 1]
+    assert [announced[(f"b{number}", 20)] for number in (5, 6, 7)] == [1, 1, 1]
 
 
 def test_a_doubt_where_the_history_was_given_up_waits_for_no_look(world: World) -> None:
@@ -343,7 +343,7 @@ def test_what_was_posted_after_a_reading_began_is_read_too_when_a_backup_holds_h
     world.check()
 
 
-def test_a_history_that_ten_minutes_do_not_suffice_to_read_is_told_as_overdue(world: World) -> None:
+def test_a_history_that_ten_minutes_do_not_suffice_to_read_is_reported_as_overdue(world: World) -> None:
     end_one(world)
     world.settle()
     crowd(world, 600)

@@ -102,7 +102,7 @@ class Machine(RuleBasedStateMachine):
         world.slack.page_every, world.slack.cursors_live = 0.0, 1e9
         try:
             world.settle(6 * 3_600)
-            if set(world.told()) != self.expected:
+            if set(world.announced()) != self.expected:
                 # To a clock that was set forward a task may seem an hour old: its end may wait for a full scan.
                 world.run(3_700)
                 world.settle(6 * 3_600)

@@ -87,7 +87,7 @@ def test_a_second_copy_is_refused_and_does_no_harm(tmp_path: Path, start: Start)
         assert f"pid {running.pid}" in printed(here)
         ids = here.end("a")
         here.wait_until_told(ids)
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
         check_output(here)
 
 
@@ -100,12 +100,12 @@ def test_two_copies_started_at_once_tell_each_end_once(tmp_path: Path, start: St
             greeted(here)
             ids = here.end("a", "b")
             here.wait_until_told(ids)
-            assert here.told(ids) == [1, 1]
+            assert here.announced(ids) == [1, 1]
             assert sum("watching" in message.text.lower() for message in here.slack.messages) <= 1
         check_output(here)
 
 
-def test_killed_between_the_post_and_its_reply_it_tells_nothing_twice(tmp_path: Path, start: Start) -> None:
+def test_killed_between_the_post_and_its_reply_it_announces_nothing_twice(tmp_path: Path, start: Start) -> None:
     with scene(tmp_path) as here:
         ids: list[str] = []
         for round_number in range(3):
@@ -122,7 +122,7 @@ def test_killed_between_the_post_and_its_reply_it_tells_nothing_twice(tmp_path: 
                 here.slack.on_message = None
         with greeting(here, start(here)):
             here.wait_until_told(ids)
-        assert here.told(ids) == [1, 1, 1]
+        assert here.announced(ids) == [1, 1, 1]
         check_output(here)
 
 
@@ -147,6 +147,6 @@ def test_a_copy_that_has_lost_its_lock_posts_nothing_more_and_ends_with_3(
             lose(path)
             ids = here.end("a", "b")
             assert running.wait(60) == 3
-        assert here.told(ids) == [0, 0]
+        assert here.announced(ids) == [0, 0]
         assert "state.json.lock: removed or replaced while the bot was running" in printed(here)
         check_output(here)

@@ -1,4 +1,4 @@
-"""A Slack that misbehaves: each end is told in exactly one message, whatever Slack does with the first post."""
+"""A Slack that misbehaves: each end is announced in exactly one message, whatever Slack does with the first post."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def elsewhere(answer: dict[str, object]) -> dict[str, object]:
     return {**answer, "channel": "C0ELSEWHERE"}
 
 
-# What the first post meets, and how many posts it takes until the task is told: one where it had arrived.
+# What the first post meets, and how many posts it takes until the task is announced: one where it had arrived.
 FIRST_POST: dict[str, tuple[Fault, int]] = {
     "reply lost after processing": (wire.reply_lost, 1),
     "closed before processing": (wire.closed, 2),
@@ -100,7 +100,7 @@ WEBHOOKS: dict[str, tuple[Fault, int]] = {
 class Outcome:
     """What was to be seen at the end of one row."""
 
-    told: list[int]
+    announced: list[int]
     posts: int
     polls: int
     log: str
@@ -119,7 +119,7 @@ def tell_one(directory: Path, fault: Fault, at: str, **settings: str) -> Outcome
             here.wait_until_told(ids)
             polled = here.lists()
             wait_for(lambda: here.lists() > polled + 1, "polls to go on")
-        return Outcome(here.told(ids), here.posts() - before, here.lists() - polls, here.log.getvalue())
+        return Outcome(here.announced(ids), here.posts() - before, here.lists() - polls, here.log.getvalue())
 
 
 def greeted(here: Scene) -> None:
@@ -155,32 +155,32 @@ def check_log(log: str) -> None:
 
 
 @pytest.mark.parametrize("name", FIRST_POST)
-def test_a_task_is_told_once_whatever_its_first_post_meets(outcomes: Outcomes, name: str) -> None:
+def test_a_task_is_announced_once_whatever_its_first_post_meets(outcomes: Outcomes, name: str) -> None:
     outcome = outcomes["post", name].result()
-    assert (outcome.told, outcome.posts) == ([1], FIRST_POST[name][1])
+    assert (outcome.announced, outcome.posts) == ([1], FIRST_POST[name][1])
     check_log(outcome.log)
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_a_task_whose_reply_was_lost_is_told_once_whatever_the_looks_meet(outcomes: Outcomes, name: str) -> None:
+def test_a_task_whose_reply_was_lost_is_announced_once_whatever_the_looks_meet(outcomes: Outcomes, name: str) -> None:
     outcome = outcomes["look", name].result()
-    assert (outcome.told, outcome.posts) == ([1], 1)
+    assert (outcome.announced, outcome.posts) == ([1], 1)
     check_log(outcome.log)
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)
-def test_by_a_webhook_a_task_is_told_and_again_only_after_a_doubt(outcomes: Outcomes, name: str) -> None:
+def test_by_a_webhook_a_task_is_announced_and_again_only_after_a_doubt(outcomes: Outcomes, name: str) -> None:
     outcome = outcomes["webhook", name].result()
-    assert outcome.told == [WEBHOOKS[name][1]]
-    assert outcome.told[0] - 1 <= outcome.log.count("notice_in_doubt")
+    assert outcome.announced == [WEBHOOKS[name][1]]
+    assert outcome.announced[0] - 1 <= outcome.log.count("notice_in_doubt")
     check_log(outcome.log)
 
 
-@pytest.mark.parametrize("told", ["", "soon", "-3", "0", "nan", "1e30", "9" * 400])
-def test_an_odd_retry_after_postpones_and_polls_go_on(tmp_path: Path, told: str) -> None:
+@pytest.mark.parametrize("announced", ["", "soon", "-3", "0", "nan", "1e30", "9" * 400])
+def test_an_odd_retry_after_postpones_and_polls_go_on(tmp_path: Path, announced: str) -> None:
     with scene(tmp_path) as here, here.running():
         greeted(here)
-        here.slack.intercept = wire.first(1, wire.says("", 429, Retry_After=told), at=POST)
+        here.slack.intercept = wire.first(1, wire.says("", 429, Retry_After=announced), at=POST)
         here.end("a")
         wait_for(lambda: here.state.outbox.to("C0LIPSYNC01").until, "a pause")
         polled = here.lists()
@@ -234,7 +234,7 @@ def break_and_mend(directory: Path, break_or_mend: Callable[..., None]) -> tuple
         break_or_mend(here, broken=False)
         here.wait_until_told(ids)
         order = [task_id[0] for message in here.slack.messages for task_id in ids if task_id in message.text]
-        return order, here.told(ids), here.log.getvalue()
+        return order, here.announced(ids), here.log.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -245,11 +245,11 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futur
 
 
 @pytest.mark.parametrize("name", CONFIGURATION)
-def test_what_a_mistake_in_the_configuration_held_up_is_told_in_order_when_it_is_mended(
+def test_what_a_mistake_in_the_configuration_held_up_is_announced_in_order_when_it_is_mended(
     mended: dict[str, Future[tuple[list[str], list[int], str]]], name: str
 ) -> None:
-    order, told, log = mended[name].result()
-    assert told == [1, 1, 1]
+    order, announced, log = mended[name].result()
+    assert announced == [1, 1, 1]
     assert order == sorted(order)
     loud = [line for line in map(json.loads, log.splitlines()) if line["event"] == "notice_postponed"]
     assert sum(line["level"] == "warning" for line in loud) in {1, 2}  # what it refuses, history and post, once each
@@ -265,7 +265,7 @@ def test_the_token_does_not_travel_to_another_host(tmp_path: Path) -> None:
             ids = here.end("a")
             here.wait_until_told(ids)
         assert other.calls == []
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
 
 
 def test_a_token_that_was_renewed_in_its_file_needs_no_restart(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_token_that_was_renewed_in_its_file_needs_no_restart(tmp_path: Path) -
             here.slack.token = "xoxb-renewed"
             ids = here.end("a")
             here.wait_until_told(ids)
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
     check_log(here.log.getvalue())
 
 
@@ -292,7 +292,7 @@ def test_a_webhook_that_was_renewed_in_its_file_needs_no_restart(tmp_path: Path)
             here.slack.intercept = lambda call: not call.query and wire.says("no_service", 404)(call)
             ids = here.end("a")
             here.wait_until_told(ids)
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
     check_log(here.log.getvalue())
 
 
@@ -304,7 +304,7 @@ def test_a_server_without_a_history_is_posted_to_at_once(tmp_path: Path, status:
             greeted(here)
             ids = here.end("a")
             here.wait_until_told(ids)
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
         assert here.state.outbox.to("C0LIPSYNC01").unreadable == f"http_{status}"
 
 
@@ -325,7 +325,7 @@ def test_a_cover_that_slack_cannot_fetch_costs_the_cover_not_the_message(
             ids = here.end("a")
             here.wait_until_told(ids)
         message = here.slack.messages[-1]
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]
         assert any(block["type"] == "image" for block in message.blocks) == with_image
 
 
@@ -336,4 +336,4 @@ def test_a_history_that_lags_does_not_make_a_message_twice(tmp_path: Path) -> No
         here.slack.intercept = wire.first(1, wire.reply_lost, at=POST)
         ids = here.end("a")
         here.wait_until_told(ids)
-        assert here.told(ids) == [1]
+        assert here.announced(ids) == [1]

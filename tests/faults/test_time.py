@@ -38,7 +38,7 @@ def test_a_thousand_tasks_that_end_in_one_second_make_at_most_60_messages_while_
         assert times[-1] - times[0] >= 0.999 * (len(times) - 5)
 
 
-def test_polls_go_on_through_an_hour_of_rate_limits_and_all_is_told_afterwards(world: World) -> None:
+def test_polls_go_on_through_an_hour_of_rate_limits_and_all_is_announced_afterwards(world: World) -> None:
     began = world.clock.real
     world.slack.limited_until = began + 3_600
     for number in range(3):
@@ -71,8 +71,8 @@ def test_a_dead_channel_for_failures_delays_no_success(world: World) -> None:
     world.slack.dead.clear()
     world.settle()
     world.check()
-    told = [id_ for post in world.slack.posts if post.channel == "C2" for id_ in post.ids]
-    assert len(told) == 10
+    announced = [id_ for post in world.slack.posts if post.channel == "C2" for id_ in post.ids]
+    assert len(announced) == 10
 
 
 @pytest.mark.parametrize("step", [-3_600.0, 7 * 86_400.0])

@@ -412,16 +412,16 @@ class World:
         """The tasks that are owed. What the bot says of its own trouble comes and goes."""
         return [one.key.subject for one in self.state.outbox.notices if isinstance(one.content, TaskEnded)]
 
-    def told(self) -> Counter[tuple[str, int]]:
+    def announced(self) -> Counter[tuple[str, int]]:
         """Return in how many messages each (task, status) was announced."""
         roles: dict[int, Role] = {20: "success", 30: "failure"}
         ids = Counter(id_ for post in self.slack.posts for id_ in post.ids)
         subjects = {(task, status) for task in self.chanjing._tasks for status in (20, 30)}
-        told = {one: ids[Key(one[0], one[1], roles[one[1]]).id] for one in subjects}
-        return Counter({one: count for one, count in told.items() if count})
+        announced = {one: ids[Key(one[0], one[1], roles[one[1]]).id] for one in subjects}
+        return Counter({one: count for one, count in announced.items() if count})
 
     def check(self, expected: set[tuple[str, int]] | None = None) -> None:
-        """Assert that every end was told in exactly one message, and that nothing is owed."""
+        """Assert that every end was announced in exactly one message, and that nothing is owed."""
         wanted = self.chanjing.ended if expected is None else expected
-        assert self.told() == dict.fromkeys(wanted, 1)
+        assert self.announced() == dict.fromkeys(wanted, 1)
         assert self.owed == []

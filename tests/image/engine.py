@@ -140,8 +140,8 @@ class Container:
     @property
     def logs(self) -> str:
         """What it has written so far, stdout and stderr."""
-        told = self._engine("logs", self.name, check=False)
-        return told.stdout + told.stderr
+        output = self._engine("logs", self.name, check=False)
+        return output.stdout + output.stderr
 
     def remove(self) -> None:
         """Remove it, whatever it does."""

@@ -83,8 +83,8 @@ def test_what_it_runs_with_is_what_is_locked(engine):
 
 
 def test_the_demo_runs_in_it_locked_down_and_without_a_network(engine):
-    told = engine.run("--network=none", *LOCKED_DOWN, IMAGE, "demo")
-    assert "Each task was announced exactly once." in told.stdout
+    output = engine.run("--network=none", *LOCKED_DOWN, IMAGE, "demo")
+    assert "Each task was announced exactly once." in output.stdout
 
 
 def test_a_wrong_command_line_ends_with_2(engine):
@@ -92,6 +92,6 @@ def test_a_wrong_command_line_ends_with_2(engine):
 
 
 def test_without_a_configuration_it_says_what_is_needed_and_ends_with_2(engine):
-    told = engine.run("--network=none", *LOCKED_DOWN, IMAGE, check=False)
-    assert told.returncode == 2
-    assert "SLACK_BOT_TOKEN" in told.stderr
+    output = engine.run("--network=none", *LOCKED_DOWN, IMAGE, check=False)
+    assert output.returncode == 2
+    assert "SLACK_BOT_TOKEN" in output.stderr

@@ -16,7 +16,7 @@ from tests.image.engine import eventually
 ROOT_IS_READ_ONLY = re.compile(r"^\S+ / \S+ (?:\S+,)?ro[, ]", re.MULTILINE)
 
 
-def told(slack, task_id):
+def times_announced(slack, task_id):
     """Return in how many messages *task_id* was announced."""
     return sum(task_id in message.text for message in slack.messages)
 
@@ -26,7 +26,7 @@ def greeted(slack):
 
 
 def announced(slack, task_id):
-    eventually(lambda: told(slack, task_id) > 0, f"{task_id} is announced")
+    eventually(lambda: times_announced(slack, task_id) > 0, f"{task_id} is announced")
 
 
 def test_five_variables_are_all_it_takes(run, five, chanjing, slack):
@@ -57,7 +57,7 @@ def test_a_signal_reaches_it_as_the_first_process_and_ends_it_at_once_with_0(run
     assert time.monotonic() - began < 5
 
 
-def test_a_new_container_with_the_old_volume_tells_what_is_new_and_repeats_nothing(run, quick, chanjing, slack):
+def test_a_new_container_with_the_old_volume_announces_what_is_new_and_repeats_nothing(run, quick, chanjing, slack):
     before, meanwhile = chanjing.add(), chanjing.add()
     first = run(environment=quick)
     greeted(slack)
@@ -71,7 +71,7 @@ def test_a_new_container_with_the_old_volume_tells_what_is_new_and_repeats_nothi
     announced(slack, meanwhile)
     seen = len(chanjing.calls)
     eventually(lambda: len(chanjing.calls) > seen + 3, "a few more polls")
-    assert [told(slack, before), told(slack, meanwhile), len(slack.messages)] == [1, 1, 3]
+    assert [times_announced(slack, before), times_announced(slack, meanwhile), len(slack.messages)] == [1, 1, 3]
 
 
 @pytest.mark.parametrize("arrives", [False, True], ids=["before Slack has it", "after Slack has it"])
@@ -100,7 +100,7 @@ def test_killed_while_it_posts_it_loses_nothing_and_repeats_nothing(run, quick, 
     announced(slack, task)
     seen = len(chanjing.calls)
     eventually(lambda: len(chanjing.calls) > seen + 10, "a few more polls")
-    assert told(slack, task) == 1
+    assert times_announced(slack, task) == 1
 
 
 def test_a_second_one_with_the_same_volume_is_refused_with_3_and_the_first_goes_on(run, quick, chanjing, slack):
@@ -141,7 +141,7 @@ def test_check_finds_everything_in_place(run, quick, slack):
     assert CHANNEL in check.logs
 
 
-def test_it_answers_probes_and_prometheus_where_it_is_told_to_listen(run, quick, slack):
+def test_it_answers_probes_and_prometheus_where_it_has_to_listen(run, quick, slack):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     run(environment=quick | {"MONITOR_LISTEN": f"127.0.0.1:{port}"})

@@ -169,7 +169,7 @@ def test_the_names_follow_prometheus_conventions(patient):
     assert not any(word in family.name for family in families for word in ("_ms", "_millis", "_kb", "_percent"))
 
 
-def test_the_version_is_told(patient):
+def test_the_version_is_shown(patient):
     assert patient.metric("build_info") == 1
 
 
