@@ -80,7 +80,7 @@ def chanjing(
     attempts: int = ATTEMPTS,
     fingerprint: Callable[[str], str] = lambda _: "",
 ) -> Chanjing:
-    """Return the client for Chanjing, with whichever way to a token is configured. *fingerprint*: see there."""
+    """Return the client for Chanjing, with whichever way to a token is configured. *fingerprint*: see `Chanjing`."""
     settings = config.chanjing
     sender = exchange(settings.base_url, settings.timeout)
     pace = settings.max_requests_per_second

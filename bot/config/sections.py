@@ -51,7 +51,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """Exactly one of `bot_token` (then all three channels are set) and `webhook_url` (then none is)."""
+    """Exactly one of `bot_token` (then `channel` is set) and `webhook_url` (then no channel is)."""
 
     bot_token: Secret | None = _key(values.secret(values.bot_token))
     bot_token_file: Path | None = _key(_path)

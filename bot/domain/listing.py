@@ -126,7 +126,7 @@ class Scan:
         return max((count for count in (self.total_count, page.total_count) if count is not None), default=None)
 
     def _see(self, page: Page) -> Seen:
-        """Take in *page*, and decide on the next. It, or two pages, may hold a task twice, once as an older answer."""
+        """Take in *page*. It, or two pages, may hold a task twice, once as an older answer."""
         highest: dict[str, Task] = {}
         for task in page.tasks:
             if task.id not in highest or rank(task.status) > rank(highest[task.id].status):

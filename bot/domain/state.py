@@ -19,9 +19,9 @@ class State:
 
     `instance` tells this bot's own messages from those of another bot in the same channel. `baseline_at` is when the
     first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts, `delivered_count` counts all
-    messages there ever were. `account` is a salted hash of the app_id or token with which the list was last read ("":
-    not known yet). `boards` are
-    the ts of the boards, by channel; `boards_posted` is when one was last posted though there may be another, in Unix
+    notices there ever were. `account` is a salted hash of the app_id or token with which the list was last read ("":
+    not known yet). `boards` are the ts of the boards, by channel;
+    `boards_posted` is when one was last posted though there may be another, in Unix
     seconds.
     """
 

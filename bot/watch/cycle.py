@@ -1,10 +1,10 @@
-"""One cycle: the order of effects, and nothing else.
+"""One cycle: the order of a poll's effects, and nothing else. How one message is posted: watch.deliver.
 
     the new end of the list is read      watch.reader, as domain.read says which pages
       → news of each page is saved       watch.records: new statuses and notices in one write; now it cannot be lost
       → trouble and summary are saved    watch.upkeep, also if the list could not be read
       → what is owed is delivered        watch.deliver, likewise
-      → the board is updated             watch.board, if nothing waits to be delivered
+      → the board is updated             watch.board, if nothing can be delivered just now
       → a late task is asked for, and a part of a full scan is read, in the time that is left until the next poll
       → what that found is delivered
 

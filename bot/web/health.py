@@ -21,7 +21,7 @@ class Health:
         self._clock = clock
         self._bare = bare
         self._turned = clock.monotonic()
-        self._failing_since: float | None = None  # Unix seconds as they were then
+        self._failing_since: float | None = None  # monotonic seconds
 
     def turned(self) -> None:
         """Take note that the loop turns. Several requests may follow one another before anything else says so."""

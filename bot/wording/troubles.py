@@ -136,5 +136,5 @@ UNKNOWN_TROUBLE = TroubleWords(
 
 
 def words_for(code: str) -> TroubleWords:
-    """Return the words for a code of `bot.trouble`, and general ones for a code that nobody has worded yet."""
+    """Return the words for a code of `domain.trouble.CODES`, and general ones for a code that nobody has worded yet."""
     return TROUBLES.get(code, UNKNOWN_TROUBLE)
