@@ -1,5 +1,6 @@
 """Late tasks: those that have been unfinished for an hour are asked for by their id, one a poll, in turn."""
 
+import secrets
 from collections.abc import Set as AbstractSet
 
 from bot.domain.task import Task
@@ -14,7 +15,7 @@ class LateTasks:
     def __init__(self, pages: Pages, events: Events) -> None:
         self._pages = pages
         self._events = events
-        self._last = ""
+        self._last: str | None = None
         self._unanswered: set[str] = set()
 
     def full_scan_finished(self) -> None:
@@ -27,16 +28,23 @@ class LateTasks:
 
     def ask(self, due: list[str]) -> Task | None:
         """Return the next of *due* as it is now. None: Chanjing did not say; that fails nothing."""
-        self._last = next((task_id for task_id in due if task_id > self._last), due[0])
+        asked = self._last = self._next(due)
         try:
-            task = self._pages.task(self._last)
+            task = self._pages.task(asked)
         except ChanjingUnavailable:
             return None  # it has its turn again
         except ChanjingError as error:
-            self._unanswered.add(self._last)
-            self._events.emit("task_lookup_refused", task_id=self._last, error=str(error), reason=str(error.code))
+            self._unanswered.add(asked)
+            self._events.emit("task_lookup_refused", task_id=asked, error=str(error), reason=str(error.code))
             return None
         if task is None:
-            self._unanswered.add(self._last)
+            self._unanswered.add(asked)
         self._events.emit("task_looked_up")
         return task
+
+    def _next(self, due: list[str]) -> str:
+        # `run --once` is a new process for each poll: if it began with the first, no other would have its turn.
+        last = self._last
+        if last is None:
+            return secrets.choice(due)
+        return next((task_id for task_id in due if task_id > last), due[0])
