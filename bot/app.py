@@ -57,10 +57,13 @@ def bot(
     """
     path = resolve(config.state.path)
     lock = Lock(path)
-    bare = Condition(config.poll.interval, health.max_silence(config.chanjing.timeout, config.slack.timeout))
-    lock.take(clock.now(), health.to_leave(bare))
+    lock.take(clock.now())
     with contextlib.ExitStack() as stack:
         stack.callback(lock.release)
+        last_read = health.last_read(lock.before, lock.last_alive)
+        silence = health.max_silence(config.chanjing.timeout, config.slack.timeout)
+        bare = Condition(config.poll.interval, silence, last_read=last_read)
+        lock.leave(health.to_leave(bare))
         address = config.monitor.listen if listen else None
         if address:
             from bot.metrics import Metrics
@@ -86,7 +89,7 @@ def bot(
             stack.callback(ping.close)
             events = Listeners(events, ping)
         watched = partial(exchange, settled=own_health.turned)
-        yield Bot(_poll(config, clock, events, watched, store, lock.last_alive), events)
+        yield Bot(_poll(config, clock, events, watched, store, last_read), events)
 
 
 def _listen(
@@ -111,7 +114,7 @@ def _poll(
     events: Events,
     exchange: MakeExchange,
     store: state.Store,
-    last_alive: float | None,
+    last_read: float | None,
 ) -> Poll:
     destination = slack(config, exchange, clock)
     delivery = Delivery(
@@ -130,7 +133,7 @@ def _poll(
         size=store.state.profile.page_size or config.chanjing.page_size,
         deliver=delivery.run,
     )
-    records = Records(store, clock, events, config, last_alive=last_alive)
+    records = Records(store, clock, events, config, last_read=last_read)
     return Poll(
         Reader(pages, records, clock, events, config),
         records,

@@ -42,7 +42,7 @@ def polling(
     """Return a Poll of *source*, put together as bot.app does."""
     size = store.state.profile.page_size or settings.chanjing.page_size
     pages = Pages(source, clock, events, size=size, deliver=delivery.run)
-    records = Records(store, clock, events, settings, last_alive=None)
+    records = Records(store, clock, events, settings, last_read=None)
     reader = Reader(pages, records, clock, events, settings)
     upkeep = Upkeep(store, clock, settings, alerts_channel="C1")
     return Poll(reader, records, upkeep, delivery, clock, show_board=show_board)

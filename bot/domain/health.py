@@ -17,8 +17,8 @@ Reasons = list[tuple[str, str]]  # (code, detail)
 OVERDUE = 600.0  # seconds for which a notice may be owed before the bot counts as unwell
 _SILENT = 120.0  # seconds without a heartbeat, at least
 _LONGEST = 400  # characters of a detail
-# Troubles for which no poll goes well.
-_POLLS_FAIL = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
+# Troubles for which no poll goes well. One fails for one of these: only a good poll says that another is over.
+POLLS_FAIL = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,14 @@ class Condition:
     """How a bot is doing: all that the judgement needs, and little of it, so that it can be left in a small file.
 
     `interval` is poll.interval, `max_silence` for how long one request may keep the bot silent, both in seconds.
-    `failing_since` is since when no poll has gone well, `owed_since` since when the oldest notice has been owed, in
-    Unix seconds; None: not so. `overdue` counts the notices owed for too long, `owed_error` is why. `slack_refused`
-    says which channels refuse, and why.
+    `last_read` is when a poll last went well (None: never), `failing_since` since when none has, `owed_since` since
+    when the oldest notice has been owed (None: not so), in Unix seconds. `overdue` counts the notices owed for too
+    long, `owed_error` is why. `slack_refused` says which channels refuse, and why.
     """
 
     interval: float
     max_silence: float
+    last_read: float | None = None
     failing_since: float | None = None
     owed_since: float | None = None
     overdue: int = 0
@@ -50,7 +51,7 @@ def condition(state: "State", bare: Condition, *, failing_since: float | None = 
     """Return how a bot with *state* is doing. *failing_since*: since when its polls fail, as far as the loop knows."""
     notices = state.outbox.notices
     refusing = [f"{channel}: {one.error}" for channel, one in state.outbox.destinations.items() if one.refused]
-    since = [failing_since, *(_since(state, code) for code in _POLLS_FAIL)]
+    since = [failing_since, *(_since(state, code) for code in POLLS_FAIL)]
     # What keeps a channel from being posted to, such as a history that takes long to read, is no notice's error.
     errors = (*(notice.last_error for notice in notices), *(one.error for one in state.outbox.destinations.values()))
     return replace(
@@ -79,7 +80,9 @@ def reasons(condition: Condition, *, silent_for: float, now: float) -> Reasons:
     if condition.owed_since is not None and now - condition.owed_since > OVERDUE:
         oldest = now - condition.owed_since
         # Counted when it was left: by now there may be more.
-        detail = f"{max(1, condition.overdue)} owed for more than 10 minutes, the oldest for {oldest:.0f} s"
+        detail = (
+            f"{max(1, condition.overdue)} owed for more than {OVERDUE / 60:.0f} minutes, the oldest for {oldest:.0f} s"
+        )
         error = condition.owed_error
         found.append(("notices_overdue", f"{detail}: {error}" if error else detail))
     if condition.slack_refused:
@@ -92,6 +95,16 @@ def reasons(condition: Condition, *, silent_for: float, now: float) -> Reasons:
 def to_leave(condition: Condition) -> dict[str, Any]:
     """Return what the running bot leaves for `judge`."""
     return {"health": asdict(condition)}
+
+
+def last_read(content: Mapping[str, Any], last_alive: float | None) -> float | None:
+    """Return when a bot that has left *content* last read the list, in Unix seconds; *last_alive* if it does not say.
+
+    It may have been alive for long without: through an outage, each run from cron is.
+    """
+    left = content.get("health")
+    found = left.get("last_read", last_alive) if isinstance(left, dict) else last_alive
+    return found if isinstance(found, int | float | None) else last_alive
 
 
 def judge(left: tuple[float, Mapping[str, Any]] | None, now: float) -> Reasons:

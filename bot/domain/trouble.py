@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.domain.destination import Destination
+from bot.domain.health import POLLS_FAIL
 from bot.domain.notice import Trouble
 from bot.errors import ChanjingError, ChanjingRefused, ForeignStateError
 
@@ -18,8 +19,6 @@ _SHOWN = 5  # subjects named in one message: ids of 32 characters on one line
 
 # The end of these is reported too; the others are reported once for each subject and never again.
 REPORTED_WHEN_OVER = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
-# One poll fails for one of these: only a good poll says that another of them is over.
-_OF_CHANJING = ("chanjing_unreachable", "chanjing_refused", "foreign_state")
 _OF_ANSWERS = ("unknown_status", "malformed_items")
 REPORTED_ONCE = ("task_vanished", "page_size_refused", *_OF_ANSWERS)
 CODES = (*REPORTED_WHEN_OVER, *REPORTED_ONCE)
@@ -106,7 +105,7 @@ def observe(
     for code, problem in current.items():
         after[code], report = _in_force(code, remembered.get(code), problem, now, instance)
         reports.append(report)
-    kept = {*current, *REPORTED_ONCE, *(() if current.keys().isdisjoint(_OF_CHANJING) else _OF_CHANJING)}
+    kept = {*current, *REPORTED_ONCE, *(() if current.keys().isdisjoint(POLLS_FAIL) else POLLS_FAIL)}
     for code, before in remembered.items():
         if code in kept:
             continue

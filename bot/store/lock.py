@@ -19,7 +19,10 @@ _READINGS = 3
 
 
 class Lock:
-    """The lock of the state file *path*. `last_alive` is the heartbeat of the copy that held it before."""
+    """The lock of the state file *path*.
+
+    `last_alive` is the heartbeat of the copy that held it before, and `before` what that one has left there.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = disk.beside(path, ".lock")
@@ -27,12 +30,10 @@ class Lock:
         self._holder: dict[str, Any] = {}
         self._line = b""
         self.last_alive: float | None = None
+        self.before: Mapping[str, Any] = {}
 
-    def take(self, now: float, note: Mapping[str, Any] | None = None) -> None:
-        """Hold the lock until the process ends, and leave *note* there.
-
-        Raise StateHeldError when another copy holds it, or StateError.
-        """
+    def take(self, now: float) -> None:
+        """Hold the lock until `release`. Raise StateHeldError when another copy holds it, or StateError."""
         with contextlib.ExitStack() as undo:
             undo.callback(self.release)
             try:
@@ -40,8 +41,9 @@ class Lock:
                 disk.lock(file, self._path)
                 before = os.fstat(file)
                 self.last_alive = before.st_mtime if before.st_size else None
+                self.before = _parsed(file)
                 self._holder = {"host": os.uname().nodename, "pid": os.getpid(), "started": now}
-                self._write({**self._holder, **(note or {})})
+                self._write(self._holder)
             except BlockingIOError:
                 holder = _describe(_parsed(file))
                 raise StateHeldError(

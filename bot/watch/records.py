@@ -25,7 +25,7 @@ class Records:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, events: Events, settings: Config, *, last_alive: float | None
+        self, store: Store, clock: Clock, events: Events, settings: Config, *, last_read: float | None
     ) -> None:
         self._store = store
         self._clock = clock
@@ -33,7 +33,7 @@ class Records:
         self._settings = settings
         self._watched: tuple[Tasks, Watched] = ({}, Watched({}, ()))
         self._latest: dict[str, Task] = {}  # the unfinished tasks as they were last listed
-        self.last_read = last_alive
+        self.last_read = last_read
 
     @property
     def state(self) -> State:

@@ -1,5 +1,6 @@
 """How the running bot is doing: for /healthz and /readyz, for the ping, and for the command `health`."""
 
+from dataclasses import replace
 from typing import Any
 
 from bot.clock import Clock
@@ -32,6 +33,9 @@ class Health:
             case "page_read" | "slack_called":
                 self.turned()
                 self._lock.heartbeat()
+                self._leave()
+            case "list_read":
+                self._bare = replace(self._bare, last_read=fields["at"])
                 self._leave()
             case "cycle_ended":
                 self.turned()

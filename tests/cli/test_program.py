@@ -526,6 +526,21 @@ def test_run_once_takes_note_greets_and_then_announces_what_ended(once, world, r
     assert owed(room) == 0
 
 
+def test_run_once_says_that_it_was_away_though_it_was_started_in_vain_meanwhile(once, world, room):
+    task = world.chanjing.add()
+    assert once().code == 0
+    lock = room / "state.json.lock"
+    left = json.loads(lock.read_bytes())
+    left["health"]["last_read"] -= 3 * 3600
+    lock.write_text(json.dumps(left))
+    token, world.chanjing.token = world.chanjing.token, "another"
+    assert [once().code, once().code] == [1, 1]
+    world.chanjing.token = token
+    world.chanjing.finish(task)
+    assert once().code == 0
+    assert "The bot was away" in world.slack.messages[-1].text + repr(world.slack.messages[-1].blocks)
+
+
 def test_two_bots_that_share_a_channel_do_not_take_each_others_greeting_for_their_own(once, world, room):
     for _ in range(2):
         assert [once(STATE_PATH=str(room / f"{name}.json")).code for name in "ab"] == [0, 0]

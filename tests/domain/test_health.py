@@ -130,7 +130,8 @@ def path(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"junk", b"junk" * 1000, b'{"health": 1}'])
 def test_what_somebody_else_wrote_over_it_does_not_last(path, content):
     lock, file = Lock(path), path.with_name(f"{path.name}.lock")
-    lock.take(NOON, {"health": 1})
+    lock.take(NOON)
+    lock.leave({"health": 1})
     whole = file.read_bytes()
     file.write_bytes(content)
     lock.leave({"health": 1})
@@ -139,7 +140,8 @@ def test_what_somebody_else_wrote_over_it_does_not_last(path, content):
 
 def test_what_is_left_is_written_only_when_it_changes_and_does_not_move_the_heartbeat(path):
     lock, file = Lock(path), path.with_name(f"{path.name}.lock")
-    lock.take(NOON, {"health": 1})
+    lock.take(NOON)
+    lock.leave({"health": 1})
     os.utime(file, (NOON, NOON))
     lock.leave({"health": 1})
     before = file.stat()

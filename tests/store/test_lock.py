@@ -82,6 +82,8 @@ def test_a_lock_that_was_released_can_be_taken(path):
     for _ in range(2):
         lock = Lock(path)
         lock.take(NOON)
+        with pytest.raises(StateHeldError):
+            Lock(path).take(NOON)
         lock.release()
 
 
