@@ -57,6 +57,10 @@ def decode(document: bytes) -> State:
     if wrong := [name for name in {**written, **given} if written.get(name, ...) != given.get(name, ...)]:
         raise ValueError(f"{wrong[0][:80]}: a key is missing or not known")
     _refuse_doubled_keys(document, state)
+    try:
+        msgspec.msgpack.encode(state)  # which has no integer of more than 64 bits
+    except OverflowError:
+        raise ValueError("a number is too large") from None
     return state
 
 

@@ -16,7 +16,7 @@ def translated(document: dict[str, Any]) -> dict[str, Any]:
         return _state(document)
     except KeyError as error:
         raise ValueError(f"{error.args[0]}: the key is missing") from None
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, IndexError):
         raise ValueError("it is not of the shape of version 1") from None
 
 

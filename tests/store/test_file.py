@@ -98,7 +98,9 @@ destination = st.builds(Destination, text, st.none() | intent, seconds, number, 
 profile = st.builds(
     ListProfile, st.none() | st.sampled_from(["newest_first", "neither"]), st.none() | number, st.booleans()
 )
-record = st.builds(TaskRecord, number, number, seconds, number) | st.builds(EndedTask, number, number)
+record = st.builds(TaskRecord, number, number, seconds, number) | st.builds(
+    EndedTask, number, number, st.booleans(), number
+)
 day = st.builds(Day, number, st.dictionaries(text, number), st.tuples(seconds))
 every_state = st.builds(
     State,
@@ -500,6 +502,41 @@ def test_a_document_that_lacks_a_key_or_has_another_or_both_is_no_state_at_any_d
                 states.peek(path)
             broken += 1
     assert broken > 150
+
+
+def number_places(parsed: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield where in *parsed* a whole number stands, but its version, as (what holds it, key or index)."""
+    for key, value in parsed.items() if isinstance(parsed, dict) else enumerate(parsed):
+        if isinstance(value, dict | list):
+            yield from number_places(value)
+        elif type(value) is int and key != "version":
+            yield parsed, key
+
+
+@pytest.mark.parametrize("number", [2**64, -(10**30), 10**400, 10**4000], ids=["2^64", "-10^30", "10^400", "10^4000"])
+def test_a_whole_number_that_nobody_can_have_written_is_no_state_wherever_it_stands(path, number):
+    parsed = json.loads(newest())
+    places = list(number_places(parsed))
+    assert len(places) > 20
+    for holder, key in places:
+        before, holder[key] = holder[key], number
+        path.write_text(json.dumps(parsed), "utf-8")
+        holder[key] = before
+        with pytest.raises(StateError, match="not a state file: "):
+            states.peek(path)
+
+
+def test_a_document_of_version_1_with_any_text_empty_is_a_state_or_none_and_no_fault(path):
+    texts = [text for text in re.findall(rb'": ("[^"]+")', VERSION_1) if text != b'"version"']
+    assert len(texts) > 20
+    outcomes: set[object] = set()
+    for text in texts:
+        path.write_bytes(VERSION_1.replace(b": " + text, b': ""', 1))
+        try:
+            outcomes.add(type(states.peek(path)))
+        except StateError:
+            outcomes.add(StateError)
+    assert outcomes == {State, StateError}
 
 
 @pytest.mark.parametrize("version", [1, VERSION])
