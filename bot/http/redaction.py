@@ -10,10 +10,10 @@ from bot.harmless import clean
 _SPELLED = re.compile(
     r"%([0-9a-fA-F]{2})"
     r"|\\(u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|[/\"'\\])"
-    r"|&(#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z]+);"
+    r"|&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z]+;)"
 )
 _HIDDEN = bytes([*range(0x21), 0x7F])
-_LAYERS = 4  # of one spelling inside another
+_LAYERS = 12  # of one spelling inside another; as a rule there is none
 
 
 def plain(said: object, secrets: tuple[str, ...], most: int = 200) -> str:

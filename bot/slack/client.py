@@ -131,7 +131,7 @@ class SlackBot:
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts:
             raise OutcomeUnknown("chat.postMessage: Slack said ok, but not when it posted.", reason="no_ts")
-        return Posted(ts, another_id(channel, answer.get("channel")))
+        return Posted(ts_of(answer), another_id(channel, answer.get("channel")))
 
     def _ours(self, messages: list[Any], event_type: str) -> dict[str, str]:
         """Return the ids in the metadata of those of *messages* that our own app has posted, each with its ts."""
@@ -169,6 +169,7 @@ class SlackBot:
         if not isinstance(messages, list):
             raise OutcomeUnknown("conversations.history: Slack said ok without messages.", reason="no_messages")
         following = str(more.get("next_cursor") or "") if isinstance(more, dict) else ""
+        following = following.encode(errors="replace").decode()  # half a character could not be saved
         if not following and answer.get("has_more"):
             raise OutcomeUnknown(
                 "conversations.history: Slack has more messages, but gives no cursor for them.", reason="no_cursor"

@@ -126,6 +126,12 @@ def test_ok_and_a_ts_is_posted_whichever_channel_is_named(bot, server, channel, 
     assert bot.post(CHANNEL, MESSAGE, IDS).ts == "1.5"
 
 
+@pytest.mark.parametrize("ts", ["soon", "1.5.2", "NaN", "\ud800", "-1.5"])
+def test_a_ts_that_slack_would_not_give_is_posted_all_the_same_and_not_remembered(bot, server, ts):
+    server.intercept = says({"ok": True, "channel": CHANNEL, "ts": ts})
+    assert bot.post(CHANNEL, MESSAGE, IDS).ts == ""
+
+
 @pytest.mark.parametrize(
     ("channel", "moved_to"),
     [("C0ANOTHER01", "C0ANOTHER01"), ("G0ANOTHER01", "G0ANOTHER01"), (CHANNEL, ""), ("#videos", ""), (None, "")],
@@ -469,6 +475,11 @@ def test_a_page_has_a_cursor_if_there_are_more_and_is_asked_for_by_it(bot, serve
     asked = [arguments(call) for call in server.calls if call.path.endswith("history")]
     assert [one.get("cursor") for one in asked] == [None, "to-2"]
     assert {(one["oldest"], one["include_all_metadata"]) for one in asked} == {("1.5", "1")}
+
+
+def test_a_cursor_with_half_a_character_can_be_saved(bot, server):
+    server.intercept = pages({"messages": [], "has_more": True, "response_metadata": {"next_cursor": "to\udc00-2"}})
+    assert bot.page(CHANNEL, "", "").cursor.encode() == b"to?-2"
 
 
 @pytest.mark.parametrize("oldest", ["", "0"])
