@@ -20,11 +20,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from bot.language import Language
 from bot.slack.blocks import Block, Message, Style
 from bot.slack.board import render_board
 from bot.slack.message import render
 from bot.slack.terminal import Mrkdwn
-from bot.wording.phrases import Language
 from bot.wording.samples import BOARD, NOW, SAMPLES
 
 NAMES = (

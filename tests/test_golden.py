@@ -6,15 +6,16 @@ import os
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.console import Console
 
+from bot.language import Language
 from bot.slack.blocks import Message, Style
 from bot.slack.board import render_board
 from bot.slack.message import render
 from bot.slack.terminal import draw
-from bot.wording.phrases import Language
 from bot.wording.samples import BOARD, NOW, SAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,7 +37,7 @@ def written(message: Message) -> str:
     return f"{picture}\n\n--- text\n{message.text}\n\n--- blocks\n{blocks}\n"
 
 
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 CASES = [(f"{name}.{lang}.txt", message) for lang in LANGUAGES for name, message in messages(lang)]
 
 

@@ -195,8 +195,10 @@ class Full(io.StringIO):
 
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_a_line_that_cannot_be_written_is_lost_and_disturbs_nobody(monkeypatch, style):
-    monkeypatch.setattr(sys, "stderr", Full())
+    full = Full()
+    monkeypatch.setattr(sys, "stderr", full)
     log.make("info", style).emit("task_vanished", task_id="9499")
+    assert "9499" in full.getvalue()  # it was tried
 
 
 def test_without_stderr_there_is_no_log(monkeypatch, capsys):

@@ -2,7 +2,7 @@
 
 from bot.demo import story
 from bot.errors import LipsyncBotError
-from bot.wording.phrases import Language
+from bot.language import Language
 
 
 def main(language: Language) -> None:

@@ -9,6 +9,7 @@ from bot.cli.status import iso, next_step, owed, status_words
 from bot.config.load import load_local, load_usable
 from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.notice import Role, TaskEnded
+from bot.domain.outbox import RECEIPTS
 from bot.domain.state import State
 from bot.domain.task import Status, Task
 from bot.errors import LipsyncBotError
@@ -80,7 +81,7 @@ def _why_not(task: TaskRecord | EndedTask) -> str:
     if isinstance(task, EndedTask):
         if task.baselined:
             return "never: it had ended before the bot's first run, which records such tasks without announcing them"
-        return "yes; its receipt is no longer kept (only the last 500 are)"
+        return f"yes; its receipt is no longer kept (only the last {RECEIPTS} are)"
     if task.vanished:
         return "not yet: it vanished from the list before it ended"
     if task.linkless_since:

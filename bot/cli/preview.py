@@ -12,11 +12,11 @@ from bot.cli.output import as_json
 from bot.config.load import load_local
 from bot.domain.notice import TaskEnded
 from bot.domain.state import State
+from bot.language import Language
 from bot.slack.blocks import Message, Style
 from bot.slack.board import render_board
 from bot.slack.message import render
 from bot.wording import samples as sample
-from bot.wording.phrases import Language
 
 _SAMPLES = {
     "success": ("success",),

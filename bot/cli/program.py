@@ -8,7 +8,7 @@ import typer
 
 from bot import __version__, signals
 from bot.errors import UsageError
-from bot.wording.phrases import Language
+from bot.language import Language
 
 Kind = Literal["success", "failure", "digest", "board", "summary", "alert", "greeting"]
 

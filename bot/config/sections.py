@@ -6,10 +6,11 @@ Each value arrives as the text that somebody wrote; defaults are texts too and g
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bot.config import values
 from bot.config.texts import environment_name
+from bot.language import Language
 from bot.secret import Secret
 
 
@@ -61,7 +62,7 @@ class Slack:
     failure_channel: str | None = _key(values.channel)
     alerts_channel: str | None = _key(values.channel)
     mention_on_failure: tuple[str, ...] = _key(values.mentions, many=True)
-    language: Literal["en", "zh"] = _key(values.one_of("en", "zh"), "en")
+    language: Language = _key(values.one_of(*get_args(Language)), "en")
     digest_after: int = _key(values.number(0, 1000, whole=True), "5")
     board: bool = _key(values.yes_or_no, "false")
     daily_summary: str | None = _key(values.clock_time)

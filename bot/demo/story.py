@@ -22,10 +22,11 @@ from bot.demo.slack import CHANNEL, Message, SlackServer
 from bot.domain.notice import EVENT_TYPE
 from bot.domain.task import Status
 from bot.errors import LipsyncBotError
+from bot.language import Language
 from bot.slack import terminal
 from bot.slack.blocks import Message as Words
 from bot.watch.loop import Daemon
-from bot.wording.phrases import Language, Phrase
+from bot.wording.phrases import Phrase
 
 _SHELF = "https://res.example.com/lip-sync"
 _BALANCE, _VOICE = "蝉豆不足扣费失败", "音频中没有人声，请检查是否为单声道"

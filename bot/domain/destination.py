@@ -6,7 +6,7 @@ from bot.domain.history import Reading
 from bot.errors import DestinationRefused, RateLimited, SlackError
 
 LOOKS = (1 / 9, 1 / 3, 1.0)  # when to look for a message in doubt, in parts of slack.settle after the dispatch
-LONGEST_WAIT = 300.0  # seconds
+LONGEST_WAIT = 300.0  # seconds; a saved time further ahead says that the clock was set back
 _FIRST_WAIT = 1.0  # seconds
 _LONGEST_DISTANCE = 1_800.0  # seconds between two posts of a message that nobody can look for
 _MAX_SILENCE = 600.0  # seconds for which a history is asked for in vain before the bot goes on without

@@ -10,7 +10,7 @@ from bot.domain.notice import TEXT_FALLBACK, Notice, Receipt, Role, TaskEnded
 from bot.errors import SlackError
 
 DIGEST_SIZE = 20  # tasks in one message at most
-_RECEIPTS = 500  # how many are kept, for `explain`
+RECEIPTS = 500  # how many are kept, for `explain`
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +175,9 @@ def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tu
     for receipt in new:
         kept.setdefault(receipt.id, receipt)
     found = (receipt for receipt in kept.values() if not receipt.key)
-    return (*found, *[receipt for receipt in kept.values() if receipt.key][-_RECEIPTS:])
+    return (*found, *[receipt for receipt in kept.values() if receipt.key][-RECEIPTS:])
 
 
 def trimmed(receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
     """Return the receipts that are kept when the whole list has been scanned, so that each task in it is known."""
-    return receipts[-_RECEIPTS:]
+    return receipts[-RECEIPTS:]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from bot.wording.phrases import Language
+from bot.language import Language
 
 ELLIPSIS = "…"
 TEXT = 4_000  # the top-level text

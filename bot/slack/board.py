@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from bot.domain.task import Status, Task
+from bot.language import Language
 from bot.slack.blocks import Message, Style, context, first_lines, fits, packed
 from bot.slack.mrkdwn import code, date, say
 from bot.wording import phrases as wording
-from bot.wording.phrases import Language, duration
+from bot.wording.phrases import duration
 
 _BAR = 10  # cells
 _ROWS = 20

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from bot.domain.notice import TEXT_FALLBACK, TaskEnded
 from bot.domain.task import Status, Task
+from bot.language import Language
 from bot.slack.blocks import LONGEST_TEXT, TEXT, Block, Message, Style, first_lines, fits, packed
 from bot.slack.mrkdwn import code, say
 from bot.slack.task import away_line, cover_link, has_long_link, watch_link, what_to_do, why_failed
 from bot.wording import phrases as wording
-from bot.wording.phrases import Language, Phrase, duration
+from bot.wording.phrases import Phrase, duration
 from bot.wording.reasons import remedy_for
 
 _REASON = 200  # characters of one that is not known

@@ -23,12 +23,13 @@ from bot.domain.notice import (
 )
 from bot.domain.task import Status, Task
 from bot.harmless import clean
+from bot.language import Language
 from bot.slack.blocks import IMAGE_URL, SECTION, TEXT, Block, Message, Style, columns, context, image, packed
 from bot.slack.digest import render_digest
 from bot.slack.mrkdwn import code, date, outside, safe_url, say
 from bot.slack.task import away_line, cover_link, has_long_link, watch_link, what_to_do, why_failed
 from bot.wording import phrases as wording
-from bot.wording.phrases import Language, duration
+from bot.wording.phrases import duration
 from bot.wording.reasons import reason_for, remedy_for
 from bot.wording.slack_remedies import slack_remedy
 from bot.wording.troubles import words_for

@@ -11,8 +11,9 @@ from itertools import accumulate
 from urllib.parse import quote, urlsplit
 
 from bot.harmless import clean
+from bot.language import Language
 from bot.slack.blocks import ELLIPSIS
-from bot.wording.phrases import Language, Phrase
+from bot.wording.phrases import Phrase
 
 LONGEST_ID = 200  # characters: far above the 32 that Chanjing uses, and twenty of them still fit one message
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from bot.domain.destination import LONGEST_WAIT
 from bot.errors import DestinationRefused, OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.http.redaction import plain
 from bot.wording.slack_remedies import TOKEN_REFUSALS, slack_remedy
@@ -55,7 +56,6 @@ _POSTS = {"chat.postMessage", "chat.update", WEBHOOK}
 _UNCERTAIN = ": it is not known whether the message was posted"
 _FOREIGN = ". This answer is not Slack's: check slack.base_url, and whether a proxy is in between."
 _RETRY_AFTER = 30.0  # seconds, if Slack does not say
-_LONGEST_RETRY_AFTER = 300.0
 _CODE = re.compile(r"[a-z0-9_]+")
 
 
@@ -135,4 +135,4 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         seconds = float(headers.get("retry-after", ""))
     except ValueError:
         return _RETRY_AFTER
-    return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else _RETRY_AFTER
+    return min(seconds, LONGEST_WAIT) if seconds > 0 else _RETRY_AFTER

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from bot.domain.task import Task
+from bot.language import Language
 from bot.slack.blocks import SECTION
 from bot.slack.mrkdwn import date, link, outside, say
 from bot.wording import phrases as wording
-from bot.wording.phrases import Language, Phrase
+from bot.wording.phrases import Phrase
 from bot.wording.reasons import reason_for
 
 _DAY = 86_400.0

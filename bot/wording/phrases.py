@@ -1,15 +1,14 @@
 """Pure: every sentence of the bot's messages, in each language side by side: plain text with named places.
 
-A further language is a field of `Phrase`; the tests name every sentence that lacks it. Why a task failed is in
-`reasons`, the bot's own trouble in `troubles`, and what Slack refuses in `slack_remedies`.
+A further language is a name in `bot.language` and a field of `Phrase`; the tests name every sentence that lacks it.
+Why a task failed is in `reasons`, the bot's own trouble in `troubles`, and what Slack refuses in `slack_remedies`.
 """
 
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
-Language = Literal["en", "zh"]
+from bot.language import Language
 
 
 @dataclass(frozen=True, slots=True)

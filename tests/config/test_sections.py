@@ -492,6 +492,7 @@ def test_a_wrong_time_zone_matters_for_a_daily_summary_only(warnings):
 
 
 ELSEWHERE = "https://chanjing.evil.example"
+OWN = "https://open-api.chanjing.cc"
 
 
 @pytest.mark.parametrize(
@@ -536,21 +537,26 @@ def test_a_command_that_uses_what_it_can_uses_no_such_address(loaded):
 
 
 @pytest.mark.parametrize(
-    ("environ", "yaml"),
+    ("environ", "yaml", "address"),
     [
-        ({**ENOUGH, "CHANJING_BASE_URL": ELSEWHERE}, "chanjing: {base_url: https://b.example}"),
-        ({**ENOUGH, "CHANJING_BASE_URL": ELSEWHERE}, None),
-        (ENOUGH, "chanjing: {base_url: https://Open-API.chanjing.cc/}\nslack: {base_url: https://slack.com/api}"),
-        ({}, f"chanjing: {{base_url: {ELSEWHERE}, access_token: a}}\nslack: {{bot_token: xoxb-1, channel: C0AB12CD3}}"),
+        ({**ENOUGH, "CHANJING_BASE_URL": ELSEWHERE}, "chanjing: {base_url: https://b.example}", ELSEWHERE),
+        ({**ENOUGH, "CHANJING_BASE_URL": ELSEWHERE}, None, ELSEWHERE),
+        (ENOUGH, "chanjing: {base_url: https://Open-API.chanjing.cc/}\nslack: {base_url: https://slack.com/api}", OWN),
+        (
+            {},
+            f"chanjing: {{base_url: {ELSEWHERE}, access_token: a}}\nslack: {{bot_token: xoxb-1, channel: C0AB12CD3}}",
+            ELSEWHERE,
+        ),
         (
             {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/x"},
             "slack: {base_url: https://b.example}",
+            OWN,
         ),
     ],
     ids=["from the environment", "without a file", "the default", "a file with both", "a webhook has no base URL"],
 )
-def test_where_the_address_is_as_trusted_as_the_credential_nothing_is_said(loaded, environ, yaml):
-    loaded(environ, yaml)
+def test_where_the_address_is_as_trusted_as_the_credential_nothing_is_said(loaded, environ, yaml, address):
+    assert loaded(environ, yaml).chanjing.base_url.lower().rstrip("/") == address
 
 
 def test_a_file_that_was_named_is_trusted(room):

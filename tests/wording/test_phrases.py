@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from string import Formatter
 from typing import get_args
 
 import pytest
 
-from bot.config.sections import Slack
+from bot.config.load import load_usable
+from bot.language import Language
 from bot.wording import phrases, reasons, slack_remedies, troubles
-from bot.wording.phrases import Language, Phrase, duration
+from bot.wording.phrases import Phrase, duration
 
 
 def _phrases(value: object, name: str) -> Iterator[tuple[str, Phrase]]:
@@ -49,7 +51,10 @@ def test_every_language_has_the_sentence_with_the_same_placeholders(phrase, lang
 
 
 def test_every_language_can_be_chosen():
-    assert [Slack(language=language).language for language in get_args(Language)] == [*get_args(Language)]
+    secrets = Path("none")
+    for language in get_args(Language):
+        settings = {"SLACK_LANGUAGE": language, "STATE_PATH": "state.json"}
+        assert load_usable(None, settings, secrets_dir=secrets)[0].slack.language == language
 
 
 @pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
