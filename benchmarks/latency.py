@@ -85,7 +85,7 @@ def replay(renders: list[Render], interval: float, active: float) -> Pace:
     while clock.now() < START + DAY or len(waits) < len(renders):
         began = clock.now()
         cost = bot.cycle()
-        waits += [began + cost.seconds - ended[task_id] for task_id in cost.told]
+        waits += [began + cost.seconds - ended[task_id] for task_id in cost.announced]
         polls += cost.requests
         full_scans += cost.full_scan
     return Pace(interval, active, waits, polls, full_scans)

@@ -25,7 +25,7 @@ class Secret:
     value: str = field(repr=False)
 
 
-def visible(text: str) -> str:
+def visible_ascii(text: str) -> str:
     """Return *text* without surrounding white space. ValueError if it is empty or holds more than visible ASCII.
 
     A line break or a letter like “é” would make the HTTP libraries quote the secret in their exceptions.
@@ -80,7 +80,7 @@ def decoded(content: bytes) -> str:
 def read_secret(path: Path) -> Secret:
     """Return the one secret in this file. ConfigError, naming neither content nor path, if there is none."""
     try:
-        return Secret(visible(decoded(read_small_file(path, _LARGEST_SECRET))))
+        return Secret(visible_ascii(decoded(read_small_file(path, _LARGEST_SECRET))))
     except ValueError as problem:
         raise ConfigError(str(problem)) from None
 

@@ -185,10 +185,10 @@ def test_each_relative_link_leads_somewhere(document):
 
 
 def test_the_architecture_describes_every_folder():
-    told = {
+    described = {
         path for link in links(ROOT / "docs/architecture.md") if (path := (ROOT / "docs" / link).resolve()).is_dir()
     }
-    assert told >= {path.parent for path in (ROOT / "bot").glob("*/__init__.py")}
+    assert described >= {path.parent for path in (ROOT / "bot").glob("*/__init__.py")}
 
 
 def test_the_picture_of_the_architecture_is_the_one_that_the_code_gives():
@@ -225,9 +225,9 @@ def test_both_readmes_show_the_same_commands():
     [("## Options", 3), ("### Exit codes", 1), ("### 2. A Slack app", 1), ("## When something is wrong", 1)],
 )
 def test_a_table_has_the_same_first_columns_in_both_readmes(heading, same):
-    told = [row[:same] for row in rows(heading)]
-    assert told == [row[:same] for row in rows(heading, CHINESE)]
-    assert told
+    english = [row[:same] for row in rows(heading)]
+    assert english == [row[:same] for row in rows(heading, CHINESE)]
+    assert english
 
 
 def test_what_the_program_prints_is_the_same_in_both_readmes():

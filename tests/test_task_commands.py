@@ -39,7 +39,7 @@ def receipt(task_id, ts="1738670500.000100", *, found=False):
 STATE = State(
     baseline_at=T,
     tasks={
-        "told0001": EndedTask(20, int(T)),
+        "done0001": EndedTask(20, int(T)),
         "found002": EndedTask(20, int(T)),
         "owed0003": EndedTask(20, int(T)),
         "owed0004": EndedTask(20, int(T)),
@@ -53,7 +53,7 @@ STATE = State(
         (owed("owed0003", attempts=2, last_error="ratelimited"), owed("owed0004")),
         {CHANNEL: Destination(intent=Intent((owed("owed0004").id,), T, "", in_doubt=True))},
     ),
-    delivered=(receipt("told0001"), receipt("found002", found=True)),
+    delivered=(receipt("done0001"), receipt("found002", found=True)),
 )
 
 
@@ -81,7 +81,7 @@ def run(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("task_id", "said"),
     [
-        ("told0001", ["delivered:", "as 20 (succeeded)", f"in {CHANNEL}", "ts 1738670500.000100", "permalink:"]),
+        ("done0001", ["delivered:", "as 20 (succeeded)", f"in {CHANNEL}", "ts 1738670500.000100", "permalink:"]),
         ("found002", ["delivered:", "ts 1738670500.000100"]),
         ("owed0003", ["owed:", "2 attempts", "last error:  ratelimited"]),
         ("owed0004", ["owed:", "in doubt: the bot looks for it in the channel"]),
@@ -100,7 +100,7 @@ def test_explain_says_why_a_task_was_or_was_not_announced(run, task_id, said):
 
 
 def test_explain_says_why_there_is_no_permalink_when_slack_cannot_be_asked(run):
-    _, output = run("explain", "told0001")
+    _, output = run("explain", "done0001")
     assert "permalink:   not known: asking for it needs slack.bot_token" in output
 
 
@@ -130,12 +130,12 @@ def test_of_many_ids_the_first_are_named(run, tmp_path):
 def test_explain_needs_nothing_of_chanjings_for_a_permalink(run):
     with SlackServer() as slack:
         environ = {"SLACK_BOT_TOKEN": slack.token, "SLACK_BASE_URL": slack.base_url, "SLACK_CHANNEL": CHANNEL}
-        run("explain", "told0001", **environ)
+        run("explain", "done0001", **environ)
         assert [call.path.rpartition("/")[2] for call in slack.calls] == ["chat.getPermalink"]
 
 
 def test_a_unique_prefix_is_enough(run):
-    assert "task:        told0001" in run("explain", "told")[1]
+    assert "task:        done0001" in run("explain", "done")[1]
     assert "owed0003" in run("preview", "owed0003")[1]
 
 

@@ -8,7 +8,7 @@ from bot.chanjing.tokens import Minted, MintedToken, TokenSource
 from bot.chanjing.transport import Transport
 from bot.domain.task import Page, Task
 from bot.errors import ChanjingRefused, ChanjingRejected
-from bot.secret import visible
+from bot.secret import visible_ascii
 
 
 class Chanjing:
@@ -64,6 +64,6 @@ def mint(app_id: str, secret_key: str, transport: Transport) -> Minted:
     """Ask once for a new access token, which ends the one before. Raise ChanjingError."""
     data = transport.call(MINT, {"app_id": app_id, "secret_key": secret_key}, secret=secret_key).data
     try:
-        return Minted(visible(data["access_token"]), float(data.get("expire_in") or 0))
+        return Minted(visible_ascii(data["access_token"]), float(data.get("expire_in") or 0))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise ChanjingRejected("access_token: Chanjing answered without a token.", "Check chanjing.app_id.") from None

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from bot import disk
 from bot.clock import Clock
 from bot.errors import ChanjingError, ChanjingRefused, ConfigError
-from bot.secret import FileSecret, visible
+from bot.secret import FileSecret, visible_ascii
 
 _EVERY = 60.0  # seconds between two attempts to get another token
 _MARGIN = 60.0  # seconds before its end at which a token counts as expired
@@ -35,7 +35,7 @@ class TokenSource(Protocol):
         """Return another token than *refused*, or None if there is none now."""
 
     def account_of(self, token: str) -> str:
-        """Return what tells the account of *token* from others: the app_id if there is one, else the token."""
+        """Return what the account of *token* is known by: the app_id if there is one, else the token."""
 
 
 def fingerprinting(salt: str) -> Callable[[str], str]:
@@ -141,7 +141,7 @@ class MintedToken:
             return None
         try:
             kept = json.loads(disk.read(self._path))
-            minted = Minted(visible(kept["token"]), float(kept["expires_at"]))
+            minted = Minted(visible_ascii(kept["token"]), float(kept["expires_at"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None  # not there or damaged: the next request mints one
         return minted if self._owner.items() <= kept.items() else None

@@ -7,5 +7,5 @@ from bot.language import Language
 
 def main(language: Language) -> None:
     """Tell the story. Raise LipsyncBotError when a task was not announced exactly once."""
-    if not story.tell(language):
+    if not story.play(language):
         raise LipsyncBotError("the demo failed; please report it, and quote what it printed.")

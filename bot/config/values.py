@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from bot.host import is_host
-from bot.secret import Secret, visible
+from bot.secret import Secret, visible_ascii
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _LONGEST = 3650 * 86400.0
@@ -94,14 +94,14 @@ def secret(parse: Callable[[str], str]) -> Callable[[str], Secret]:
 
 def own(text: str) -> str:
     """Return a value that each user has of their own: visible ASCII, and not an example's."""
-    text = visible(text)
+    text = visible_ascii(text)
     if _PLACEHOLDER.search(text):
         raise ValueError("is still a placeholder; put your own value there")
     return text
 
 
 def bot_token(text: str) -> str:
-    text = visible(text)
+    text = visible_ascii(text)
     for prefix, what in _OTHER_TOKENS.items():
         if text.startswith(prefix):
             raise ValueError(f"this {what}. The bot token (xoxb-…): {_TOKENS_ARE_AT}")
@@ -148,7 +148,7 @@ def _split(text: str) -> SplitResult:
     )
     try:
         # urlsplit drops tabs and line breaks without a word.
-        parts = urlsplit(visible(text))
+        parts = urlsplit(visible_ascii(text))
         host, port = parts.hostname or "", parts.port
     except ValueError:
         # Its own words quote the text.

@@ -64,7 +64,7 @@ class _Refused(Exception):
 class SlackServer(LoopbackServer):
     """One workspace with one app in it.
 
-    `revoked` True answers token_revoked, a string that error, to every method. `image_unfetchable` tells of a URL
+    `revoked` True answers token_revoked, a string that error, to every method. `image_unfetchable` says of a URL
     whether Slack fails to download it. A message shows in the history `history_lag` seconds after its posting.
     `max_per_second` limits the messages to one channel. `webhook_error` (status, text) is all that the webhook answers
     while set. `on_message` is called with each message posted or updated, before the client gets its answer.
@@ -347,7 +347,7 @@ class SlackServer(LoopbackServer):
             return f"{self._last_stamp // 1_000_000}.{self._last_stamp % 1_000_000:06}"
 
     def _tell(self, message: Message) -> None:
-        # Without the lock: what is told may ask us something from another thread.
+        # Without the lock: what is called may ask us something from another thread.
         if self.on_message is not None:
             self.on_message(message)
 

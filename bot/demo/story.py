@@ -62,11 +62,11 @@ class _Stage:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Where what is done in this block fails, it is the story that ends, and not the thread."""
+        """If what is done in this block fails, it is the story that ends, and not the thread."""
         try:
             yield
         except (LipsyncBotError, OSError, RuntimeError, SystemExit) as error:
-            # rich ends the program where the reader has gone.
+            # rich ends the program when the reader has gone.
             self._why = error
             self._left.set()
 
@@ -75,18 +75,18 @@ class _Stage:
         if self._left.wait(seconds) and self._why is not None:
             raise self._why
 
-    def comes(self, true: Callable[[], bool]) -> None:
-        """Wait until *true*, or for as long as there is patience."""
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Wait until *true*, but for _PATIENCE at most."""
         deadline = time.monotonic() + _PATIENCE
         while not true() and time.monotonic() < deadline:
             self.wait(0.1)
 
 
-def tell(language: Language = "en", console: Console | None = None) -> bool:
-    """Run the demo, printing each message as it arrives. Return True when each task was told of in one notice.
+def play(language: Language = "en", console: Console | None = None) -> bool:
+    """Run the demo, printing each message as it arrives. Return True if each task was announced once.
 
     The board is printed when it is posted and as it stands at the end, not each time that it is updated. Raise OSError
-    or SystemExit, as rich does, where nobody can see it any more.
+    or SystemExit, as rich does, when nobody can see it any more.
     """
     console = console or Console(highlight=False)
     began = time.monotonic()
@@ -109,14 +109,14 @@ def tell(language: Language = "en", console: Console | None = None) -> bool:
             _finish(chanjing, chanjing.add(create_time=int(time.time()) - 86_400 + number), number)
         say(_INTRODUCTION.say(language))
         with _running(_config(Path(directory), chanjing, slack, language), stage):
-            stage.comes(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
+            stage.wait_until(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
             ids = [*_one_by_one(chanjing, stage), *_all_at_once(chanjing, stage)]
-            stage.comes(lambda: all(_times_told(slack, ids)))
-            stage.comes(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
+            stage.wait_until(lambda: all(_times_announced(slack, ids)))
+            stage.wait_until(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
         for board in _boards(slack):
             show(board)
-        told, notices, requests = _times_told(slack, ids), _notices(slack), len(chanjing.calls)
-    good = told == [1] * len(ids)
+        times, notices, requests = _times_announced(slack, ids), _notices(slack), len(chanjing.calls)
+    good = times == [1] * len(ids)
     failed = len(_ENDINGS) - _ENDINGS.count("")
     console.print(Rule(style="dim"))
     figures = _FIGURES.say(
@@ -128,7 +128,7 @@ def tell(language: Language = "en", console: Console | None = None) -> bool:
         messages=len(notices),
         requests=requests,
     )
-    say(figures, _ONCE.say(language) if good else _NOT_ONCE.say(language, times=told))
+    say(figures, _ONCE.say(language) if good else _NOT_ONCE.say(language, times=times))
     say(_NEXT.say(language))
     return good
 
@@ -183,7 +183,7 @@ def _boards(slack: SlackServer) -> list[Message]:
     return [message for message in slack.messages if (message.metadata or {}).get("event_type") != EVENT_TYPE]
 
 
-def _times_told(slack: SlackServer, ids: Sequence[str]) -> list[int]:
+def _times_announced(slack: SlackServer, ids: Sequence[str]) -> list[int]:
     notices = _notices(slack)
     return [sum(task_id in notice.text for notice in notices) for task_id in ids]
 

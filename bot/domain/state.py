@@ -17,7 +17,7 @@ VERSION = 2
 class State:
     """Everything the bot remembers.
 
-    `instance` tells this bot's own messages from those of another bot in the same channel. `baseline_at` is when the
+    `instance` marks this bot's own messages among those of other bots in the same channel. `baseline_at` is when the
     first run ended, in Unix seconds (None: it has not). `delivered` are the last receipts, `delivered_count` counts all
     notices there ever were. `account` is a salted hash of the app_id or token with which the list was last read ("":
     not known yet). `boards` are the ts of the boards, by channel;

@@ -293,12 +293,12 @@ def test_a_channel_that_may_not_be_described_is_judged_by_its_history(asked, sla
     assert asked()[-1][0] == "good"
 
 
-@pytest.mark.parametrize("told", [b"null", b"[]", b"{}", b'"channel"'])
-def test_a_channel_that_is_described_oddly_is_judged_by_its_history(asked, slack, told):
+@pytest.mark.parametrize("described", [b"null", b"[]", b"{}", b'"channel"'])
+def test_a_channel_that_is_described_oddly_is_judged_by_its_history(asked, slack, described):
     def intercept(call):
         if not call.path.endswith("conversations.info"):
             return False
-        call.send(200, {}, b'{"ok": true, "channel": %s}' % told)
+        call.send(200, {}, b'{"ok": true, "channel": %s}' % described)
         return True
 
     slack.intercept = intercept

@@ -356,14 +356,14 @@ def test_status_needs_nothing_but_the_state(call, saved):
 
 def test_status_for_programs_has_the_promised_keys_and_types(call, saved):
     saved(since=time.time())
-    told = json.loads(call("status", "--json").out)
+    said = json.loads(call("status", "--json").out)
     moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-    assert list(told) == ["version", "baseline_at", "last_alive", "guarantee", "watched", "owed", "delivered"]
-    assert re.fullmatch(moment, told["baseline_at"])
-    assert re.fullmatch(moment, told["last_alive"])
-    assert told["guarantee"] in {"once", "at least once"}
-    assert [type(told[name]) for name in ("version", "watched", "delivered")] == [int, int, int]
-    (owed,) = told["owed"]
+    assert list(said) == ["version", "baseline_at", "last_alive", "guarantee", "watched", "owed", "delivered"]
+    assert re.fullmatch(moment, said["baseline_at"])
+    assert re.fullmatch(moment, said["last_alive"])
+    assert said["guarantee"] in {"once", "at least once"}
+    assert [type(said[name]) for name in ("version", "watched", "delivered")] == [int, int, int]
+    (owed,) = said["owed"]
     assert list(owed) == [
         "task_id",
         "status",
@@ -456,11 +456,11 @@ def test_a_path_where_no_state_can_be_is_reported_by_every_command_in_one_line(c
     before = sorted(room.iterdir())
     nowhere = "http://127.0.0.1:9"  # nobody listens
     ended = call(*arguments.split(), **ENOUGH, CHANJING_BASE_URL=nowhere, STATE_PATH=path)
-    told = re.findall(
+    said = re.findall(
         rf"{re.escape(path)}: (?:cannot be used: [^.]*|it is a .*, not a file)\. (.*)", ended.out + ended.err
     )
-    assert len(told) == 1
-    assert re.search("[Ss]et state.path|shorter name|Give the bot's user", told[0])
+    assert len(said) == 1
+    assert re.search("[Ss]et state.path|shorter name|Give the bot's user", said[0])
     assert ended.code == (1 if arguments == "check" else 4)
     assert sorted(room.iterdir()) == before
 

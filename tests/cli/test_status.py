@@ -59,20 +59,20 @@ def test_status_shows_everything_under_the_promised_keys():
 
 
 def test_status_of_a_bot_that_was_never_alive_has_no_times():
-    told = report(State(), None, ROUTE)
-    assert (told["baseline_at"], told["last_alive"], told["owed"]) == (None, None, [])
+    said = report(State(), None, ROUTE)
+    assert (said["baseline_at"], said["last_alive"], said["owed"]) == (None, None, [])
 
 
 def owed(outbox: Outbox) -> dict[str, object]:
-    told: dict[str, object] = report(replace(STATE, outbox=outbox), NOON, ROUTE)["owed"][0]
-    return told
+    said: dict[str, object] = report(replace(STATE, outbox=outbox), NOON, ROUTE)["owed"][0]
+    return said
 
 
 @pytest.mark.parametrize("in_doubt", [False, True])
 def test_a_notice_in_doubt_is_shown_as_such(in_doubt):
     intent = Intent((NOTICE.id,), NOON, "", in_doubt=in_doubt)
-    told = owed(Outbox((replace(NOTICE, attempts=1, last_error="lost"),), {CHANNEL: Destination(intent=intent)}))
-    assert (told["in_doubt"], told["attempts"], told["last_error"]) == (in_doubt, 1, "lost")
+    said = owed(Outbox((replace(NOTICE, attempts=1, last_error="lost"),), {CHANNEL: Destination(intent=intent)}))
+    assert (said["in_doubt"], said["attempts"], said["last_error"]) == (in_doubt, 1, "lost")
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_an_error_that_several_have_in_common_is_shown_once():
 
 @pytest.mark.parametrize("state", [STATE, State()], ids=["owing", "empty"])
 def test_it_says_what_programs_are_given_without_escape_sequences(state):
-    told = report(state, NOON, ROUTE)
+    said = report(state, NOON, ROUTE)
     shown = printed(state)
-    for word in (told["last_alive"], told["guarantee"], *(one["task_id"] for one in told["owed"])):
+    for word in (said["last_alive"], said["guarantee"], *(one["task_id"] for one in said["owed"])):
         assert word in shown
     assert "\x1b" not in shown
 

@@ -330,11 +330,11 @@ def test_a_message_of_nothing_is_refused(client):
 
 
 def test_on_message_is_called_for_posts_and_updates(server, client):
-    told: list[Message] = []
-    server.on_message = told.append
+    shown: list[Message] = []
+    server.on_message = shown.append
     ts = client.chat_postMessage(channel=CHANNEL, text="hi")["ts"]
     client.chat_update(channel=CHANNEL, ts=ts, text="ho")
-    assert [message.text for message in told] == ["hi", "ho"]
+    assert [message.text for message in shown] == ["hi", "ho"]
 
 
 def test_a_webhook_answers_a_plain_ok_and_no_ts(server):

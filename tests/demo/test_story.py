@@ -25,7 +25,7 @@ FOREIGN = {
 
 
 @dataclass(frozen=True)
-class Told:
+class DemoRun:
     """How the demo ended, what it printed, and what it left behind."""
 
     code: int
@@ -49,7 +49,7 @@ def start(room: Path, scratch: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def told_in(tmp_path_factory):
+def demos(tmp_path_factory):
     """Return how the demo went in each language. Both run at the same time: they wait more than they work."""
     room, scratch = tmp_path_factory.mktemp("room"), tmp_path_factory.mktemp("scratch")
     (room / "config.yaml").write_text("slack: [nonsense")
@@ -57,20 +57,20 @@ def told_in(tmp_path_factory):
         printed = {"en": english.communicate(timeout=90), "zh": chinese.communicate(timeout=90)}
     left = [file.name for folder in (room, scratch) for file in folder.iterdir()]
     return {
-        "en": Told(english.returncode, *printed["en"], left),
-        "zh": Told(chinese.returncode, *printed["zh"], left),
+        "en": DemoRun(english.returncode, *printed["en"], left),
+        "zh": DemoRun(chinese.returncode, *printed["zh"], left),
     }
 
 
 @pytest.fixture
-def told(told_in):
-    return told_in["en"]
+def demo(demos):
+    return demos["en"]
 
 
-def test_the_demo_speaks_chinese(told_in):
-    told = told_in["zh"]
-    assert (told.code, told.err) == (0, "")
-    out = "".join(told.out.split())
+def test_the_demo_speaks_chinese(demos):
+    demo = demos["zh"]
+    assert (demo.code, demo.err) == (0, "")
+    out = "".join(demo.out.split())
     for words in (
         "每个任务都恰好通知了一次",
         "14个任务结束：成功12个",
@@ -78,16 +78,16 @@ def test_the_demo_speaks_chinese(told_in):
         "请看README的“部署”一节",
     ):
         assert words in out
-    assert not re.search(r"[Aa]nnounced|ready|Slack of our own|requests to", told.out)
+    assert not re.search(r"[Aa]nnounced|ready|Slack of our own|requests to", demo.out)
 
 
-def test_the_demo_ends_well_whatever_is_configured_around_it(told):
-    assert (told.code, told.err) == (0, "")
-    assert "Each task was announced exactly once." in " ".join(told.out.split())
+def test_the_demo_ends_well_whatever_is_configured_around_it(demo):
+    assert (demo.code, demo.err) == (0, "")
+    assert "Each task was announced exactly once." in " ".join(demo.out.split())
 
 
-def test_the_demo_is_over_within_half_a_minute(told):
-    seconds = re.search(r"14 tasks ended in (\d+) s", " ".join(told.out.split()))
+def test_the_demo_is_over_within_half_a_minute(demo):
+    seconds = re.search(r"14 tasks ended in (\d+) s", " ".join(demo.out.split()))
     assert seconds
     assert int(seconds[1]) <= 28
 
@@ -103,21 +103,21 @@ def test_the_demo_is_over_within_half_a_minute(told):
         ("Nothing is rendering", 1),
     ],
 )
-def test_the_demo_shows_each_kind_of_message(told, words, times):
-    assert told.count(words) == times
+def test_the_demo_shows_each_kind_of_message(demo, words, times):
+    assert demo.count(words) == times
 
 
-def test_a_pipe_gets_no_escape_sequences(told):
-    assert "\x1b" not in told.out
+def test_a_pipe_gets_no_escape_sequences(demo):
+    assert "\x1b" not in demo.out
 
 
-def test_in_a_pipe_no_sentence_is_broken(told):
-    assert re.search(r"^14 tasks ended .* announced exactly once\.$", told.out, re.MULTILINE)
+def test_in_a_pipe_no_sentence_is_broken(demo):
+    assert re.search(r"^14 tasks ended .* announced exactly once\.$", demo.out, re.MULTILINE)
 
 
-def test_the_demo_shows_no_secret_and_leaves_nothing_behind(told):
-    assert "s3cret" not in told.out + told.err
-    assert told.left == ["config.yaml"]
+def test_the_demo_shows_no_secret_and_leaves_nothing_behind(demo):
+    assert "s3cret" not in demo.out + demo.err
+    assert demo.left == ["config.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from tests.worlds import MemoryStore
 
 
 class Patient:
-    """A bot whose vitals, state and clock a test can change, and what its monitor says."""
+    """A bot whose health, state and clock a test can change, and what its monitor says."""
 
     def __init__(self):
         self.clock = SimulatedClock()
