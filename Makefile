@@ -13,6 +13,7 @@ USABLE := import pip, sys; sys.exit(sys.version_info < (3, 11) or sys.argv[1:] n
 NAMED = $(if $(filter file,$(origin PYTHON)),,"$$("$(PYTHON)" -c 'import sys; print(sys.version)' 2>/dev/null)")
 
 RUNTIME = $(VENV)/.runtime
+TESTS = $(VENV)/.test
 DEV = $(VENV)/.dev
 BENCH = $(VENV)/.bench
 # What is not in the lock is not installed, and nothing is built: no release of tomorrow has a say.
@@ -38,15 +39,15 @@ run: $(RUNTIME) ## watch Chanjing and post to Slack, as config.yaml says
 check: $(RUNTIME) ## try what config.yaml says: Chanjing, Slack, the state; posts nothing
 	@$(BIN)/python -m bot check
 
-test: $(DEV) ## run the tests
+test: $(TESTS) ## run the tests
 	@$(TEST)
 
-image-test: $(DEV) ## build the container image and try it, with docker or podman, in about 4 minutes
+image-test: $(TESTS) ## build the container image and try it, with docker or podman, in about 4 minutes
 	@$(BIN)/python -m pytest --quiet tests/image
 
 MINUTES ?= 10
 SEED ?= 1
-chaos: $(DEV) ## kill the bot at random while everything around it fails, for 10 minutes: MINUTES=, SEED=, CHAOS=--webhook
+chaos: $(TESTS) ## kill the bot at random while everything around it fails, for 10 minutes: MINUTES=, SEED=, CHAOS=--webhook
 	LISTING_EXAMPLES=10000 $(BIN)/python -m pytest --quiet tests/test_listing_model.py
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS)
 
@@ -67,6 +68,7 @@ fix: $(DEV) ## format the code, and mend what can be mended without thought
 lock: $(DEV) ## bring the locked requirements up to date with pyproject.toml and with what has been released
 	$(LOCK) --upgrade --output-file requirements.txt
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --group test --constraint requirements-dev.txt --output-file requirements-test.txt
 	$(LOCK) --upgrade --group bench --constraint requirements.txt --output-file requirements-bench.txt
 	$(BIN)/python -m tests.locks
 
@@ -74,7 +76,7 @@ base: ## bring the image's base up to date: the digest that python:3.13-slim has
 	digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' docker.io/library/python:3.13-slim) && \
 	sed -i.old -E "s|^(ARG BASE=.*)@sha256:.*|\1@$$digest|" Dockerfile && rm Dockerfile.old && grep '^ARG BASE' Dockerfile
 
-wheel: $(DEV) ## build the wheel, with the locked tools: dist/lipsync_bot-….whl
+wheel: $(TESTS) ## build the wheel, with the locked tools: dist/lipsync_bot-….whl
 	@rm -rf dist && $(BIN)/python -m hatchling build --target wheel --directory dist
 
 PREFIX ?= $(HOME)/lipsync-bot
@@ -92,7 +94,12 @@ $(RUNTIME): $(VENV)/pyvenv.cfg requirements.txt
 	@$(INSTALL) requirements.txt
 	@touch $@
 
-$(DEV): $(VENV)/pyvenv.cfg requirements-dev.txt
+$(TESTS): $(VENV)/pyvenv.cfg requirements-test.txt
+	@echo "installing what its tests need into $(VENV) …"
+	@$(INSTALL) requirements-test.txt
+	@touch $@
+
+$(DEV): $(TESTS) requirements-dev.txt
 	@echo "installing what its checks need into $(VENV) …"
 	@$(INSTALL) requirements-dev.txt
 	@touch $@

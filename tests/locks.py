@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-RUNTIME, DEV, BENCH = LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+RUNTIME, TEST, DEV, BENCH = LOCKS = tuple(f"requirements{part}.txt" for part in ("", "-test", "-dev", "-bench"))
 RECORD = Path(__file__).parent / "locked.json"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))

@@ -24,7 +24,7 @@ class Room:
         self.path, self.asked, self.venv = path, path / "asked", path / ".venv"
         path.mkdir()
         shutil.copy(ROOT / "Makefile", path)
-        for lock in ("requirements.txt", "requirements-dev.txt"):
+        for lock in ("requirements.txt", "requirements-test.txt", "requirements-dev.txt"):
             (path / lock).touch()
         self.python(path / "bin" / "python3")
 

@@ -24,6 +24,7 @@ from tests.locks import (
     RECORD,
     ROOT,
     RUNTIME,
+    TEST,
     Environment,
     applies,
     environments,
@@ -31,10 +32,12 @@ from tests.locks import (
 )
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+OURS, GROUPS = PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]
 DECLARED = {
-    RUNTIME: PROJECT["project"]["dependencies"],
-    DEV: PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"],
-    BENCH: PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["bench"],
+    RUNTIME: OURS,
+    TEST: OURS + GROUPS["test"],
+    DEV: OURS + GROUPS["test"] + [line for line in GROUPS["dev"] if isinstance(line, str)],
+    BENCH: OURS + GROUPS["bench"],
 }
 REQUIRED = json.loads(RECORD.read_text("utf-8"))
 
@@ -74,8 +77,8 @@ def test_each_locked_package_has_its_hashes(lock):
     assert all(pin.hashes for pin in pins(lock))
 
 
-@pytest.mark.parametrize("lock", [DEV, BENCH])
-def test_the_checks_and_benchmarks_run_with_what_the_bot_runs_with(lock):
+@pytest.mark.parametrize("lock", [TEST, DEV, BENCH])
+def test_the_tests_checks_and_benchmarks_run_with_what_the_bot_runs_with(lock):
     assert {pin.key: pin.hashes for pin in pins(RUNTIME)}.items() <= {pin.key: pin.hashes for pin in pins(lock)}.items()
 
 
