@@ -57,11 +57,14 @@ def _choice(choices: Any, text: str) -> Any:
     return typer.Option(parser=parse, metavar="|".join(names), help=text)
 
 
+def _config(context: typer.Context, path: Path | None) -> Path | None:
+    """Return what stands behind the command, else what stands before it."""
+    return path or context.obj
+
+
+_CONFIG = "The YAML file. Default: config.yaml, if there is one."
 ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", parser=_path, metavar="PATH", help="The YAML file. Default: config.yaml, if there is one."
-    ),
+    Path | None, typer.Option("--config", parser=_path, callback=_config, metavar="PATH", help=_CONFIG)
 ]
 TaskArgument = Annotated[
     str, typer.Argument(metavar="ID", callback=_task_id, help="A task's id, or its first characters.")
@@ -90,7 +93,6 @@ def _common(
 
 @app.command("run", epilog="Example:  lipsync-bot run --config /etc/lipsync-bot.yaml")
 def run(
-    context: typer.Context,
     *,
     config: ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="Poll once, deliver what is due, and exit: for cron.")] = False,
@@ -98,7 +100,7 @@ def run(
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
     from bot.cli.run import main
 
-    raise typer.Exit(main(config or context.obj, once=once))
+    raise typer.Exit(main(config, once=once))
 
 
 @app.command("demo", epilog="Example:  lipsync-bot demo")
@@ -111,7 +113,6 @@ def demo(language: Annotated[Language, _choice(Language, "The language of the me
 
 @app.command("check", epilog="Example:  lipsync-bot check --send")
 def check(
-    context: typer.Context,
     *,
     config: ConfigOption = None,
     send: Annotated[bool, typer.Option("--send", help="Also post a test message.")] = False,
@@ -119,12 +120,11 @@ def check(
     """Check that everything is in place. That is configuration, state, Chanjing and Slack."""
     from bot.cli.check import main
 
-    raise typer.Exit(main(config or context.obj, send=send))
+    raise typer.Exit(main(config, send=send))
 
 
 @app.command("status", epilog="Example:  lipsync-bot status --json | jq .owed")
 def status(
-    context: typer.Context,
     *,
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
@@ -132,20 +132,19 @@ def status(
     """Show what is watched, owed and delivered. Also shows when the bot was last alive."""
     from bot.cli.status import main
 
-    main(config or context.obj, as_json=as_json)
+    main(config, as_json=as_json)
 
 
 @app.command("health", epilog="Example:  lipsync-bot health || echo unwell")
-def health(context: typer.Context, *, config: ConfigOption = None) -> None:
+def health(*, config: ConfigOption = None) -> None:
     """Exit with 0 when the bot is well, else with 1. For HEALTHCHECK: well is what runs and has nothing overdue."""
     from bot.cli.health import main
 
-    raise typer.Exit(main(config or context.obj))
+    raise typer.Exit(main(config))
 
 
 @app.command("preview", epilog="Example:  lipsync-bot preview --kind failure --language zh")
 def preview(
-    context: typer.Context,
     task: Annotated[
         str | None,
         typer.Argument(
@@ -168,20 +167,19 @@ def preview(
 
     if (as_json and link) or (task and kind):
         raise UsageError("preview: give --json or --link, and an ID or --kind, not both.")
-    main(config or context.obj, task, kind=kind, language=language, form="json" if as_json else "link" if link else "")
+    main(config, task, kind=kind, language=language, form="json" if as_json else "link" if link else "")
 
 
 @app.command("explain", epilog="Example:  lipsync-bot explain 9499ed79")
-def explain(context: typer.Context, task: TaskArgument, *, config: ConfigOption = None) -> None:
+def explain(task: TaskArgument, *, config: ConfigOption = None) -> None:
     """Explain why a task was or was not announced. Also says when, and with which ts."""
     from bot.cli.explain import main
 
-    main(config or context.obj, task)
+    main(config, task)
 
 
 @app.command("replay", epilog="Example:  lipsync-bot replay 9499ed79 --yes")
 def replay(
-    context: typer.Context,
     task: TaskArgument,
     *,
     config: ConfigOption = None,
@@ -190,12 +188,11 @@ def replay(
     """Announce a task again, on purpose. It is one more message, whatever was announced before."""
     from bot.cli.replay import main
 
-    raise typer.Exit(main(config or context.obj, task, ask=not yes))
+    raise typer.Exit(main(config, task, ask=not yes))
 
 
 @configuration.command("init", epilog="Example:  lipsync-bot config init")
 def init(
-    context: typer.Context,
     path: Annotated[
         Path | None,
         typer.Argument(parser=_path, metavar="PATH", help="The file to write. Default: config.yaml; -: stdout."),
@@ -206,4 +203,4 @@ def init(
     """Write a configuration file to fill in. Has every key with its default, explained. Nothing is overwritten."""
     from bot.cli.config import main
 
-    main(path or config or context.obj)
+    main(path or config)
