@@ -21,7 +21,7 @@ def main() -> None:
     """Poll as often as asked, and print the figures as JSON."""
     path, polls = Path(sys.argv[1]), int(sys.argv[2])
     clock, events = SystemClock(threading.Event()), log.make("error", "json")
-    with wiring.bot(load(path, os.environ), clock, events, trust_env=False) as bot:
+    with wiring.assembled(load(path, os.environ), clock, events, trust_env=False) as bot:
         memory = []
         for number in range(polls + 1):
             if number == 1:

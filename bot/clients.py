@@ -25,7 +25,6 @@ from bot.http.proxy import proxy_for
 from bot.http.transport import Resolver
 from bot.secret import FileSecret, read_secret
 from bot.slack.client import SlackBot, SlackClient, SlackWebhook
-from bot.watch.pages import Pages
 
 
 class MakeExchange(Protocol):
@@ -36,7 +35,7 @@ class MakeExchange(Protocol):
 
 
 @contextlib.contextmanager
-def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
+def connections(*, trust_env: bool = True) -> Iterator[MakeExchange]:
     """Yield what makes an Exchange for one address. All of them share one TLS context: each costs 40 ms.
 
     *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. Raise ConfigError, now or for an address, if they
@@ -64,11 +63,6 @@ def http(*, trust_env: bool = True) -> Iterator[MakeExchange]:
             return Exchange(client, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled)
 
         yield make
-
-
-def pages(config: Config, exchange: MakeExchange, clock: Clock, events: Events) -> Pages:
-    """Return what reads the list for a command that watches nothing."""
-    return Pages(chanjing(config, exchange, clock), clock, events, size=config.chanjing.page_size)
 
 
 def chanjing(

@@ -84,7 +84,11 @@ def what_comes_of(act):
 
 @pytest.mark.parametrize("number", range(len(spellings(""))))
 def test_no_spelling_of_a_secret_comes_out_of_an_answer(number):
-    with ChanjingServer(CHANJING) as chanjing, SlackServer(SLACK) as slack, clients.http(trust_env=False) as exchange:
+    with (
+        ChanjingServer(CHANJING) as chanjing,
+        SlackServer(SLACK) as slack,
+        clients.connections(trust_env=False) as exchange,
+    ):
         sender = exchange(chanjing.url, 10)
         transport = Transport(sender, chanjing.url, max_requests_per_second=1000, clock=SimulatedClock(), attempts=1)
         listing = Chanjing(GivenToken(CHANJING), transport)

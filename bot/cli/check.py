@@ -57,7 +57,7 @@ def findings(config: Config, *, send: bool) -> Iterator[Finding]:
     if config.slack.daily_summary is not None:
         yield daily_summary(config.slack.daily_summary, time.localtime())
     yield state_directory(config.state.path)
-    with clients.http() as exchange:
+    with clients.connections() as exchange:
         clock = SystemClock(threading.Event())
         # One attempt: somebody waits for the answer.
         yield chanjing(clients.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)
@@ -167,7 +167,7 @@ def _ids_of_names(path: Path | None) -> list[str]:
     if not names or config.slack.bot_token is None:
         return []
     try:
-        with clients.http() as exchange:
+        with clients.connections() as exchange:
             bot = clients.slack(config, exchange)
             found = {key: check_slack.channel_id(bot, name) for key, name in names.items() if bot.can_update}
     except ConfigError as error:

@@ -33,7 +33,7 @@ def _permalink(path: Path | None, channel: str, ts: str) -> str:
             return "not known: asking for it needs slack.bot_token"
         from bot import clients
 
-        with clients.http() as exchange:
+        with clients.connections() as exchange:
             return clients.slack(config, exchange).permalink(channel, ts) or "not given by Slack"
     except LipsyncBotError as error:
         return f"not known: {str(error).splitlines()[0]}"

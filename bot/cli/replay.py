@@ -30,12 +30,11 @@ def main(path: Path | None, prefix: str, *, ask: bool) -> int:
     *ask* for confirmation first. Raise ChanjingError or SlackError.
     """
     config = load(path, os.environ)
-    with clients.http() as exchange:
+    with clients.connections() as exchange:
         clock = SystemClock(threading.Event())
         events = log.make(config.log.level, config.log.format)
-        found = {
-            task.id: task for task in find(clients.pages(config, exchange, clock, events), prefix, now=clock.now())
-        }
+        pages = Pages(clients.chanjing(config, exchange, clock), clock, events, size=config.chanjing.page_size)
+        found = {task.id: task for task in find(pages, prefix, now=clock.now())}
         task = found[the_only(prefix, list(found), "is in Chanjing's list")]
         if not is_final(task.status):
             raise UsageError(f"{visible(task.id)} has not ended yet: the bot will announce it.")

@@ -26,7 +26,7 @@ def main(path: Path | None, *, once: bool) -> int:
     for subject, text in warnings:
         events.emit("configuration_doubtful", subject=subject, detail=text)
     listeners = Listeners(events, progress.shown(events, clock, sys.stderr))
-    with app.bot(config, clock, listeners, listen=not once) as bot:
+    with app.assembled(config, clock, listeners, listen=not once) as bot:
         clock.wait(0.0)  # asked to end already?
         if once:
             _poll_once(bot, config.state.path)

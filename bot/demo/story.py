@@ -215,7 +215,7 @@ def _running(config: Config, stage: _Stage) -> Iterator[None]:
     def run() -> None:
         clock = SystemClock(stop)
         events = log.make("warning", "text")
-        with stage.watched(), wiring.bot(config, clock, events, trust_env=False) as bot:
+        with stage.watched(), wiring.assembled(config, clock, events, trust_env=False) as bot:
             Daemon(bot.poll, clock, bot.events).run()
 
     thread = threading.Thread(target=run, name="bot")

@@ -28,7 +28,7 @@ PAUSES: list[float] = []  # that nobody waits for
 
 @pytest.fixture(scope="module")
 def exchange():
-    with clients.http(trust_env=False) as exchange:
+    with clients.connections(trust_env=False) as exchange:
         yield exchange("http://127.0.0.1", 5, keep_alive=False)
 
 
@@ -164,7 +164,7 @@ def test_asking_posts_nothing(asked, slack):
 
 def test_a_slack_that_does_not_answer_is_reported_with_a_remedy(slack):
     slack.intercept = lambda call: slack.closing.wait(20)
-    with clients.http(trust_env=False) as exchange:
+    with clients.connections(trust_env=False) as exchange:
         bot = SlackBot(slack.token, slack.base_url, exchange(slack.base_url, 0.2))
         (found,) = check_slack.account(bot, {"slack.channel": CHANNEL})
         sent = check_slack.send(bot, CHANNEL, MESSAGE, PAUSES.append)

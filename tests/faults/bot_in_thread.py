@@ -74,7 +74,7 @@ class Scene:
         events = Log(lambda line: self.log.write(f"{line}\n"), "debug", as_json)
 
         def run() -> None:
-            with wiring.bot(config, clock, events) as bot:
+            with wiring.assembled(config, clock, events) as bot:
                 Daemon(bot.poll, clock, bot.events).run()
 
         thread = threading.Thread(target=run)

@@ -35,7 +35,7 @@ def server():
 @pytest.fixture(scope="module")
 def exchange():
     """Return a function: → an Exchange, as the bot makes one."""
-    with clients.http(trust_env=False) as exchange:
+    with clients.connections(trust_env=False) as exchange:
         yield lambda timeout=5.0, **options: exchange("http://127.0.0.1", timeout, **options)
 
 

@@ -211,7 +211,7 @@ def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_res
 
         chanjing.intercept = take_time
         config = load(None, environ, secrets_dir=tmp_path / "none")
-        running = wiring.bot(config, clock, NOBODY, trust_env=False)
+        running = wiring.assembled(config, clock, NOBODY, trust_env=False)
         with running as bot, pytest.raises(ChanjingUnavailable):
             bot.poll.cycle()
     assert healthy == [200] * 5
