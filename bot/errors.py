@@ -29,19 +29,27 @@ NO_THREAD = (
 
 
 class LipsyncBotError(Exception):
-    """Something that the program expects to go wrong, in words for its user."""
+    """Something that the program expects to go wrong, in words for its user. `exit_code` is what a command ends with."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class Stopped(LipsyncBotError):
     """The program was asked to end while it waited."""
 
+    exit_code = 0
+
 
 class UsageError(LipsyncBotError):
     """A command was asked for what does not exist, or is not clear. How it is written is right: no usage is shown."""
 
+    exit_code = 2
+
 
 class ConfigError(LipsyncBotError):
     """The configuration cannot be used. The text has one line for each problem."""
+
+    exit_code = 2
 
 
 class ForeignStateError(ConfigError):
@@ -51,9 +59,13 @@ class ForeignStateError(ConfigError):
 class StateError(LipsyncBotError):
     """The state file cannot be read or written."""
 
+    exit_code = 4
+
 
 class StateHeldError(StateError):
     """Another copy of the bot holds the state."""
+
+    exit_code = 3
 
 
 class ChanjingError(LipsyncBotError):

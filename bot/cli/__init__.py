@@ -9,26 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import signals
-from bot.errors import (
-    NO_THREAD,
-    ConfigError,
-    LipsyncBotError,
-    StateError,
-    StateHeldError,
-    Stopped,
-    UsageError,
-)
+from bot.errors import NO_THREAD, LipsyncBotError
 from bot.harmless import visible
 
-DONE, UNDONE, USAGE, HELD, STATE, INTERRUPTED = 0, 1, 2, 3, 4, 130
-_CODES = {
-    StateHeldError: HELD,
-    StateError: STATE,
-    ConfigError: USAGE,
-    UsageError: USAGE,
-    Stopped: DONE,
-    LipsyncBotError: UNDONE,
-}
+DONE, UNDONE, INTERRUPTED = 0, 1, 130  # those of errors stand in bot.errors
 
 
 def main() -> None:
@@ -38,8 +22,7 @@ def main() -> None:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
     except LipsyncBotError as error:
-        code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
-        text = str(error)
+        code, text = error.exit_code, str(error)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:

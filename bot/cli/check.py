@@ -14,7 +14,7 @@ import httpx
 from bot import clients, disk
 from bot.chanjing.answers import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.chanjing.client import Chanjing
-from bot.cli import DONE, STATE, UNDONE, check_slack
+from bot.cli import DONE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
 from bot.cli.output import ascii_only
 from bot.clock import SystemClock
@@ -48,7 +48,7 @@ def main(path: Path | None, *, send: bool) -> int:
         if finding.severity == "bad":
             wrong.add(finding.subject)
     if wrong == {"state"}:
-        return STATE
+        return StateError.exit_code
     return UNDONE if wrong else DONE
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import cli
 from bot.config.sections import KEYS
+from bot.errors import ConfigError, StateHeldError
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 FOLDER = DEPLOY / "systemd"
@@ -41,7 +41,7 @@ def test_a_unit_runs_the_bot(name, arguments):
 
 def test_the_service_comes_back_unless_its_configuration_is_wrong():
     service = unit(SERVICE)["Service"]
-    assert (service["Restart"], service["RestartPreventExitStatus"]) == (["always"], [str(cli.USAGE)])
+    assert (service["Restart"], service["RestartPreventExitStatus"]) == (["always"], [str(ConfigError.exit_code)])
     assert unit(SERVICE)["Install"]
 
 
@@ -50,7 +50,7 @@ def test_the_service_leaves_no_core_dump():
 
 
 def test_a_run_that_meets_another_is_no_failure():
-    assert unit(ONCE)["Service"]["SuccessExitStatus"] == [str(cli.HELD)]
+    assert unit(ONCE)["Service"]["SuccessExitStatus"] == [str(StateHeldError.exit_code)]
 
 
 def test_the_service_sets_keys_of_the_bot_and_keeps_secrets_in_files():
