@@ -24,8 +24,7 @@ def main() -> None:
     try:
         cli.main()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            _flush_or_drop(stream)
+        _flush_or_drop()
 
 
 def _open_closed_streams() -> None:
@@ -35,13 +34,13 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def _flush_or_drop(stream: object) -> None:
-    """Write what *stream* still holds. If that cannot be done, drop it: else Python exits with 120."""
+def _flush_or_drop() -> None:
+    """Write what stdout still holds. If that cannot be done, drop it: else Python exits with 120."""
     try:
-        stream.flush()  # type: ignore[attr-defined]
+        sys.stdout.flush()
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined]
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ NO_THREAD = (
 
 
 class LipsyncBotError(Exception):
-    """Something that the program expects to go wrong, in words for its user. `exit_code` is what a command ends with."""
+    """Something that the program expects to go wrong, in words for its user. `exit_code` is that of a command."""
 
     exit_code: ClassVar[int] = 1
 

@@ -1,6 +1,5 @@
 """Logs on stderr: lines for a person on a terminal, JSON elsewhere. Results go to stdout, not here."""
 
-import contextlib
 import json
 import os
 import sys
@@ -41,19 +40,12 @@ _COLORS = {"debug": "32", "info": "32", "warning": "33", "error": "31"}
 
 def make(level: Level, style: Literal["text", "json"] | None) -> "Log":
     """Return the log. *style* None: text on a terminal, else JSON."""
-    stderr = None if sys.stderr is None else without_waiting(sys.stderr)
-    terminal = stderr is not None and stderr.isatty()
+    stderr = without_waiting(sys.stderr)
+    terminal = stderr.isatty()
     # https://no-color.org
     text = partial(as_text, colors=terminal and not os.environ.get("NO_COLOR"))
-
-    def write(line: str) -> None:
-        """Write *line*, or lose it when that fails: the bot goes on when its log's disk is full."""
-        if stderr is not None:
-            with contextlib.suppress(OSError, ValueError):
-                stderr.write(line + "\n")
-                stderr.flush()
-
-    log = Log(write, level, text if style == "text" or (style is None and terminal) else as_json)
+    render = text if style == "text" or (style is None and terminal) else as_json
+    log = Log(lambda line: stderr.write(f"{line}\n"), level, render)
     if isinstance(stderr, NonBlocking):
         # As an error: what is missing may be one.
         stderr.on_gap = lambda count: log.emit("log_lines_dropped", count=count)

@@ -49,9 +49,6 @@ class NonBlocking(io.TextIOBase, TextIO):
     def isatty(self) -> bool:
         return self._file.isatty()
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, text: str) -> int:
         data = text.encode(self.encoding, "backslashreplace")
         with self._changed:

@@ -4,14 +4,14 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
+from bot.cli import output
 from bot.cli.known import known_state, the_only
-from bot.cli.output import as_json
 from bot.config.load import load_local
 from bot.domain.notice import TaskEnded
 from bot.domain.state import State
+from bot.errors import UsageError
 from bot.language import Language
 from bot.slack.blocks import Message, Style
 from bot.slack.board import render_board
@@ -36,22 +36,24 @@ def main(
     *,
     kind: str | None,
     language: Language | None,
-    form: Literal["json", "link", ""],
+    as_json: bool,
+    as_link: bool,
 ) -> None:
     """Print the message of *task*, which is owed, or samples: as JSON, as links, or drawn."""
+    if (as_json and as_link) or (task and kind):
+        raise UsageError("preview: give --json or --link, and an ID or --kind, not both.")
     config = load_local(path, os.environ)
     style = Style(language or config.slack.language, config.slack.mention_on_failure)
     messages = [_of_task(known_state(config.state.path), task, style)] if task else list(_samples(kind, style))
-    match form:
-        case "json":
-            bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
-            print(as_json(bodies[0] if len(bodies) == 1 else bodies))
-        case "link":
-            for message in messages:
-                blocks = json.dumps({"blocks": list(message.blocks)}, ensure_ascii=False)
-                print(_BUILDER + quote(blocks, safe=""))
-        case _:
-            _draw(messages)
+    if as_json:
+        bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
+        print(output.as_json(bodies[0] if len(bodies) == 1 else bodies))
+    elif as_link:
+        for message in messages:
+            blocks = json.dumps({"blocks": list(message.blocks)}, ensure_ascii=False)
+            print(_BUILDER + quote(blocks, safe=""))
+    else:
+        _draw(messages)
 
 
 def _samples(kind: str | None, style: Style) -> Iterator[Message]:

@@ -158,16 +158,14 @@ def preview(
         Language | None, _choice(Language, "The language of the messages. Default: slack.language.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the message as Slack gets it.")] = False,
-    link: Annotated[
+    as_link: Annotated[
         bool, typer.Option("--link", help="Print a link that shows it in Slack's Block Kit Builder.")
     ] = False,
 ) -> None:
     """Show the messages as they will look."""
     from bot.cli.preview import main
 
-    if (as_json and link) or (task and kind):
-        raise UsageError("preview: give --json or --link, and an ID or --kind, not both.")
-    main(config, task, kind=kind, language=language, form="json" if as_json else "link" if link else "")
+    main(config, task, kind=kind, language=language, as_json=as_json, as_link=as_link)
 
 
 @app.command("explain", epilog="Example:  lipsync-bot explain 9499ed79")

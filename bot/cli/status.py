@@ -19,13 +19,6 @@ from bot.harmless import visible
 from bot.store import lock
 from bot.wording.troubles import words_for
 
-_NAMES = {
-    int(Status.QUEUED): "queued",
-    int(Status.GENERATING): "generating",
-    int(Status.SUCCEEDED): "succeeded",
-    int(Status.FAILED): "failed",
-}
-
 
 def main(path: Path | None, *, as_json: bool) -> None:
     """Print the status of the state that the configuration in *path* names."""
@@ -129,7 +122,8 @@ def next_step(owed: Mapping[str, Any]) -> str:
 
 def status_words(status: int) -> str:
     """Return Chanjing's number for a *status*, and what it means."""
-    return f"{status} ({_NAMES.get(status, 'not documented')})"
+    name = Status(status).name.lower() if status in set(Status) else "not documented"
+    return f"{status} ({name})"
 
 
 def _count(n: int, what: str) -> str:
