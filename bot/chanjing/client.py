@@ -43,8 +43,9 @@ class Chanjing:
     def task(self, task_id: str) -> Task | None:
         """Return the task with that id. None: Chanjing answers without one. Raise ChanjingError.
 
-        ChanjingUnavailable may pass. Any other error says that it cannot be asked for by its id, or not this one. One
-        request, with the token as it is: what Chanjing answers for an unknown id is not documented, and might be 10400.
+        ChanjingUnavailable and ChanjingRefused may pass. Any other error says that it cannot be asked for by its id, or
+        not this one. One request, with the token as it is: what Chanjing answers for an unknown id is not documented,
+        and might be 10400.
         """
         data = self._transport.call(DETAIL, {"id": task_id}, token=self._tokens.current()).data
         if not data:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Set as AbstractSet
 
 from bot.domain.task import Task
-from bot.errors import ChanjingError, ChanjingUnavailable
+from bot.errors import ChanjingError, ChanjingRefused, ChanjingUnavailable
 from bot.events import Events
 from bot.watch.pages import Pages
 
@@ -31,8 +31,8 @@ class LateTasks:
         asked = self._last = self._next(due)
         try:
             task = self._pages.task(asked)
-        except ChanjingUnavailable:
-            return None  # it has its turn again
+        except (ChanjingUnavailable, ChanjingRefused):
+            return None  # it has its turn again, perhaps with another token
         except ChanjingError as error:
             self._unanswered.add(asked)
             self._events.emit("task_lookup_refused", task_id=asked, error=str(error), reason=str(error.code))

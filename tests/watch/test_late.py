@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.domain.news import LINK_WAIT
 from bot.domain.task import Status
 from bot.errors import ChanjingRefused, ChanjingRejected, ChanjingUnavailable
 from tests.worlds import DAY, SORTED, START, Bot, World
@@ -87,14 +88,11 @@ def test_a_late_task_that_has_vanished_is_not_asked_for():
     assert len(world.lookups) == lookups
 
 
-@pytest.mark.parametrize(
-    "error", [ChanjingRejected("detail: HTTP 404."), ChanjingRefused("detail: code 10400.", code=10400)]
-)
-def test_a_late_task_that_cannot_be_asked_for_fails_no_poll_and_is_left_to_the_full_scan(error):
+def test_a_late_task_that_cannot_be_asked_for_fails_no_poll_and_is_left_to_the_full_scan():
     world, bot = stuck_deep(2, full_scan_interval=4000.0)
 
     def refuse(task_id):
-        raise error
+        raise ChanjingRejected("detail: HTTP 404.")
 
     world.answer_lookup = refuse
     for _ in range(5):
@@ -107,11 +105,14 @@ def test_a_late_task_that_cannot_be_asked_for_fails_no_poll_and_is_left_to_the_f
     assert world.lookups[2:] == ["stuck1"]
 
 
-def test_a_late_task_for_which_chanjing_could_not_answer_is_asked_for_again_and_fails_no_poll():
+@pytest.mark.parametrize(
+    "error", [ChanjingUnavailable("detail: no answer"), ChanjingRefused("detail: code 10400.", code=10400)]
+)
+def test_a_late_task_for_which_chanjing_could_not_answer_is_asked_for_again_and_fails_no_poll(error):
     world, bot = stuck_deep(1)
 
     def fail(task_id):
-        raise ChanjingUnavailable("detail: no answer")
+        raise error
 
     world.answer_lookup = fail
     bot.poll.cycle()
@@ -133,6 +134,20 @@ def test_an_older_answer_for_a_late_task_is_not_news():
     world.answer_lookup = lambda task_id: older
     bot.cycle()
     assert bot.announced == [("stuck0", Status.FAILED)]
+
+
+def test_a_late_task_that_succeeded_without_a_link_is_waited_for_as_if_it_had_been_listed():
+    world, bot = stuck_deep(1)
+    world.set("stuck0", Status.SUCCEEDED, video_url="")
+    began = bot.clock.now()
+    bot.cycle()
+    while bot.clock.now() < began + LINK_WAIT - 10:
+        assert bot.announced == []
+        bot.cycle()
+    world.set("stuck0", Status.SUCCEEDED, video_url="https://res.example/v.mp4")
+    bot.cycle()
+    assert bot.announced == [("stuck0", Status.SUCCEEDED)]
+    assert bot.postbox.notices[-1].content.task.video_url == "https://res.example/v.mp4"
 
 
 def test_a_single_poll_asks_for_a_late_task_as_well():
