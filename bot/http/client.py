@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from bot.http.failures import why
 from bot.http.proxy import Proxy
 
 MAX_BODY = 16 * 1024 * 1024  # bytes
+_ZLIB = {"gzip", "x-gzip", "deflate"}
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32  # whichever the first bytes say
 # The steps before a request is sent.
 _BEGINNING = (".connect_tcp.started", ".setup_socks5_connection.started", ".start_tls.started")
 
@@ -52,7 +55,6 @@ class Exchange:
     ) -> None:
         self._settled = settled
         self._client = client
-        # No compression: a 64 KiB piece of a gzip bomb becomes 67 MB before a limit sees it.
         self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
         self._proxy = proxy
@@ -71,8 +73,9 @@ class Exchange:
         """POST *content* (None: GET *url*) and return the whole answer, redirects included, which are not followed.
 
         Raise an httpx.RequestError in every other case: no connection, no whole answer within the timeout (seconds), a
-        body of more than *max_body* bytes (TooLargeError) or a compressed one. ConnectError, ConnectTimeout, ProxyError
-        and UnsupportedProtocol say that nothing was sent. The texts quote nothing of the answer.
+        body of more than *max_body* bytes (TooLargeError), or one that cannot be unpacked. ConnectError,
+        ConnectTimeout, ProxyError and UnsupportedProtocol say that nothing was sent. The texts quote nothing of the
+        answer.
         """
         method = "GET" if content is None else "POST"
         with self._response(method, url, headers, content or b"") as response:
@@ -147,12 +150,17 @@ class Exchange:
 
 
 def _read(response: httpx.Response, most: int) -> bytes:
-    """Return the body of *response*, which must be as it is and of *most* bytes at most."""
-    if response.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
+    """Return the body of *response*, which must be of *most* bytes at most. Some proxies compress it, unasked."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in {"", "identity", *_ZLIB}:
         raise httpx.DecodingError("the answer is compressed, which the bot did not ask for: is a proxy in between?")
+    packed = zlib.decompressobj(_GZIP_OR_ZLIB) if coding in _ZLIB else None
     body = bytearray()
     for piece in response.iter_raw():
-        body += piece
+        # With a limit: a 64 KiB piece of a gzip bomb would become 67 MB.
+        body += packed.decompress(piece, most + 1 - len(body)) if packed else piece
         if len(body) > most:
             raise TooLargeError(f"the answer is larger than {most // 1024**2} MiB")
+    if packed and not packed.eof:
+        raise httpx.DecodingError("the compressed answer is not whole: is a proxy in between?")
     return bytes(body)

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import zlib
 
 import httpx
 
@@ -44,6 +45,8 @@ def _said(cause: BaseException) -> str:
             return _of_system(cause)
         case RuntimeError():
             return NO_THREAD
+        case zlib.error():
+            return "the answer cannot be decompressed"
         case httpx.InvalidURL() | UnicodeError():
             return "there can be no such host"
     return type(cause).__name__

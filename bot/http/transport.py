@@ -17,24 +17,38 @@ import httpx
 from bot.host import is_ip
 from bot.http.proxy import Proxy
 
+_SERVES = 30.0  # seconds: an address may belong to somebody else later on
 _QUICK = 0.3  # seconds for each address at first; RFC 8305 recommends a quarter of a second
 
 
-class Resolver:
-    """Names → IP addresses. An answer that comes after the deadline serves who asks next."""
+class _Lookup(Future[list[str]]):
+    """What a name was asked for. `ended` is when the answer came, in monotonic seconds."""
 
-    def __init__(self, getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+    ended = float("inf")
+
+
+class Resolver:
+    """Names → IP addresses. An answer that comes after the deadline serves who asks soon after."""
+
+    def __init__(
+        self,
+        getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._getaddrinfo = getaddrinfo
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         # One at most for each name: a resolver that hangs must not fill the process with threads.
-        self._pending: dict[str, Future[list[str]]] = {}
+        self._pending: dict[str, _Lookup] = {}
 
     def addresses(self, host: str, timeout: float) -> list[str]:
         """Return the addresses of *host*, in the order to try them. Raise OSError, or TimeoutError after *timeout*."""
         if is_ip(host):
             return [host]
         with self._lock:
-            pending = self._pending.get(host) or self._ask(host)
+            pending = self._pending.get(host)
+            if pending is None or self._monotonic() - pending.ended > _SERVES:
+                pending = self._ask(host)
         try:
             return pending.result(timeout)
         finally:
@@ -42,14 +56,16 @@ class Resolver:
                 if pending.done() and self._pending.get(host) is pending:
                     del self._pending[host]
 
-    def _ask(self, host: str) -> Future[list[str]]:
-        asked: Future[list[str]] = Future()
+    def _ask(self, host: str) -> _Lookup:
+        asked = _Lookup()
 
         def resolve() -> None:
             try:
                 found = self._getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                asked.ended = self._monotonic()
                 asked.set_result(list(dict.fromkeys(address[4][0] for address in found)))
             except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                asked.ended = self._monotonic()
                 asked.set_exception(error)
 
         threading.Thread(target=resolve, name="resolver", daemon=True).start()

@@ -166,6 +166,25 @@ def test_an_answer_that_comes_late_serves_who_asks_next():
     assert asked == [HOST, HOST]
 
 
+def test_an_answer_that_came_long_ago_serves_nobody():
+    slow, now, asked = threading.Event(), [0.0], list[str]()
+
+    def getaddrinfo(host, *_, **__):
+        asked.append(host)
+        slow.wait(60)
+        return [(0, 0, 0, "", (f"127.0.0.{len(asked)}", 0))]
+
+    resolver = Resolver(getaddrinfo, lambda: now[0])
+    with pytest.raises(TimeoutError):
+        resolver.addresses(HOST, 0.05)
+    resolving = [thread for thread in threading.enumerate() if thread.name == "resolver"]
+    slow.set()
+    for thread in resolving:
+        thread.join(60)
+    now[0] = 31.0
+    assert resolver.addresses(HOST, 30) == ["127.0.0.2"]
+
+
 def test_an_ip_address_needs_no_name_service():
     def getaddrinfo(*_, **__):
         raise AssertionError
