@@ -41,14 +41,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Bot:
-    """What the loop runs, and who hears of what happens."""
-
-    poll: Poll
-    events: Events
-
-
-@dataclass(frozen=True, slots=True)
 class _Shared:
     """What an account needs and does not have for itself."""
 
@@ -59,8 +51,8 @@ class _Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
-    """One account: its poll, its state, how it is doing, and who hears of what happens to it."""
+class Bot:
+    """The parts of one account: its poll, its state, how it is doing, and who hears of what happens to it."""
 
     poll: Poll
     store: Store
@@ -84,20 +76,19 @@ def assembled(
         events = Listeners(events, metrics)
     with connections(trust_env=trust_env) as exchange, contextlib.ExitStack() as parts:
         shared = _Shared(exchange, Pace(config.slack.pace, clock), clock, events)
-        account = parts.enter_context(_account(config, shared))
+        bot = parts.enter_context(_account(config, shared))
         if metrics and config.monitor.listen:
-            _listen(parts, config.monitor.listen, account, metrics, shared)
-        events = account.events
+            _listen(parts, config.monitor.listen, bot, metrics, shared)
         if config.monitor.ping_url is not None:
             url = config.monitor.ping_url.value
-            ping = Ping(url, exchange(url, TIMEOUT), clock, account.health.ready, events)
-            events = Listeners(events, parts.enter_context(contextlib.closing(ping)))
-        yield Bot(account.poll, events)
+            ping = Ping(url, exchange(url, TIMEOUT), clock, bot.health.ready, events)
+            bot = replace(bot, events=Listeners(bot.events, parts.enter_context(contextlib.closing(ping))))
+        yield bot
 
 
 @contextlib.contextmanager
-def _account(config: Config, shared: _Shared) -> Iterator[_Account]:
-    """Yield one account, holding the lock of its state."""
+def _account(config: Config, shared: _Shared) -> Iterator[Bot]:
+    """Yield the parts of one account, holding the lock of its state."""
     path = resolve(config.state.path)
     lock = Lock(path)
     lock.take(shared.clock.now())
@@ -111,7 +102,7 @@ def _account(config: Config, shared: _Shared) -> Iterator[_Account]:
         events = Listeners(shared.events, own_health)
         exchange = partial(shared.exchange, settled=own_health.turned)
         poll = _poll(config, replace(shared, exchange=exchange, events=events), store, last_read)
-        yield _Account(poll, store, own_health, events)
+        yield Bot(poll, store, own_health, events)
     finally:
         lock.release()
 
@@ -127,14 +118,14 @@ def _store(path: Path, lock: Lock, config: Config, events: Events) -> Store:
 
 
 def _listen(
-    parts: contextlib.ExitStack, address: tuple[str, int], account: _Account, metrics: "Metrics", shared: _Shared
+    parts: contextlib.ExitStack, address: tuple[str, int], bot: Bot, metrics: "Metrics", shared: _Shared
 ) -> None:
     """Answer on *address* for as long as the *parts* last. Raise ConfigError if it cannot be listened to."""
     from bot.web import probes
 
-    metrics.registry.register(probes.StateCollector(account.store, shared.clock))
+    metrics.registry.register(probes.StateCollector(bot.store, shared.clock))
     try:
-        port = parts.enter_context(probes.serving(address, account.health, metrics.registry, shared.events))
+        port = parts.enter_context(probes.serving(address, bot.health, metrics.registry, shared.events))
     except OSError as error:
         foreign = error.errno == errno.EADDRNOTAVAIL
         remedy = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."

@@ -12,11 +12,12 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from bot.config.sections import KEYS
+from bot.config.texts import environment_name
 from tests.forked import Program
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _FOREIGN = {
-    *(key.environment for key in KEYS),
+    *(environment_name(key.name) for key in KEYS),
     *_PROXIES,
     *map(str.lower, _PROXIES),
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),

@@ -15,6 +15,7 @@ from bot import cli
 from bot.cli import check_slack
 from bot.cli.program import app
 from bot.config.sections import KEYS
+from bot.config.texts import environment_name
 from bot.demo.slack import Channel, SlackServer
 from bot.errors import LipsyncBotError
 from bot.http.client import Exchange
@@ -50,7 +51,9 @@ def code(cell: str) -> list[str]:
 
 def test_the_readme_lists_each_key_with_its_environment_name_and_default():
     listed = [(key, environment, default) for key, environment, default, _ in rows("## Options")]
-    assert listed == [(f"`{k.name}`", f"`{k.environment}`", f"`{k.default}`" if k.default else "–") for k in KEYS]
+    assert listed == [
+        (f"`{k.name}`", f"`{environment_name(k.name)}`", f"`{k.default}`" if k.default else "–") for k in KEYS
+    ]
 
 
 def test_each_setting_named_in_a_document_exists():

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bot.config import values
-from bot.config.texts import environment_name
 from bot.language import Language
 from bot.secret import Secret
 
@@ -115,10 +114,6 @@ class Key:
 
     name: str
     field: Field[Any]
-
-    @property
-    def environment(self) -> str:
-        return environment_name(self.name)
 
     @property
     def default(self) -> str:

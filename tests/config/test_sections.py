@@ -257,7 +257,7 @@ def test_the_same_way_from_two_sources_is_no_conflict(loaded):
 )
 def test_a_value_that_cannot_be_used_is_one_line_with_its_key_and_without_itself(problems, variable, value, words):
     [line] = problems({**ENOUGH, variable: value})
-    key = next(key.name for key in KEYS if key.environment == variable)
+    key = next(key.name for key in KEYS if environment_name(key.name) == variable)
     assert line.startswith(f"{key} (environment variable {variable}): ")
     assert words in line
     assert "kanarie" not in line
@@ -376,7 +376,7 @@ def test_a_local_command_wants_the_file_it_was_given(room):
 
 
 def test_every_default_in_the_table_is_what_stands_there_when_nobody_sets_it(loaded):
-    explicit = {key.environment: key.default for key in KEYS if key.default}
+    explicit = {environment_name(key.name): key.default for key in KEYS if key.default}
     assert loaded({**explicit, **ENOUGH}) == loaded()
 
 

@@ -11,6 +11,7 @@ import yaml
 from bot import __version__
 from bot.config.load import load
 from bot.config.sections import KEYS
+from bot.config.texts import environment_name
 from bot.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ def test_a_pod_asks_for_what_it_needs_and_its_memory_is_bounded(pod):
 
 
 def test_what_the_configuration_sets_are_keys_of_the_bot_and_no_secrets():
-    open_keys = {key.environment for key in KEYS if not key.secret} - {"CHANJING_APP_ID"}
+    open_keys = {environment_name(key.name) for key in KEYS if not key.secret} - {"CHANJING_APP_ID"}
     assert set(CONFIGURATION["data"]) <= open_keys
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from bot.config.sections import KEYS
+from bot.config.texts import environment_name
 from bot.errors import ConfigError, StateHeldError
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 FOLDER = DEPLOY / "systemd"
 SERVICE, ONCE, TIMER = "lipsync-bot.service", "lipsync-bot.service.d/once.conf", "lipsync-bot.timer"
 CRONTAB = (DEPLOY / "cron/crontab").read_text("utf-8").splitlines()
-PLAIN_KEYS = {key.environment for key in KEYS if not key.secret}
+PLAIN_KEYS = {environment_name(key.name) for key in KEYS if not key.secret}
 
 
 def unit(name):
