@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -14,7 +13,6 @@ from bot.chanjing.client import Chanjing, mint
 from bot.chanjing.tokens import FileToken, GivenToken, MintedToken, TokenSource
 from bot.chanjing.transport import ATTEMPTS, Transport
 from bot.clock import Clock
-from bot.config.load import read_again
 from bot.config.sections import Config
 from bot.disk import beside, resolve
 from bot.errors import ConfigError, StateError
@@ -23,7 +21,7 @@ from bot.http import transport as connection
 from bot.http.client import Exchange
 from bot.http.proxy import proxy_for
 from bot.http.transport import Resolver
-from bot.secret import FileSecret, read_secret
+from bot.secret import FileSecret, Secret
 from bot.slack.client import SlackBot, SlackClient, SlackWebhook
 
 
@@ -86,10 +84,9 @@ def chanjing(
 
 def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
     settings = config.chanjing
-    if (file := settings.access_token_file) is not None:
-        return FileToken(lambda: read_secret(file).value, clock)
     if settings.app_id is None or settings.secret_key is None:
-        return GivenToken(settings.access_token.value if settings.access_token else "")
+        token = settings.access_token or Secret("")
+        return FileToken(token.read_again, clock) if token.read_again else GivenToken(token.value)
     app_id, secret_key = settings.app_id, settings.secret_key.value
     try:
         kept: Path | None = beside(resolve(config.state.path), ".token")
@@ -101,12 +98,9 @@ def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
 def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) -> SlackClient:
     """Return the client for Slack: a bot's, or a webhook's. With a *clock* it reads a secret's file again."""
     settings = config.slack
-    name = "webhook_url" if settings.webhook_url else "bot_token"
-    given = settings.webhook_url or settings.bot_token
-    secret = given.value if given else ""
-    file = None
-    if clock is not None and getattr(settings, f"{name}_file") is not None:
-        file = FileSecret(secret, partial(read_again, settings, name), clock)
+    given = settings.webhook_url or settings.bot_token or Secret("")
+    secret = given.value
+    file = FileSecret(secret, given.read_again, clock) if clock and given.read_again else None
     # Each call on a connection of its own: on one that Slack has just closed, a post would be in doubt.
     sender = exchange(secret if settings.webhook_url else settings.base_url, settings.timeout, keep_alive=False)
     if settings.webhook_url:

@@ -20,9 +20,13 @@ _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/", "/dev/null")
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that neither `repr` nor `str` shows."""
+    """A text that neither `repr` nor `str` shows. If a file holds it, `read_again` returns what it holds by now.
+
+    `read_again` raises ConfigError, without the path, if the file cannot be used.
+    """
 
     value: str = field(repr=False)
+    read_again: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
 
 def visible_ascii(text: str) -> str:

@@ -61,7 +61,7 @@ def findings(config: Config, *, send: bool) -> Iterator[Finding]:
         clock = SystemClock(threading.Event())
         # One attempt: somebody waits for the answer.
         yield chanjing(clients.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)
-        if config.chanjing.access_token is not None:
+        if (token := config.chanjing.access_token) and not token.read_again:
             yield GIVEN_TOKEN
         route, slack, usable = config.slack.routes, clients.slack(config, exchange, clock), True
         channels = {_KEYS[role]: channel for role, channel in route.items()}

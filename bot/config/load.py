@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bot.config import values
 from bot.config.credentials import CHANNELS, credential_problems, untrusted_base_urls
 from bot.config.doubts import doubts
-from bot.config.sections import KEYS, Config, Slack, config_of
+from bot.config.sections import KEYS, Config, Key, config_of
 from bot.config.texts import RUN_SECRETS, Found, Raw, from_environment, from_secret_files, gather, place
 from bot.errors import ConfigError
-from bot.secret import read_secret
+from bot.secret import Secret, read_secret
 
 _KEYS = {key.name: key for key in KEYS}
 _STATE_PATH = ("state.path",)
@@ -34,9 +35,6 @@ def load(
     _raise_if([*(problem.text for problem in found.problems), *credential_problems(found), *refused.values()])
     for doubt in doubts(config, found, environ):
         warn(*doubt)
-    if config.chanjing.access_token_file is not None:
-        # It was only looked at: who uses it reads it again.
-        return replace(config, chanjing=replace(config.chanjing, access_token=None))
     return config
 
 
@@ -75,15 +73,6 @@ def load_usable(
     found = _gather(path, environ, secrets_dir).values
     config, refused = _parsed(_with_secret_files(found))
     return config, {key: str(found[key].value) for key in CHANNELS if key in refused}
-
-
-def read_again(section: Slack, name: str) -> str:
-    """Return the secret *name* as its file holds it now. ConfigError, without the path, if it cannot be used."""
-    text = read_secret(getattr(section, f"{name}_file")).value
-    try:
-        return str(_KEYS[f"slack.{name}"].parse(text).value)
-    except ValueError as problem:
-        raise ConfigError(str(problem)) from None
 
 
 def _gather(path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
@@ -125,7 +114,17 @@ def _parsed(found: Mapping[str, Raw]) -> tuple[Config, dict[str, str]]:
                 problem = str(error)
         if problem:
             refused[name] = f"{place(name, raw)}: {problem}"
+    for name, value in usable.items():
+        if isinstance(value, Secret) and (file := usable.get(f"{name}_file")):
+            usable[name] = replace(value, read_again=partial(_read_again, _KEYS[name], file))
     return config_of(usable), refused
+
+
+def _read_again(key: Key, file: Path) -> str:
+    try:
+        return str(key.parse(read_secret(file).value).value)
+    except ValueError as problem:
+        raise ConfigError(str(problem)) from None
 
 
 def _raise_if(problems: list[str]) -> None:

@@ -27,7 +27,7 @@ _secret_url = values.secret(values.url)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chanjing:
-    """Exactly one of `access_token`, `access_token_file`, and `app_id` with `secret_key` is set."""
+    """Either `access_token` is set, or `app_id` with `secret_key`. What a file holds is set too, beside its path."""
 
     base_url: str = _key(values.base_url, "https://open-api.chanjing.cc")
     access_token: Secret | None = _key(_secret)

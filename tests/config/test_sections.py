@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.load import load, load_local, load_usable, read_again
+from bot.config.load import load, load_local, load_usable
 from bot.config.sections import KEYS
 from bot.config.texts import environment_name
 from bot.errors import ConfigError
@@ -191,13 +191,10 @@ def test_a_webhook_needs_no_channel(loaded):
     assert (slack.bot_token, slack.channel, slack.failure_channel) == (None, None, None)
 
 
-def test_the_token_file_of_chanjing_stays_a_path(loaded, room):
+def test_the_secret_files_are_read(loaded, room):
     (room / "token").write_text("tok\n")
     chanjing = loaded({**ENOUGH, "CHANJING_ACCESS_TOKEN": "", "CHANJING_ACCESS_TOKEN_FILE": "token"}).chanjing
-    assert (chanjing.access_token, chanjing.access_token_file) == (None, Path("token"))
-
-
-def test_the_other_secret_files_are_read(loaded, room):
+    assert chanjing.access_token == Secret("tok")
     (room / "key").write_text("s3cret\n")
     (room / "hook").write_text("https://hooks.slack.com/services/T/B/k\n")
     files = {"CHANJING_APP_ID": "app", "CHANJING_SECRET_KEY_FILE": "key", "SLACK_WEBHOOK_URL_FILE": "hook"}
@@ -284,11 +281,17 @@ def test_a_secret_file_without_a_usable_secret_is_reported(problems, room, key, 
     assert content == "" or content not in line
 
 
-def test_a_secret_of_slacks_is_read_again_from_its_file(room):
+def test_a_secret_is_read_again_from_its_file(room):
     (room / "file").write_text("xoxb-old\n")
-    slack = load(None, {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_BOT_TOKEN_FILE": "file"}).slack
+    secret = load(None, {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_BOT_TOKEN_FILE": "file"}).slack.bot_token
     (room / "file").write_text("xoxb-new\n")
-    assert read_again(slack, "bot_token") == "xoxb-new"
+    assert secret
+    assert secret.read_again
+    assert secret.read_again() == "xoxb-new"
+
+
+def test_a_secret_that_stands_in_no_file_cannot_be_read_again(loaded):
+    assert loaded().slack.bot_token.read_again is None
 
 
 @pytest.mark.parametrize("content", ["", "tok tok", "kanarié", "ftp://kanarie.example", "kanarie", None])
@@ -296,10 +299,12 @@ def test_a_file_without_a_usable_secret_is_reported_when_it_is_read_again(room, 
     file = room / "file-kanarie"
     file.write_text("https://hooks.example/services/T1/B1/x")
     environ = {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_CHANNEL": "", "SLACK_WEBHOOK_URL_FILE": str(file)}
-    slack = load(None, environ).slack
+    secret = load(None, environ).slack.webhook_url
+    assert secret
+    assert secret.read_again
     file.unlink() if content is None else file.write_text(content)
     with pytest.raises(ConfigError) as caught:
-        read_again(slack, "webhook_url")
+        secret.read_again()
     assert "kanari" not in str(caught.value)
 
 
