@@ -4,7 +4,6 @@ import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -25,15 +24,15 @@ PODS = {
     "deployment.yaml": DEPLOYMENT["spec"]["template"],
     "cronjob.yaml": CRON["spec"]["jobTemplate"]["spec"]["template"],
 }
-OLDEST, NEWEST = "1.29", kubernetes_validate.latest_version()
 
 pods = pytest.mark.parametrize("pod", PODS.values(), ids=PODS)
 
 
-@pytest.mark.parametrize("version", [OLDEST, NEWEST])
 @pytest.mark.parametrize("name", FILES)
-def test_each_object_is_valid_by_the_schema_of_its_kind(name, version):
-    kubernetes_validate.validate(OBJECTS[name], version, strict=True)
+def test_each_object_is_valid_by_the_schema_of_its_kind(name):
+    schemas = pytest.importorskip("kubernetes_validate", reason="make gate installs the schemas")
+    for version in ("1.29", schemas.latest_version()):
+        schemas.validate(OBJECTS[name], version, strict=True)
 
 
 def test_the_kustomization_names_files_that_are_there_and_one_way_to_run():
