@@ -52,15 +52,12 @@ class Transport:
 
     def _once(self, operation: Operation, fields: Mapping[str, Any], token: str, secret: str) -> Answered:
         self._pace.wait()
-        code = None
         try:
             answered = self._answer(operation, fields, token, secret)
-            code = OK
         except ChanjingError as error:
-            code = error.code
+            self._events.emit("chanjing_answered", operation=operation.name, code=label(error.code))
             raise
-        finally:
-            self._events.emit("chanjing_answered", operation=operation.name, code=label(code))
+        self._events.emit("chanjing_answered", operation=operation.name, code=label(OK))
         return answered
 
     def _answer(self, operation: Operation, fields: Mapping[str, Any], token: str, secret: str) -> Answered:

@@ -36,7 +36,10 @@ def below(url: httpx.URL, name: str) -> httpx.URL:
 
 
 class Ping:
-    """Listens to the loop and pings at most once a minute. Neither a slow answer nor a failure reaches the loop."""
+    """Listens to the loop and pings at most once a minute: after a good cycle, or to say that the bot is not well.
+
+    Neither a slow answer nor a failure reaches the loop.
+    """
 
     def __init__(
         self,
@@ -55,15 +58,10 @@ class Ping:
         self._thread: threading.Thread | None = None
 
     def emit(self, event: str, /, **fields: Any) -> None:
-        if event == "cycle_ended":
-            self._after_cycle(well=fields["well"])
-
-    def _after_cycle(self, *, well: bool) -> None:
-        """Send a ping, if it is time: after each good cycle, or to say that the bot is not well."""
-        found = self._problems()
-        if self._clock.monotonic() < self._next or not (well or found):
+        if event != "cycle_ended" or self._clock.monotonic() < self._next:
             return
-        if self._thread is not None and self._thread.is_alive():
+        found = self._problems()
+        if not (fields["well"] or found) or (self._thread is not None and self._thread.is_alive()):
             return
         self._next = self._clock.monotonic() + _EVERY
         url = self._url
