@@ -1,5 +1,6 @@
 """Slack: post, update, look for → receipt or a classified error."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NoReturn, Protocol, TypeAlias
@@ -13,7 +14,7 @@ from bot.slack.blocks import Message
 from bot.slack.call import Caller
 from bot.slack.history import TS, Entry, board_metadata, boards, ids_of, is_ours, of_type, ts_of
 from bot.slack.outcome import WEBHOOK, Reply, stops_every_call
-from bot.slack.sdk import Web, Webhook
+from bot.slack.sdk import Web
 
 OUTSIDE = "lipsync_outside"  # a message that the delivery protocol knows nothing of
 _HISTORY_PAGE = 200
@@ -119,15 +120,7 @@ class SlackBot:
         return self._ask(method, params={name: text.encode(errors="replace") for name, text in arguments.items()}).data
 
     def _post(self, channel: str, message: Message, described: dict[str, Any] | None) -> Posted:
-        more = {"blocks": list(message.blocks), "metadata": described}
-        answer = self._send(
-            "chat.postMessage",
-            channel=channel,
-            text=message.text,
-            unfurl_links=False,
-            unfurl_media=False,
-            **{name: value for name, value in more.items() if value},
-        )
+        answer = self._send("chat.postMessage", channel=channel, **_body(message, described))
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts:
             raise OutcomeUnknown("chat.postMessage: Slack said ok, but not when it posted.", reason="no_ts")
@@ -190,16 +183,13 @@ class SlackWebhook:
 
     def __init__(self, url: str, exchange: Exchange, file: FileSecret | None = None) -> None:
         self._caller = Caller("slack.webhook_url", url, file, exchange.secrets)
-        self._webhook = Webhook(url, exchange)
+        self._exchange = exchange
 
     def post(self, channel: str, message: Message, ids: tuple[str, ...], event_type: str = EVENT_TYPE) -> Posted:
         del channel  # the webhook leads to one
-        body = {"text": message.text, "unfurl_links": False, "unfurl_media": False}
-        if ids:
-            body["metadata"] = metadata(ids, event_type)
-        if message.blocks:
-            body["blocks"] = list(message.blocks)
-        self._caller.call(WEBHOOK, lambda url: self._webhook.post(url, body))
+        content = json.dumps(_body(message, metadata(ids, event_type) if ids else None)).encode()
+        headers = {"Content-Type": "application/json"}
+        self._caller.call(WEBHOOK, lambda url: self._exchange.send(url, headers=headers, content=content))
         return Posted()
 
     def page(self, channel: str, oldest: str, cursor: str) -> NoReturn:
@@ -209,6 +199,13 @@ class SlackWebhook:
     def permalink(self, channel: str, ts: str) -> NoReturn:
         del channel, ts
         raise DestinationRefused("asking for it needs slack.bot_token", reason=WEBHOOK)
+
+
+def _body(message: Message, described: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return *message* as Slack takes it, with what *described* holds as its metadata."""
+    more = {"blocks": list(message.blocks), "metadata": described}
+    given = {name: value for name, value in more.items() if value}
+    return {"text": message.text, "unfurl_links": False, "unfurl_media": False} | given
 
 
 SlackClient: TypeAlias = SlackBot | SlackWebhook  # `can_update` says which
