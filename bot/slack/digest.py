@@ -7,7 +7,7 @@ from bot.domain.task import Status, Task
 from bot.language import Language
 from bot.slack.blocks import LONGEST_TEXT, TEXT, Block, Message, Style, first_lines, fits, packed
 from bot.slack.mrkdwn import code, say
-from bot.slack.task import away_line, cover_link, has_long_link, watch_link, what_to_do, why_failed
+from bot.slack.task import away_line, cover_link, watch_link, what_to_do, why_failed
 from bot.wording import phrases as wording
 from bot.wording.phrases import Phrase, duration
 from bot.wording.reasons import remedy_for
@@ -46,9 +46,7 @@ def _paragraphs(contents: Sequence[TaskEnded], style: Style) -> list[Paragraph]:
     first = [_title(contents, style), *away_line([content.away for content in contents], language)]
     if contents[0].task.status != Status.SUCCEEDED:
         return [first, *_failures(contents, language)]
-    lines = [_success_line(content.task, language) for content in contents]
-    too_long = any(has_long_link(content.task, language) for content in contents)
-    return [[*first, *lines, *([say(wording.LINKS_TOO_LONG, language)] if too_long else [])]]
+    return [[*first, *(_success_line(content.task, language) for content in contents)]]
 
 
 def _title(contents: Sequence[TaskEnded], style: Style) -> str:
@@ -59,8 +57,7 @@ def _title(contents: Sequence[TaskEnded], style: Style) -> str:
 
 
 def _success_line(task: Task, language: Language) -> str:
-    missing = wording.LINK_TOO_LONG if has_long_link(task, language) else wording.WITHOUT_LINK
-    watch = watch_link(task, language) or say(missing, language)
+    watch = watch_link(task, language) or say(wording.WITHOUT_LINK, language)
     length = duration(task.duration / 1000, language) if task.duration > 0 else None
     return "• " + " · ".join(part for part in (code(task.id), watch, cover_link(task, language), length) if part)
 

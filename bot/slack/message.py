@@ -27,7 +27,7 @@ from bot.language import Language
 from bot.slack.blocks import IMAGE_URL, SECTION, TEXT, Block, Message, Style, columns, context, image, packed
 from bot.slack.digest import render_digest
 from bot.slack.mrkdwn import code, date, outside, safe_url, say
-from bot.slack.task import away_line, cover_link, has_long_link, watch_link, what_to_do, why_failed
+from bot.slack.task import away_line, cover_link, watch_link, what_to_do, why_failed
 from bot.wording import phrases as wording
 from bot.wording.phrases import duration
 from bot.wording.reasons import reason_for, remedy_for
@@ -89,8 +89,9 @@ def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Messa
         (wording.READY_AFTER, None if ended.ready_after is None else duration(ended.ready_after, language)),
     ]
     title = f":white_check_mark: *{say(wording.READY, language)}*"
+    missing = wording.BAD_LINK if clean(task.video_url) else wording.NO_LINK
     message = _message(
-        [title, *(links or [_no_link(task, language)])],
+        [title, *(links or [say(missing, language)])],
         *([image(cover, say(wording.COVER_ALT, language))] if cover else []),
         *columns((say(label, language), value) for label, value in facts if value),
         small=[
@@ -128,12 +129,6 @@ def _links(task: Task, language: Language) -> list[str]:
         return [watch] if watch else []
     both = f"{watch} · {cover}"
     return [both] if len(both) <= SECTION else [watch, cover]
-
-
-def _no_link(task: Task, language: Language) -> str:
-    if has_long_link(task, language):
-        return say(wording.LONG_LINK, language)
-    return say(wording.BAD_LINK if clean(task.video_url) else wording.NO_LINK, language)
 
 
 def _picture(url: str) -> str | None:

@@ -23,11 +23,6 @@ def cover_link(task: Task, language: Language) -> str | None:
     return _short_link(task.preview_url, wording.COVER, language)
 
 
-def has_long_link(task: Task, language: Language) -> bool:
-    """Tell whether the link to the video is good, but too long for Slack."""
-    return watch_link(task, language) is None and link(task.video_url, "") is not None
-
-
 def why_failed(msg: str, language: Language, limit: int) -> str:
     """Return why a task failed, or what Chanjing said of it, quoted to at most *limit* characters."""
     reason = reason_for(msg)

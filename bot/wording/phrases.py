@@ -49,10 +49,6 @@ NO_LINK = Phrase(
     "Chanjing gave no link to the video. Look for the task in the Chanjing console.",
     "蝉镜没有给出视频链接，请到蝉镜控制台查看该任务。",
 )
-LONG_LINK = Phrase(
-    "The link to the video is too long for Slack. Look for the task by its id in the Chanjing console.",
-    "视频链接超出 Slack 的长度限制，请到蝉镜控制台按任务 ID 查看该任务。",
-)
 BAD_LINK = Phrase(
     "Chanjing's link to the video cannot be shown here. Look for the task in the Chanjing console.",
     "蝉镜给出的视频链接无法在此显示，请到蝉镜控制台查看该任务。",
@@ -64,11 +60,6 @@ WHAT_TO_DO = Phrase("What to do:", "处理建议：")
 MANY_READY = Phrase("{n} lip-sync videos are ready", "{n} 个数字人对口型视频已生成", "1 lip-sync video is ready")
 MANY_FAILED = Phrase("{n} lip-sync videos failed", "{n} 个数字人对口型视频生成失败", "1 lip-sync video failed")
 WITHOUT_LINK = Phrase("no link", "无链接")
-LINK_TOO_LONG = Phrase("link too long", "链接过长")
-LINKS_TOO_LONG = Phrase(
-    "Some links are too long for Slack: look for these videos by their ids in the Chanjing console.",
-    "部分链接超出 Slack 的长度限制，请到蝉镜控制台按任务 ID 查看这些视频。",
-)
 AWAY = Phrase(
     "The bot was away from {start} to {end} and is catching up.",
     "机器人在 {start} 至 {end} 期间离线，现补发通知。",

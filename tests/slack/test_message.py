@@ -184,13 +184,9 @@ def test_only_known_facts_are_shown(task, ready_after, labels):
     ("url", "sentence"),
     [
         ("", "Chanjing gave no link to the video. Look for the task in the Chanjing console."),
-        (
-            "ftp://x/y.mp4",
-            "Chanjing's link to the video cannot be shown here. Look for the task in the Chanjing console.",
-        ),
-        (
-            "https://x/" + "y" * 3_000,
-            "The link to the video is too long for Slack. Look for the task by its id in the Chanjing console.",
+        *(
+            (url, "Chanjing's link to the video cannot be shown here. Look for the task in the Chanjing console.")
+            for url in ("ftp://x/y.mp4", "https://x/" + "y" * 3_000)
         ),
     ],
 )
