@@ -14,6 +14,7 @@ from benchmarks.clients import resident
 from bot import app as wiring
 from bot import log
 from bot.clock import SystemClock
+from bot.config.accounts import DEFAULT
 from bot.config.load import load
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     """Poll as often as asked, and print the figures as JSON."""
     path, polls = Path(sys.argv[1]), int(sys.argv[2])
     clock, events = SystemClock(threading.Event()), log.make("error", "json")
-    with wiring.assembled(load(path, os.environ), clock, events, trust_env=False) as bot:
+    with wiring.assembled(load(path, os.environ)[DEFAULT], clock, events, trust_env=False) as bot:
         memory = []
         for number in range(polls + 1):
             if number == 1:

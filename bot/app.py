@@ -2,7 +2,8 @@
 
 import contextlib
 import errno
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 from bot.chanjing.tokens import fingerprinting
 from bot.clients import MakeExchange, chanjing, connections, slack
 from bot.clock import Clock
+from bot.config.accounts import DEFAULT
 from bot.config.sections import Config
 from bot.disk import resolve
 from bot.domain import health
 from bot.domain.health import Condition
 from bot.domain.task import Task
 from bot.errors import ConfigError
-from bot.events import Events, Listeners
+from bot.events import Events, Labelled, Listeners
 from bot.slack.blocks import Style
 from bot.slack.client import SlackClient
 from bot.store import file
@@ -28,87 +30,164 @@ from bot.watch.board import Board
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
 from bot.watch.ledger import Ledger
-from bot.watch.pace import Pace
+from bot.watch.pace import Buckets, Pace
 from bot.watch.pages import Pages
 from bot.watch.reader import Reader
 from bot.watch.records import Records
 from bot.watch.upkeep import Upkeep
 from bot.web.health import Health
 from bot.web.ping import TIMEOUT, Ping
+from bot.web.standings import Standings
 
 if TYPE_CHECKING:
     from bot.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
-    """What an account needs and does not have for itself."""
-
-    exchange: MakeExchange
-    pace: Pace
-    clock: Clock
-    events: Events
-
-
-@dataclass(frozen=True, slots=True)
 class Bot:
-    """The parts of one account: its poll, its state, how it is doing, and who hears of what happens to it."""
+    """What the loop of one account runs, and who hears of what happens."""
 
     poll: Poll
-    store: Store
-    health: Health
     events: Events
+
+
+@contextlib.contextmanager
+def process(
+    configs: Mapping[str, Config],
+    clock: Clock,
+    events: Events,
+    *,
+    trust_env: bool = True,
+    listen: bool = True,
+) -> Iterator["Process"]:
+    """Yield what runs the accounts in *configs*, which are by name. Raise ConfigError.
+
+    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. *listen*: answer on monitor.listen if it is set.
+    """
+    with contextlib.ExitStack() as stack:
+        exchange = stack.enter_context(connections(trust_env=trust_env))
+        yield Process(configs, clock, events, exchange, stack, listen=listen)
 
 
 @contextlib.contextmanager
 def assembled(
     config: Config, clock: Clock, events: Events, *, trust_env: bool = True, listen: bool = True
 ) -> Iterator[Bot]:
-    """Yield the bot that *config* describes, holding the lock of its state. Raise StateError or ConfigError.
-
-    *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. *listen*: answer on monitor.listen if it is set.
-    """
-    metrics = None
-    if listen and config.monitor.listen:
-        from bot.metrics import Metrics
-
-        metrics = Metrics()
-        events = Listeners(events, metrics)
-    with connections(trust_env=trust_env) as exchange, contextlib.ExitStack() as parts:
-        shared = _Shared(exchange, Pace(config.slack.pace, clock), clock, events)
-        bot = parts.enter_context(_account(config, shared))
-        if metrics and config.monitor.listen:
-            _listen(parts, config.monitor.listen, bot, metrics, shared)
-        if config.monitor.ping_url is not None:
-            url = config.monitor.ping_url.value
-            ping = Ping(url, exchange(url, TIMEOUT), clock, bot.health.ready, events)
-            bot = replace(bot, events=Listeners(bot.events, parts.enter_context(contextlib.closing(ping))))
+    """Yield the bot of an only account. Raises as `process` and `Process.bot` do."""
+    only = {DEFAULT: config}
+    with process(only, clock, events, trust_env=trust_env, listen=listen) as one, one.bot(DEFAULT) as bot:
         yield bot
 
 
-@contextlib.contextmanager
-def _account(config: Config, shared: _Shared) -> Iterator[Bot]:
-    """Yield the parts of one account, holding the lock of its state."""
-    path = resolve(config.state.path)
-    lock = Lock(path)
-    lock.take(shared.clock.now())
-    try:
-        silence = health.max_silence(config.chanjing.timeout, config.slack.timeout)
-        last_read = health.last_read(lock.before, lock.last_alive)
-        bare = Condition(config.poll.interval, silence, last_read=last_read)
-        lock.leave(health.to_leave(bare))
-        store = _store(path, lock, config, shared.events)
-        own_health = Health(store, lock, shared.clock, bare)
-        events = Listeners(shared.events, own_health)
-        exchange = partial(shared.exchange, settled=own_health.turned)
-        poll = _poll(config, replace(shared, exchange=exchange, events=events), store, last_read)
-        yield Bot(poll, store, own_health, events)
-    finally:
-        lock.release()
+class Process:
+    """What all accounts of the process share, and the way to the bot of each. What it opens ends with *stack*."""
+
+    def __init__(
+        self,
+        configs: Mapping[str, Config],
+        clock: Clock,
+        events: Events,
+        exchange: MakeExchange,
+        stack: contextlib.ExitStack,
+        *,
+        listen: bool,
+    ) -> None:
+        self.accounts = tuple(configs)
+        self._configs = configs
+        self._clock = clock
+        self._exchange = exchange
+        self._stack = stack
+        self._labels = () if [*configs] == [DEFAULT] else ("account",)
+        self._buckets: dict[str, Buckets] = {}  # by the secret that posts
+        self._starting = threading.Lock()
+        self._standings = Standings(self.accounts, named=bool(self._labels))
+        monitor = next(iter(configs.values())).monitor  # the process's, so the same in each
+        self._address = monitor.listen if listen else None
+        self._metrics: Metrics | None = None
+        self.events = events
+        if self._address is not None:
+            from bot import metrics
+
+            self._metrics = metrics.Metrics(*self._labels)
+            self.events = Listeners(self.events, self._metrics)
+        if monitor.ping_url is not None:
+            url = monitor.ping_url.value
+            ping = Ping(url, exchange(url, TIMEOUT), clock, self._standings.ready, self.events)
+            stack.callback(ping.close)
+            self.events = Listeners(self.events, ping)
+
+    @contextlib.contextmanager
+    def bot(self, name: str) -> Iterator[Bot]:
+        """Yield the bot of the account *name*, holding the lock of its state. Raise StateError or ConfigError."""
+        config, clock = self._configs[name], self._clock
+        events = self._events_of(name)
+        path = resolve(config.state.path)
+        lock = Lock(path)
+        lock.take(clock.now())
+        with contextlib.ExitStack() as stack:
+            stack.callback(lock.release)
+            last_read = health.last_read(lock.before, lock.last_alive)
+            silence = health.max_silence(config.chanjing.timeout, config.slack.timeout)
+            bare = Condition(config.poll.interval, silence, last_read=last_read)
+            lock.leave(health.to_leave(bare))
+            store = _store(path, config, lock, events)
+            own_health = Health(store, lock, clock, bare)
+            self._standings.runs(name, own_health)
+            self.listen()
+            poll = _poll(
+                config,
+                clock,
+                events := Listeners(events, own_health),
+                partial(self._exchange, settled=own_health.turned),
+                store,
+                last_read=last_read,
+                pace=self._pace(config),
+                account=name if len(self._configs) > 1 else "",
+            )
+            yield Bot(poll, events)
+
+    def stand_by(self, name: str, why: str) -> None:
+        """Make known that the account *name* waits for a state that another copy holds. Raise ConfigError."""
+        self._standings.stands_by(name)
+        self._events_of(name).emit("standing_by", detail=why)
+        self.listen()
+
+    def fail(self, name: str, why: str) -> None:
+        """Make known that the account *name* does not run for now."""
+        self._standings.failed(name, why)
+        self._events_of(name).emit("account_failed", error=why)
+
+    def _events_of(self, name: str) -> Events:
+        return Labelled(self.events, account=name) if self._labels else self.events
+
+    def listen(self) -> None:
+        """Answer on monitor.listen, if it is set, from the first call on. Raise ConfigError if that cannot be done."""
+        with self._starting:
+            if self._address is None or self._metrics is None:
+                return
+            from bot.web import probes
+
+            host, port = self._address
+            registry = self._metrics.registry
+            registry.register(probes.StateCollector(self._standings, self._clock, *self._labels))
+            try:
+                port = self._stack.enter_context(probes.serving(self._address, self._standings, registry, self.events))
+            except OSError as error:
+                foreign = error.errno == errno.EADDRNOTAVAIL
+                remedy = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."
+                text = f"monitor.listen: cannot listen on {host}:{port}: {error.strerror or error}. {remedy}"
+                raise ConfigError(text) from None
+            self._address = None
+            self.events.emit("monitor_listening", host=host, port=port)
+
+    def _pace(self, config: Config) -> Pace:
+        secret = config.slack.webhook_url or config.slack.bot_token
+        buckets = self._buckets.setdefault(secret.value if secret else "", Buckets())
+        return Pace(config.slack.pace, self._clock, buckets)
 
 
-def _store(path: Path, lock: Lock, config: Config, events: Events) -> Store:
-    """Return the store with what it held at *path*, fitted to *config* and saved."""
+def _store(path: Path, config: Config, lock: Lock, events: Events) -> Store:
+    """Return the store of the state in *path*, written once, to learn whether it can be done. Raise StateError."""
     loaded = file.load(path, lambda text: events.emit("state_recovered", detail=text))
     outbox = loaded.outbox.for_channels(config.slack.routes.values())
     loaded = replace(loaded, instance=loaded.instance or token_hex(4), outbox=outbox)
@@ -117,50 +196,42 @@ def _store(path: Path, lock: Lock, config: Config, events: Events) -> Store:
     return store
 
 
-def _listen(
-    parts: contextlib.ExitStack, address: tuple[str, int], bot: Bot, metrics: "Metrics", shared: _Shared
-) -> None:
-    """Answer on *address* for as long as the *parts* last. Raise ConfigError if it cannot be listened to."""
-    from bot.web import probes
-
-    metrics.registry.register(probes.StateCollector(bot.store, shared.clock))
-    try:
-        port = parts.enter_context(probes.serving(address, bot.health, metrics.registry, shared.events))
-    except OSError as error:
-        foreign = error.errno == errno.EADDRNOTAVAIL
-        remedy = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."
-        text = f"monitor.listen: cannot listen on {address[0]}:{address[1]}: {error.strerror or error}. {remedy}"
-        raise ConfigError(text) from None
-    shared.events.emit("monitor_listening", host=address[0], port=port)
-
-
-def _poll(config: Config, shared: _Shared, store: Store, last_read: float | None) -> Poll:
-    clock, events = shared.clock, shared.events
+def _poll(
+    config: Config,
+    clock: Clock,
+    events: Events,
+    exchange: MakeExchange,
+    store: Store,
+    *,
+    last_read: float | None,
+    pace: Pace,
+    account: str,
+) -> Poll:
     routes = config.slack.routes
-    destination = slack(config, shared.exchange, clock)
+    destination = slack(config, exchange, clock)
     ledger = Ledger(store, clock, events)
-    delivery = Delivery(destination, ledger, clock, events, config.slack, route=routes, pace=shared.pace)
-    source = chanjing(config, shared.exchange, clock, events, fingerprint=fingerprinting(store.state.instance))
+    delivery = Delivery(destination, ledger, clock, events, config.slack, route=routes, pace=pace, account=account)
+    source = chanjing(config, exchange, clock, events, fingerprint=fingerprinting(store.state.instance))
     size = store.state.profile.page_size or config.chanjing.page_size
     pages = Pages(source, clock, events, size=size, deliver=delivery.run)
     records = Records(store, clock, events, config, last_read=last_read)
     reader = Reader(pages, records, clock, events, config)
     upkeep = Upkeep(store, clock, config, alerts_channel=routes["alerts"])
-    show_board = _board(config, shared, destination, store)
+    show_board = _board(config, destination, store, clock, events, account)
     return Poll(reader, records, upkeep, delivery, clock, show_board=show_board)
 
 
 def _board(
-    config: Config, shared: _Shared, destination: SlackClient, store: Store
+    config: Config, destination: SlackClient, store: Store, clock: Clock, events: Events, account: str
 ) -> Callable[[Sequence[Task]], None] | None:
     """Return what shows the board, or takes down one that is no longer wanted; None if there is nothing to do."""
-    wanted, style = config.slack.board, Style(config.slack.language)
+    wanted, style = config.slack.board, Style(config.slack.language, account=account)
     if not destination.can_update:
         if wanted:
             detail = "slack.board needs a bot token: a webhook cannot update a message"
-            shared.events.emit("board_impossible", detail=detail)
+            events.emit("board_impossible", detail=detail)
         return None
     if not wanted and not store.state.boards:
         return None
     channel = config.slack.routes["success"] if wanted else ""
-    return Board(destination, store, shared.clock, shared.events, channel=channel, style=style).show
+    return Board(destination, store, clock, events, channel=channel, style=style).show

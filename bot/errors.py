@@ -6,7 +6,8 @@
     ├── ConfigError              mend the configuration; exit code 2
     │   └── ForeignStateError        the state belongs to another account: nothing may be announced from it
     ├── StateError               the state cannot be read or written; exit code 4
-    │   └── StateHeldError       another copy of the bot holds it; exit code 3
+    │   ├── StateHeldError       another copy of the bot holds it; exit code 3
+    │   └── StateLostError       it is held no longer: read it anew
     ├── ChanjingError            this poll failed, the next one is the retry
     │   ├── ChanjingUnavailable      transport, 5xx, no JSON, 40001, 50000: tried again before it was raised
     │   ├── ChanjingRefused          10400, 10401: the token is not accepted
@@ -66,6 +67,10 @@ class StateHeldError(StateError):
     """Another copy of the bot holds the state."""
 
     exit_code = 3
+
+
+class StateLostError(StateError):
+    """The connection with which the state was held is lost. Nothing more can be recorded until it is read anew."""
 
 
 class ChanjingError(LipsyncBotError):

@@ -25,4 +25,15 @@ class Listeners:
             listener.emit(event, **fields)
 
 
+class Labelled:
+    """Passes each event on to *listener*, with further *fields*."""
+
+    def __init__(self, listener: Events, **fields: Any) -> None:
+        self._listener = listener
+        self._fields = fields
+
+    def emit(self, event: str, /, **fields: Any) -> None:
+        self._listener.emit(event, **self._fields, **fields)
+
+
 NOBODY = Listeners()

@@ -16,9 +16,9 @@ Level = Literal["debug", "info", "warning", "error"]
 _EVENTS: Mapping[Level, str] = {
     "debug": "full_read_finished full_read_started notice_dispatched poll_finished",
     "info": "baseline_taken list_being_read monitor_listening notice_delivered notice_looked_for notices_found"
-    " ping_recovered poll_recovered started stopped task_ended"
+    " ping_recovered poll_recovered standing_by started stopped task_ended"
     " task_lookup_refused",
-    "warning": "answer_odd board_impossible board_not_updated channel_id_changed configuration_doubtful"
+    "warning": "account_failed answer_odd board_impossible board_not_updated channel_id_changed configuration_doubtful"
     " history_unreadable notice_in_doubt notice_postponed notice_refused page_size_refused ping_failed state_recovered"
     " task_vanished",
     "error": "answer_failed cycle_failed log_lines_dropped poll_failed",
@@ -32,6 +32,8 @@ _LASTING = {
     "notice_postponed": ("error", "notice_delivered", None),
     "board_not_updated": ("reason", "board_updated", None),
     "task_lookup_refused": ("reason", "task_looked_up", None),
+    "account_failed": ("error", "started", None),
+    "standing_by": ("detail", "started", None),
     "ping_failed": ("error", "ping_sent", "ping_recovered"),
 }
 _ORDER = tuple(_EVENTS)
@@ -59,18 +61,19 @@ class Log:
         self._write = write
         self._lowest = _ORDER.index(level)
         self._render = render
-        self._lasting: dict[tuple[str, str], str] = {}  # (event, channel) → its reason
+        self._lasting: dict[tuple[str, ...], str] = {}  # (event, account, channel) → its reason
 
     def emit(self, event: str, /, **fields: Any) -> None:
-        channel = fields.get("channel", "")
+        account = {key: value for key, value in fields.items() if key == "account"}
+        what = (*account.values(), fields.get("channel", ""))
         for lasting, (_, end, recovered) in _LASTING.items():
-            if event == end and self._lasting.pop((lasting, channel), None) is not None and recovered:
-                self.emit(recovered)
+            if event == end and self._lasting.pop((lasting, *what), None) is not None and recovered:
+                self.emit(recovered, **account)
         level = LEVELS.get(event)
         if event in _LASTING:
             reason = fields[_LASTING[event][0]]
-            level = "debug" if self._lasting.get((event, channel)) == reason else level
-            self._lasting[event, channel] = reason
+            level = "debug" if self._lasting.get((event, *what)) == reason else level
+            self._lasting[event, *what] = reason
         if level is None or _ORDER.index(level) < self._lowest:
             return
         shown = {key: _harmless(value) for key, value in fields.items() if key not in NOT_LOGGED}

@@ -1,7 +1,6 @@
 """What is counted while the bot works, with prometheus-client. What the state holds is read from it: see web.probes."""
 
 import platform
-from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -35,28 +34,36 @@ _GAUGES = (
 
 
 class Metrics:
-    """Counts events, in a registry of its own, so that several bots may live in one process."""
+    """Counts events, in a registry of its own. *labels* are fields that every event has, such as its account."""
 
-    def __init__(self) -> None:
+    def __init__(self, *labels: str) -> None:
         self.registry = CollectorRegistry()
+        self.labels = labels
         common: Any = {"namespace": PREFIX, "registry": self.registry}
         self._counters = [
-            (events, Counter(name, text, labels, **common), labels) for name, events, text, labels in _COUNTERS
+            (events, Counter(name, text, (*labels, *own), **common), own) for name, events, text, own in _COUNTERS
         ]
-        self._values: list[tuple[set[str], Callable[[float], None], str]] = [
-            (events, Gauge(name, text, **common).set, field) for name, events, text, field in _GAUGES
+        self._values: list[tuple[set[str], Gauge | Histogram, str]] = [
+            (events, Gauge(name, text, labels, **common), field) for name, events, text, field in _GAUGES
         ]
         for name, events, text, field in _SPANS:
             buckets = _DELAYS if field == "delay" else Histogram.DEFAULT_BUCKETS
-            self._values.append((events, Histogram(name, text, buckets=buckets, **common).observe, field))
+            self._values.append((events, Histogram(name, text, labels, buckets=buckets, **common), field))
         version = {"version": __version__, "python": platform.python_version()}
         Info("build", "What is running.", **common).info(version)
 
     def emit(self, event: str, /, **fields: Any) -> None:
-        for events, counter, labels in self._counters:
+        common = [fields.get(label, "") for label in self.labels]
+        for events, counter, own in self._counters:
             if event in events:
-                values = (Status(fields[name]).name.lower() if name == "status" else fields[name] for name in labels)
-                (counter.labels(*values) if labels else counter).inc()
-        for events, take, field in self._values:
+                values = (Status(fields[name]).name.lower() if name == "status" else fields[name] for name in own)
+                _child(counter, *common, *values).inc()
+        for events, metric, field in self._values:
             if event in events:
-                take(fields[field])
+                child = _child(metric, *common)
+                (child.set if isinstance(child, Gauge) else child.observe)(fields[field])
+
+
+def _child(metric: Any, *values: str) -> Any:
+    """Return the series of *metric* with these *values* of its labels; itself if it has none."""
+    return metric.labels(*values) if values else metric

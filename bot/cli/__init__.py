@@ -5,10 +5,11 @@ Each command has a file of its own, which is loaded when it is asked for. `progr
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot import signals
+from bot.cli.selection import Selection, shard
 from bot.errors import NO_THREAD, LipsyncBotError
 from bot.harmless import visible
 
@@ -45,16 +46,17 @@ def main() -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code. typer, which takes longer to load than these two, is spared them."""
-    match _words(arguments):
-        case ["health"], config:
+    words, options = _split(arguments)
+    match words:
+        case ["health"] if options.keys() <= {"--config", "--account"}:
             from bot.cli import health
 
             signals.let_through()
-            return health.main(config)
-        case ["run", *once], config if once in ([], ["--once"]):
+            return health.main(_selection(options))
+        case ["run", *flags] if set(flags) <= {"--once", "--standby"}:
             from bot.cli import run
 
-            return run.main(config, once=bool(once))
+            return run.main(_selection(options), once="--once" in flags, standby="--standby" in flags)
         case _:
             from bot.cli.program import app
 
@@ -65,16 +67,24 @@ def _run(arguments: Sequence[str]) -> int:
             return DONE
 
 
-def _words(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
-    """Return *arguments* without --config, and what it names. If it names nothing they stay: typer says so."""
-    words, config, rest = [], None, iter(arguments)
+def _split(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return *arguments* without the options that take a value, and their values. If one has none: typer says so."""
+    words: list[str] = []
+    options: dict[str, list[str]] = {}
+    rest = iter(arguments)
     for argument in rest:
         name, equals, value = argument.partition("=")
-        if name != "--config":
+        if name not in {"--config", "--account", "--shard"}:
             words.append(argument)
             continue
         value = value if equals else next(rest, "")
         if not value.strip():
-            return list(arguments), None
-        config = Path(value)
-    return words, config
+            return list(arguments), {}
+        options.setdefault(name, []).append(value)
+    return words, options
+
+
+def _selection(options: Mapping[str, list[str]]) -> Selection:
+    config = Path(options["--config"][-1]) if "--config" in options else None
+    chosen = shard(options["--shard"][-1]) if "--shard" in options else None
+    return Selection(config, tuple(options.get("--account", ())), chosen)

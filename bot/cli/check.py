@@ -5,7 +5,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from bot.chanjing.client import Chanjing
 from bot.cli import DONE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
 from bot.cli.output import ascii_only
+from bot.cli.selection import Selection
 from bot.clock import SystemClock
 from bot.config.load import load, load_usable
 from bot.config.sections import Config
@@ -34,26 +35,42 @@ _NOT_THERE = {404, 405, 501}  # statuses of an address that is not known, or not
 _KEYS = {"success": "slack.channel", "failure": "slack.failure_channel", "alerts": "slack.alerts_channel"}
 
 
-def main(path: Path | None, *, send: bool) -> int:
+def main(selection: Selection, *, send: bool) -> int:
     """Print each finding as soon as it is there, and return the exit code. *send*: post a test message too."""
     warnings: list[Finding] = []
     try:
-        config = load(path, os.environ, warn=lambda subject, text: warnings.append(warning(subject, text)))
+        everything = load(selection.config, os.environ, warn=lambda *doubt: warnings.append(warning(*doubt)))
     except ConfigError as error:
-        raise ConfigError("\n".join((str(error), *_ids_of_names(path)))) from None
+        raise ConfigError("\n".join((str(error), *_ids_of_names(selection.config)))) from None
+    configs = selection.of(everything)
+    each = (one for name, config in configs.items() for one in _named(findings(config, send=send), name, len(configs)))
     signs = {"good": "+" if ascii_only() else "✓", "warning": "!", "bad": "x" if ascii_only() else "✗"}
     wrong = set()
-    for finding in itertools.chain([good("configuration", "complete")], warnings, findings(config, send=send)):
+    for finding in itertools.chain([good("configuration", "complete")], warnings, _once(configs), each):
         print(visible(f"{signs[finding.severity]} {finding.subject}: {finding.text}"), flush=True)
         if finding.severity == "bad":
-            wrong.add(finding.subject)
+            wrong.add(finding.subject.rpartition(" ")[2])
     if wrong == {"state"}:
         return StateError.exit_code
     return UNDONE if wrong else DONE
 
 
+def _named(findings: Iterator[Finding], account: str, accounts: int) -> Iterator[Finding]:
+    """Yield *findings* with the account that they are of, if there are several."""
+    for one in findings:
+        yield replace(one, subject=f"account {account} {one.subject}") if accounts > 1 else one
+
+
+def _once(configs: Mapping[str, Config]) -> Iterator[Finding]:
+    """Ask about the process itself: the dead-man's switch."""
+    monitor = next(iter(configs.values())).monitor
+    if monitor.ping_url is not None:
+        with clients.connections() as exchange:
+            yield ping(exchange, monitor.ping_url.value)
+
+
 def findings(config: Config, *, send: bool) -> Iterator[Finding]:
-    """Ask about the machine, Chanjing, Slack and the dead-man's switch."""
+    """Ask about the machine, Chanjing and Slack."""
     if config.slack.daily_summary is not None:
         yield daily_summary(config.slack.daily_summary, time.localtime())
     yield state_directory(config.state.path)
@@ -69,8 +86,6 @@ def findings(config: Config, *, send: bool) -> Iterator[Finding]:
         for finding in check_slack.account(slack, channels, board=config.slack.board, unread=unread):
             yield finding
             usable = usable and (finding.subject, finding.severity) != ("slack", "bad")
-        if config.monitor.ping_url is not None:
-            yield ping(exchange, config.monitor.ping_url.value)
         if send and usable:  # else each post would fail as that did
             message = render([Test()], Style(config.slack.language))
             for channel in dict.fromkeys(route.values()):
@@ -163,13 +178,15 @@ def _unread_channels(path: Path) -> list[str]:
 
 def _ids_of_names(path: Path | None) -> list[str]:
     """Return a line with the id of each channel that is configured by its name, as far as Slack knows."""
-    config, names = load_usable(path, os.environ)
-    if not names or config.slack.bot_token is None:
-        return []
-    try:
-        with clients.connections() as exchange:
-            bot = clients.slack(config, exchange)
-            found = {key: check_slack.channel_id(bot, name) for key, name in names.items() if bot.can_update}
-    except ConfigError as error:
-        return [str(error)]  # one mistake more
-    return [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]
+    lines: list[str] = []
+    for config, names in load_usable(path, os.environ).values():
+        if not names or config.slack.bot_token is None:
+            continue
+        try:
+            with clients.connections() as exchange:
+                bot = clients.slack(config, exchange)
+                found = {key: check_slack.channel_id(bot, name) for key, name in names.items() if bot.can_update}
+        except ConfigError as error:
+            return [str(error)]  # one mistake more
+        lines += [f"{key}: the id of {names[key]} is {channel}" for key, channel in found.items() if channel]
+    return lines

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
-from bot.cli.known import known_state, the_only
+from bot.cli.known import known_states, the_only
+from bot.cli.selection import Selection
 from bot.cli.status import iso, next_step, owed, status_words
 from bot.config.load import load_local, load_usable
 from bot.domain.news import EndedTask, TaskRecord
@@ -16,19 +18,23 @@ from bot.errors import LipsyncBotError
 from bot.harmless import visible
 
 
-def main(path: Path | None, prefix: str) -> None:
-    """Print what is known of the one task whose id begins with *prefix*."""
-    config = load_local(path, os.environ)
-    state = known_state(config.state.path)
-    task_id = the_only(prefix, _matching(state, prefix), "is known to the state")
-    for what, how in explain(state, task_id, config.slack.routes, lambda *posted: _permalink(path, *posted)):
-        print(visible(f"{what + ':':<12} {how}"))
+def main(selection: Selection, prefix: str) -> None:
+    """Print what is known of the one task whose id begins with *prefix*, in each account that knows it."""
+    configs = selection.of(load_local(selection.config, os.environ))
+    states = known_states(configs)
+    matching = {name: _matching(state, prefix) for name, state in states.items()}
+    task_id = the_only(prefix, sorted({one for ids in matching.values() for one in ids}), "is known to the state")
+    for name in (name for name, ids in matching.items() if task_id in ids):
+        permalink = partial(_permalink, selection.config, name)
+        account = [("account", name)] if len(configs) > 1 else []
+        for what, how in (*account, *explain(states[name], task_id, configs[name].slack.routes, permalink)):
+            print(visible(f"{what + ':':<12} {how}"))
 
 
-def _permalink(path: Path | None, channel: str, ts: str) -> str:
+def _permalink(path: Path | None, account: str, channel: str, ts: str) -> str:
     """Return Slack's link to a message, or why there is none."""
     try:
-        config, _ = load_usable(path, os.environ)
+        config, _ = load_usable(path, os.environ)[account]
         if config.slack.bot_token is None:
             return "not known: asking for it needs slack.bot_token"
         from bot import clients

@@ -2,18 +2,29 @@
 
 import os
 import time
-from pathlib import Path
 
 from bot.cli import DONE, UNDONE
-from bot.config.load import load_state_path
+from bot.cli.selection import Selection
+from bot.config.load import load_state_paths
 from bot.disk import resolve
 from bot.domain.health import judge
+from bot.errors import StateError
 from bot.harmless import visible
 from bot.store.lock import left
 
 
-def main(path: Path | None) -> int:
+def main(selection: Selection) -> int:
     """Print "ok", or why the bot is not well, and return the exit code. Raise ConfigError or StateError."""
-    found = judge(left(resolve(load_state_path(path, os.environ))), time.time())
-    print("\n".join(f"{code}: {visible(detail)}" for code, detail in found) or "ok")
-    return UNDONE if found else DONE
+    paths = selection.of(load_state_paths(selection.config, os.environ))
+    lines = []
+    for name, path in paths.items():
+        whose = f"account {name}: " if len(paths) > 1 else ""
+        try:
+            found = judge(left(resolve(path)), time.time())
+        except StateError as error:
+            if len(paths) == 1:
+                raise
+            found = [("state_unavailable", str(error))]
+        lines += [f"{whose}{code}: {visible(detail)}" for code, detail in found]
+    print("\n".join(lines) or "ok")
+    return UNDONE if lines else DONE

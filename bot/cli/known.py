@@ -1,8 +1,10 @@
 """What is known of before a command asks: the state, and the task that the first characters of an id stand for."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bot import disk
+from bot.config.sections import Config
 from bot.domain.state import State
 from bot.errors import StateError, UsageError
 from bot.harmless import visible
@@ -18,6 +20,19 @@ def known_state(path: Path) -> State:
     if state is None:
         raise StateError(f"{path}: there is no state yet, as no bot has run with it. Start one with `lipsync-bot run`.")
     return state
+
+
+def known_states(configs: Mapping[str, Config]) -> dict[str, State]:
+    """Return the state of each account that has one that can be read. Raise StateError when none has."""
+    states, errors = {}, []
+    for name, config in configs.items():
+        try:
+            states[name] = known_state(config.state.path)
+        except StateError as error:
+            errors.append(error)
+    if not states:
+        raise errors[0]
+    return states
 
 
 def the_only(prefix: str, ids: list[str], what: str) -> str:

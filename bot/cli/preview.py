@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 from bot.cli import output
-from bot.cli.known import known_state, the_only
+from bot.cli.known import known_states, the_only
+from bot.cli.selection import Selection
 from bot.config.load import load_local
 from bot.domain.notice import TaskEnded
 from bot.domain.state import State
@@ -31,7 +31,7 @@ _BUILDER = "https://app.slack.com/block-kit-builder#"
 
 
 def main(
-    path: Path | None,
+    selection: Selection,
     task: str | None,
     *,
     kind: str | None,
@@ -42,9 +42,13 @@ def main(
     """Print the message of *task*, which is owed, or samples: as JSON, as links, or drawn."""
     if (as_json and as_link) or (task and kind):
         raise UsageError("preview: give --json or --link, and an ID or --kind, not both.")
-    config = load_local(path, os.environ)
-    style = Style(language or config.slack.language, config.slack.mention_on_failure)
-    messages = [_of_task(known_state(config.state.path), task, style)] if task else list(_samples(kind, style))
+    configs = selection.of(load_local(selection.config, os.environ))
+    styles = {
+        name: Style(language or one.slack.language, one.slack.mention_on_failure, name if len(configs) > 1 else "")
+        for name, one in configs.items()
+    }
+    first = next(iter(styles.values()))
+    messages = [_of_task(known_states(configs), task, styles)] if task else list(_samples(kind, first))
     if as_json:
         bodies = [{"text": message.text, "blocks": list(message.blocks)} for message in messages]
         print(output.as_json(bodies[0] if len(bodies) == 1 else bodies))
@@ -65,10 +69,16 @@ def _samples(kind: str | None, style: Style) -> Iterator[Message]:
                 yield render_board(sample.BOARD, sample.NOW, style)
 
 
-def _of_task(state: State, prefix: str, style: Style) -> Message:
+def _of_task(states: Mapping[str, State], prefix: str, styles: Mapping[str, Style]) -> Message:
     """Return the message as it would be posted next, for a task that is owed: only of those does the state keep all."""
-    owed = {one.key.subject: one for one in state.outbox.notices if isinstance(one.content, TaskEnded)}
-    notice = owed[the_only(prefix, sorted(task_id for task_id in owed if task_id.startswith(prefix)), "is owed")]
+    owed = {
+        one.key.subject: (one, styles[name])
+        for name, state in states.items()
+        for one in state.outbox.notices
+        if isinstance(one.content, TaskEnded)
+    }
+    task_id = the_only(prefix, sorted(task_id for task_id in owed if task_id.startswith(prefix)), "is owed")
+    notice, style = owed[task_id]
     return render([notice.content], style, fallback=notice.fallback)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 
 from bot import __version__, signals
+from bot.cli.selection import selected
+from bot.cli.selection import shard as shard_of
 from bot.errors import UsageError
 from bot.language import Language
 
@@ -59,12 +61,27 @@ def _choice(choices: Any, text: str) -> Any:
 
 def _config(context: typer.Context, path: Path | None) -> Path | None:
     """Return what stands behind the command, else what stands before it."""
-    return path or context.obj
+    return path or (context.obj and context.obj.config)
+
+
+def _accounts(context: typer.Context, names: list[str] | None) -> list[str]:
+    """Return those behind the command, else those before it."""
+    return names or (list(context.obj.accounts) if context.obj else [])
 
 
 _CONFIG = "The YAML file. Default: config.yaml, if there is one."
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", parser=_path, callback=_config, metavar="PATH", help=_CONFIG)
+]
+AccountOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--account", callback=_accounts, metavar="NAME", help="Only this account; more than one can be given."
+    ),
+]
+ShardOption = Annotated[
+    tuple[int, int] | None,
+    typer.Option("--shard", parser=shard_of, metavar="I/N", help="Only the accounts of part I of N, counted from 0."),
 ]
 TaskArgument = Annotated[
     str, typer.Argument(metavar="ID", callback=_task_id, help="A task's id, or its first characters.")
@@ -82,10 +99,11 @@ def _common(
     context: typer.Context,
     *,
     config: ConfigOption = None,
+    account: AccountOption = None,
     version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version)] = False,
 ) -> None:
     del version  # printed already
-    context.obj = config
+    context.obj = selected(config, account)
     if context.invoked_subcommand != "run":
         # Only `run` waits for them; the others end as any program does.
         signals.let_through()
@@ -95,12 +113,15 @@ def _common(
 def run(
     *,
     config: ConfigOption = None,
+    account: AccountOption = None,
+    shard: ShardOption = None,
     once: Annotated[bool, typer.Option("--once", help="Poll once, deliver what is due, and exit: for cron.")] = False,
+    standby: Annotated[bool, typer.Option("--standby", help="Wait while another copy holds the state.")] = False,
 ) -> None:
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
     from bot.cli.run import main
 
-    raise typer.Exit(main(config, once=once))
+    raise typer.Exit(main(selected(config, account, shard), once=once, standby=standby))
 
 
 @app.command("demo", epilog="Example:  lipsync-bot demo")
@@ -115,32 +136,35 @@ def demo(language: Annotated[Language, _choice(Language, "The language of the me
 def check(
     *,
     config: ConfigOption = None,
+    account: AccountOption = None,
     send: Annotated[bool, typer.Option("--send", help="Also post a test message.")] = False,
 ) -> None:
     """Check that everything is in place. That is configuration, state, Chanjing and Slack."""
     from bot.cli.check import main
 
-    raise typer.Exit(main(config, send=send))
+    raise typer.Exit(main(selected(config, account), send=send))
 
 
 @app.command("status", epilog="Example:  lipsync-bot status --json | jq .owed")
 def status(
     *,
     config: ConfigOption = None,
+    account: AccountOption = None,
+    shard: ShardOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Show what is watched, owed and delivered. Also shows when the bot was last alive."""
     from bot.cli.status import main
 
-    main(config, as_json=as_json)
+    main(selected(config, account, shard), as_json=as_json)
 
 
 @app.command("health", epilog="Example:  lipsync-bot health || echo unwell")
-def health(*, config: ConfigOption = None) -> None:
+def health(*, config: ConfigOption = None, account: AccountOption = None) -> None:
     """Exit with 0 when the bot is well, else with 1. For HEALTHCHECK: well is what runs and has nothing overdue."""
     from bot.cli.health import main
 
-    raise typer.Exit(main(config))
+    raise typer.Exit(main(selected(config, account)))
 
 
 @app.command("preview", epilog="Example:  lipsync-bot preview --kind failure --language zh")
@@ -153,6 +177,7 @@ def preview(
     ] = None,
     *,
     config: ConfigOption = None,
+    account: AccountOption = None,
     kind: Annotated[Kind | None, _choice(Kind, "Which message; default: all of them.")] = None,
     language: Annotated[
         Language | None, _choice(Language, "The language of the messages. Default: slack.language.")
@@ -165,15 +190,15 @@ def preview(
     """Show the messages as they will look."""
     from bot.cli.preview import main
 
-    main(config, task, kind=kind, language=language, as_json=as_json, as_link=as_link)
+    main(selected(config, account), task, kind=kind, language=language, as_json=as_json, as_link=as_link)
 
 
 @app.command("explain", epilog="Example:  lipsync-bot explain 9499ed79")
-def explain(task: TaskArgument, *, config: ConfigOption = None) -> None:
+def explain(task: TaskArgument, *, config: ConfigOption = None, account: AccountOption = None) -> None:
     """Explain why a task was or was not announced. Also says when, and with which ts."""
     from bot.cli.explain import main
 
-    main(config, task)
+    main(selected(config, account), task)
 
 
 @app.command("replay", epilog="Example:  lipsync-bot replay 9499ed79 --yes")
@@ -181,12 +206,13 @@ def replay(
     task: TaskArgument,
     *,
     config: ConfigOption = None,
+    account: AccountOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Announce a task again, on purpose. It is one more message, whatever was announced before."""
     from bot.cli.replay import main
 
-    raise typer.Exit(main(config, task, ask=not yes))
+    raise typer.Exit(main(selected(config, account), task, ask=not yes))
 
 
 @configuration.command("init", epilog="Example:  lipsync-bot config init")

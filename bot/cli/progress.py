@@ -9,9 +9,12 @@ _LONG = 200  # tasks that are read in a moment
 _EVERY = 5.0  # seconds between two log lines
 
 
-def shown(events: Events, clock: Clock, stderr: TextIO) -> Events:
-    """Return a listener that shows progress: as a bar if *stderr* is a terminal, else as *events* for the log."""
-    return _Bar(stderr) if stderr.isatty() else _Lines(events, clock)
+def shown(events: Events, clock: Clock, stderr: TextIO, *, many: bool) -> Events:
+    """Return a listener that shows progress: as *events* for the log, or on a terminal as a bar.
+
+    *many* accounts would draw over each other's.
+    """
+    return _Bar(stderr) if stderr.isatty() and not many else _Lines(events, clock)
 
 
 class _Bar:
@@ -52,7 +55,7 @@ class _Lines:
         if event == "list_scanned":
             self._show(**fields)
 
-    def _show(self, seen: int, total: int | None, *, done: bool) -> None:
+    def _show(self, seen: int, total: int | None, *, done: bool, **more: str) -> None:
         if not done and self._clock.monotonic() - self._said >= _EVERY:
             self._said = self._clock.monotonic()
-            self._events.emit("list_being_read", tasks=seen, of=total)
+            self._events.emit("list_being_read", tasks=seen, of=total, **more)

@@ -5,11 +5,11 @@ import os
 import secrets
 import sys
 import threading
-from pathlib import Path
 
 from bot import clients, log
 from bot.cli import DONE, UNDONE
 from bot.cli.known import the_only
+from bot.cli.selection import Selection
 from bot.clock import SystemClock
 from bot.config.load import load
 from bot.domain.full_scan import FullScan
@@ -24,28 +24,32 @@ from bot.slack.message import render
 from bot.watch.pages import Pages
 
 
-def main(path: Path | None, prefix: str, *, ask: bool) -> int:
+def main(selection: Selection, prefix: str, *, ask: bool) -> int:
     """Post the message of the one task whose id begins with *prefix*, and return the exit code.
 
     *ask* for confirmation first. Raise ChanjingError or SlackError.
     """
-    config = load(path, os.environ)
+    configs = selection.of(load(selection.config, os.environ))
+    settings = next(iter(configs.values())).log
+    events = log.make(settings.level, settings.format)
     with clients.connections() as exchange:
         clock = SystemClock(threading.Event())
-        events = log.make(config.log.level, config.log.format)
-        pages = Pages(clients.chanjing(config, exchange, clock), clock, events, size=config.chanjing.page_size)
-        found = {task.id: task for task in find(pages, prefix, now=clock.now())}
-        task = found[the_only(prefix, list(found), "is in Chanjing's list")]
+        found: dict[str, tuple[Task, str]] = {}
+        for name, config in configs.items():
+            pages = Pages(clients.chanjing(config, exchange, clock), clock, events, size=config.chanjing.page_size)
+            found |= {task.id: (task, name) for task in find(pages, prefix, now=clock.now())}
+        task, name = found[the_only(prefix, list(found), "is in Chanjing's list")]
         if not is_final(task.status):
             raise UsageError(f"{visible(task.id)} has not ended yet: the bot will announce it.")
         if ask and not _confirmed(f"Announce {visible(task.id)} once more?"):
             return UNDONE
-        ended = TaskEnded(task)
-        channel = config.slack.routes[ended.key.role]
-        message = render([ended], Style(config.slack.language, config.slack.mention_on_failure))
+        ended, slack = TaskEnded(task), configs[name].slack
+        channel = slack.routes[ended.key.role]
+        style = Style(slack.language, slack.mention_on_failure, name if len(configs) > 1 else "")
         # Not the notice's own id: that one says that the bot has announced it.
         fresh = ended.key._replace(subject=f"{task.id}\nreplay {secrets.token_hex(8)}").id
-        ts = clients.slack(config, exchange, clock).post(channel, message, (fresh,), OUTSIDE).ts
+        message = render([ended], style)
+        ts = clients.slack(configs[name], exchange, clock).post(channel, message, (fresh,), OUTSIDE).ts
     print(visible(f"announced again in {channel}, ts {ts}" if ts else f"announced again through the {channel}"))
     return DONE
 

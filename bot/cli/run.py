@@ -1,52 +1,63 @@
-"""`run`: watch the list and post to Slack, until a signal comes; or poll once, for cron."""
+"""`run`: watch the lists and post to Slack, until a signal comes; or poll once, for cron."""
 
 import os
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 
 from bot import app, log, signals
 from bot.cli import DONE, progress
 from bot.cli.known import known_state
-from bot.clock import SystemClock
+from bot.cli.selection import Selection
+from bot.clock import Clock, SystemClock
 from bot.config.load import load
-from bot.errors import LipsyncBotError, Stopped
+from bot.config.sections import Config
+from bot.errors import LipsyncBotError, UsageError
 from bot.events import Listeners
+from bot.supervisor import Supervisor
 from bot.watch.loop import Daemon
 
 
-def main(path: Path | None, *, once: bool) -> int:
-    """Run with the configuration in *path*, and return the exit code. Raise LipsyncBotError."""
+def main(selection: Selection, *, once: bool, standby: bool) -> int:
+    """Run what is selected, and return the exit code. Raise LipsyncBotError."""
+    if once and standby:
+        raise UsageError("run: give --once or --standby, not both.")
     warnings: list[tuple[str, str]] = []
-    config = load(path, os.environ, warn=lambda *warning: warnings.append(warning))
+    configs = selection.of(load(selection.config, os.environ, warn=lambda *warning: warnings.append(warning)))
+    settings = next(iter(configs.values())).log  # the process's own, so the same in each
     stop = threading.Event()
     signals.end_on_signals(stop)
     clock = SystemClock(stop)
-    events = log.make(config.log.level, config.log.format)
+    events = log.make(settings.level, settings.format)
     for subject, text in warnings:
         events.emit("configuration_doubtful", subject=subject, detail=text)
-    listeners = Listeners(events, progress.shown(events, clock, sys.stderr))
-    with app.assembled(config, clock, listeners, listen=not once) as bot:
-        clock.wait(0.0)  # asked to end already?
+    listeners = Listeners(events, progress.shown(events, clock, sys.stderr, many=len(configs) > 1))
+    with app.process(configs, clock, listeners, listen=not once) as process:
         if once:
-            _poll_once(bot, config.state.path)
+            Supervisor(process, clock, stop, partial(_poll_once, process, configs)).run_once()
         else:
-            events.emit("started", state=str(config.state.path))
-            Daemon(bot.poll, clock, bot.events).run()
+            Supervisor(process, clock, stop, partial(_watch, process, configs, clock)).run(standby=standby)
     return DONE
 
 
-def _poll_once(bot: app.Bot, state: Path) -> None:
+def _watch(process: app.Process, configs: Mapping[str, Config], clock: Clock, name: str) -> None:
+    with process.bot(name) as bot:
+        clock.wait(0.0)  # asked to end already?
+        bot.events.emit("started", state=str(configs[name].state.path))
+        Daemon(bot.poll, clock, bot.events).run()
+
+
+def _poll_once(process: app.Process, configs: Mapping[str, Config], name: str) -> None:
     """Poll, deliver what is due, and raise LipsyncBotError when something is left undone."""
     well = False
-    try:
-        bot.poll.once()
-        well = True
-    except Stopped:
-        return
-    finally:
-        bot.events.emit("cycle_ended", well=well)
-    if bot.poll.owing():
-        count = len(known_state(state).outbox.notices)
-        owed = "1 message is" if count == 1 else f"{count} messages are"
-        raise LipsyncBotError(f"{owed} still owed (lipsync-bot status says why); the next run tries again.")
+    with process.bot(name) as bot:
+        try:
+            bot.poll.once()
+            well = True
+        finally:
+            bot.events.emit("cycle_ended", well=well)
+        if bot.poll.owing():
+            count = len(known_state(configs[name].state.path).outbox.notices)
+            owed = "1 message is" if count == 1 else f"{count} messages are"
+            raise LipsyncBotError(f"{owed} still owed (lipsync-bot status says why); the next run tries again.")

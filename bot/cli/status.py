@@ -1,32 +1,59 @@
 """`status`: what is watched, owed and delivered, and when the bot was last alive; from the state alone."""
 
 import os
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from bot import disk
 from bot.cli import output
 from bot.cli.known import known_state
+from bot.cli.selection import Selection
 from bot.config.load import load_local
+from bot.config.sections import Config
 from bot.domain.destination import Destination
 from bot.domain.notice import Notice, Role
 from bot.domain.state import State
 from bot.domain.task import Status
 from bot.domain.trouble import REPORTED_WHEN_OVER
+from bot.errors import StateError
 from bot.harmless import visible
 from bot.store import lock
 from bot.wording.troubles import words_for
 
 
-def main(path: Path | None, *, as_json: bool) -> None:
-    """Print the status of the state that the configuration in *path* names."""
-    config = load_local(path, os.environ)
+def main(selection: Selection, *, as_json: bool) -> None:
+    """Print the status of each state that is selected. Raise StateError when none can be read, or ConfigError."""
+    configs = selection.of(load_local(selection.config, os.environ))
+    if len(configs) == 1:
+        (config,) = configs.values()
+        facts, trouble = _of_account(config)
+        print(output.as_json(facts) if as_json else text(facts, trouble))
+        return
+    found = {name: _of_account_or_error(config) for name, config in configs.items()}
+    if as_json:
+        print(output.as_json({"accounts": {name: facts for name, (facts, _) in found.items()}}))
+    else:
+        print("\n\n".join(f"account {name}\n{_indented(*one)}" for name, one in found.items()))
+
+
+def _of_account(config: Config) -> tuple[dict[str, Any], list[str]]:
+    """Return the `report` and the lines of `problems` of one account. Raise StateError."""
     state = known_state(config.state.path)
     last_alive, _ = lock.left(disk.resolve(config.state.path)) or (None, {})
-    facts = report(state, last_alive, config.slack.routes)
-    print(output.as_json(facts) if as_json else text(facts, problems(state)))
+    return report(state, last_alive, config.slack.routes), list(problems(state))
+
+
+def _of_account_or_error(config: Config) -> tuple[dict[str, Any], list[str]]:
+    try:
+        return _of_account(config)
+    except StateError as error:
+        return {"error": str(error)}, []
+
+
+def _indented(facts: Mapping[str, Any], trouble: Iterable[str]) -> str:
+    return textwrap.indent(visible(facts["error"]) if "error" in facts else text(facts, trouble), "  ")
 
 
 def report(state: State, last_alive: float | None, route: Mapping[Role, str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from bot.config.texts import Found, environment_name, place
+from bot.config.texts import Found, Raw, environment_name, place
 
 # For each of the two credentials the ways to it: the keys that belong together.
 _PAIR = ("chanjing.app_id", "chanjing.secret_key", "chanjing.secret_key_file")
@@ -27,6 +27,21 @@ def credential_problems(found: Found) -> Iterator[str]:
         yield f"{found.note}: write one with `lipsync-bot config init` and fill it in, or set these variables"
 
 
+def inherited(shared: Mapping[str, Raw], own: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Return what an account that has the keys *own* takes over of the keys *shared* by all.
+
+    A way to a credential in an account takes the place of the shared one, and a webhook that of the shared channels.
+    """
+    replaced: set[str] = set()
+    for ways in _WAYS:
+        keys = {key for way in ways for key in way}
+        if not keys.isdisjoint(own):
+            replaced |= keys
+    if any(key in own for way in _WEBHOOK for key in way):
+        replaced |= {*CHANNELS}
+    return {key: raw for key, raw in shared.items() if key not in replaced}
+
+
 def untrusted_base_urls(found: Found, defaults: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield (key, problem) for each base URL from a YAML file that would be sent a credential from elsewhere.
 
@@ -39,9 +54,9 @@ def untrusted_base_urls(found: Found, defaults: Mapping[str, str]) -> Iterator[t
         credentials = [name for way in ways for name in way if name in found.values]
         elsewhere = [name for name in credentials if found.values[name].file is None or name.endswith("_file")]
         if elsewhere:
-            sent = place(elsewhere[0], found.values[elsewhere[0]])
+            sent = place(found.values[elsewhere[0]])
             text = f"{url.file} was found, not named, so it cannot choose where {sent} is sent. If you trust it, add "
-            yield key, f"{text}--config {url.file}; or set {environment_name(key)}"
+            yield key, f"{text}--config {url.file}; or set {environment_name(url.name)}"
 
 
 def _same(url: object, default: str) -> bool:
@@ -74,21 +89,22 @@ def _channel_problems(found: Found) -> Iterator[str]:
     if ways and all((way,) in _WEBHOOK for way in ways):
         for key in (key for key in CHANNELS if key in found.values):
             text = f"cannot be used with {ways[0]}: a webhook posts to the channel it was made for; remove this key"
-            yield f"{place(key, found.values[key])}: {text}"
+            yield f"{place(found.values[key])}: {text}"
     elif _CHANNEL not in found.values:
         text = "needed: the id of a channel (C… or G…); in Slack: channel name → About → bottom"
         yield from _missing(_CHANNEL, text, found)
 
 
 def _twice(keys: list[str], found: Found) -> str:
-    places = " and ".join(place(key, found.values[key]) for key in keys)
+    places = " and ".join(place(found.values[key]) for key in keys)
     return f"{places}: different ways to one credential; keep one of them"
 
 
 def _missing(key: str, text: str, found: Found) -> Iterator[str]:
     # What is missing cannot be known while the YAML as a whole cannot be read.
     if all(problem.section for problem in found.problems):
-        yield f"{key} ({environment_name(key)}{_NOT_SET}: {text}"
+        name = found.name(key)
+        yield f"{name} ({environment_name(name)}{_NOT_SET}: {text}"
 
 
 def _spelled(ways: tuple[tuple[str, ...], ...]) -> str:

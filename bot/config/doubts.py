@@ -15,26 +15,27 @@ from bot.secret import Secret
 
 def doubts(config: Config, found: Found, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield what each warning is about, and a sentence. *config* is what was made of *found*."""
-    yield from _other_states(config, found)
-    yield from _plain_http(config)
+    yield from _other_states(found)
+    yield from _plain_http(config, found)
     yield from _readers(found)
     if config.slack.daily_summary is not None and (problem := clock.zone_problem(environ)):
         yield "TZ", f"{problem} slack.daily_summary depends on it."
 
 
-def _other_states(config: Config, found: Found) -> Iterator[tuple[str, str]]:
+def _other_states(found: Found) -> Iterator[tuple[str, str]]:
     """Warn of another state.path than the one in use that is set in a second place.
 
     Of this key only: for others, an environment that overrides a shared file is meant, or soon noticed. This one is set
     by the image, so nobody thinks of it; and the volume at the other path stays empty until the state is lost.
     """
     for raw in found.overridden.get("state.path", ()):
-        if os.path.realpath(str(raw.value)) != os.path.realpath(config.state.path):
-            used = f"{config.state.path} ({found.values['state.path'].where}) is used"
-            yield "state.path", f"{used}, not {raw.value} ({raw.where}). Remove one of the two."
+        used = found.values["state.path"]
+        if os.path.realpath(str(raw.value)) != os.path.realpath(str(used.value)):
+            text = f"{used.value} ({used.where}) is used, not {raw.value} ({raw.where}). Remove one of the two."
+            yield used.name, text
 
 
-def _plain_http(config: Config) -> Iterator[tuple[str, str]]:
+def _plain_http(config: Config, found: Found) -> Iterator[tuple[str, str]]:
     urls: dict[str, str | Secret | None] = {
         "chanjing.base_url": config.chanjing.base_url,
         "slack.base_url": config.slack.base_url if config.slack.bot_token else None,
@@ -44,7 +45,8 @@ def _plain_http(config: Config) -> Iterator[tuple[str, str]]:
     for key, url in urls.items():
         parts = urlsplit(url.value if isinstance(url, Secret) else url or "")
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            yield key, "with http:// others can read the secrets on the way. Use https:// if the server offers it."
+            name = found.values[key].name if key in found.values else found.name(key)
+            yield name, "with http:// others can read the secrets on the way. Use https:// if the server offers it."
 
 
 def _readers(found: Found) -> Iterator[tuple[str, str]]:
@@ -52,7 +54,9 @@ def _readers(found: Found) -> Iterator[tuple[str, str]]:
     for key in (key.name for key in KEYS if key.secret):
         for raw in (*filter(None, [found.values.get(key)]), *found.overridden.get(key, ())):
             if raw.file and _everybody_reads(raw.file):
-                text = f"every user of this machine can read it, and {key} is in it. Make the bot's user its owner, "
+                text = (
+                    f"every user of this machine can read it, and {raw.name} is in it. Make the bot's user its owner, "
+                )
                 yield str(raw.file), f"{text}with mode 400."
                 return
 

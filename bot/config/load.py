@@ -6,12 +6,23 @@ from functools import partial
 from pathlib import Path
 
 from bot.config import values
+from bot.config.accounts import DEFAULT, accounts_of, problems, shared_apps, with_own_state
 from bot.config.credentials import CHANNELS, credential_problems, untrusted_base_urls
 from bot.config.doubts import doubts
 from bot.config.sections import KEYS, Config, Key, config_of
-from bot.config.texts import RUN_SECRETS, Found, Raw, from_environment, from_secret_files, gather, place
+from bot.config.texts import (
+    DEFAULT_PATH,
+    LARGEST_YAML,
+    RUN_SECRETS,
+    Found,
+    Raw,
+    from_environment,
+    from_secret_files,
+    gather,
+    place,
+)
 from bot.errors import ConfigError
-from bot.secret import Secret, read_secret
+from bot.secret import Secret, read_secret, read_small_file
 
 _KEYS = {key.name: key for key in KEYS}
 _STATE_PATH = ("state.path",)
@@ -23,97 +34,116 @@ def load(
     *,
     secrets_dir: Path = RUN_SECRETS,
     warn: Callable[[str, str], object] = lambda _subject, _text: None,
-) -> Config:
-    """Return the configuration that the bot runs with.
+) -> dict[str, Config]:
+    """Return the configuration that the bot runs with for each account: "default" if none is named.
 
     *path* None means `config.yaml` in the current directory, if there is one. *warn* is given what can be used but is
     hardly meant: what it is about, and a sentence. ConfigError lists every problem, one line each; no line holds a
     value.
     """
-    found = _gather(path, environ, secrets_dir)
-    config, refused = _parsed(_with_secret_files(found.values))
-    _raise_if([*(problem.text for problem in found.problems), *credential_problems(found), *refused.values()])
-    for doubt in doubts(config, found, environ):
+    found = gather(_KEYS, path, environ, secrets_dir)
+    accounts = _accounts(found, named=path is not None)
+    configs, lines = {}, [problem.text for problem in found.problems]
+    for name, one in accounts.items():
+        config, refused = _parsed(_with_secret_files(one.values))
+        configs[name] = with_own_state(config, one)
+        lines += [*credential_problems(one), *refused.values()]
+    _raise_if([*lines, *problems(configs)])
+    said = [doubt for name, one in accounts.items() for doubt in doubts(configs[name], one, environ)]
+    for doubt in dict.fromkeys([*said, *shared_apps(configs)]):
         warn(*doubt)
-    return config
+    return configs
 
 
-def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Config:
+def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> dict[str, Config]:
     """Return the configuration for a command that needs only the state: what cannot be used elsewhere is the default.
 
-    ConfigError if the YAML cannot be read or its `state` section cannot be used.
+    ConfigError if the YAML cannot be read or a `state` section cannot be used.
     """
-    found = _gather(path, environ, secrets_dir)
-    config, refused = _parsed(found.values)
-    lines = [problem.text for problem in found.problems if problem.section in {"", "state"}]
-    _raise_if([*lines, *(line for key, line in refused.items() if key.startswith("state."))])
-    return config
+    found = gather(_KEYS, path, environ, secrets_dir)
+    configs, lines = {}, [problem.text for problem in found.problems if problem.section in {"", "state"}]
+    for name, one in _accounts(found, named=path is not None).items():
+        config, refused = _parsed(one.values)
+        configs[name] = with_own_state(config, one)
+        lines += [line for key, line in refused.items() if key.startswith("state.")]
+    _raise_if(lines)
+    return configs
 
 
-def load_state_path(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Path:
-    """Return `state.path` alone. The YAML, which takes long to load, is read only if no other source has it.
+def load_state_paths(
+    path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
+) -> dict[str, Path]:
+    """Return `state.path` of each account. The YAML, which takes long to load, is read only if it says where that is.
 
-    ConfigError if the YAML cannot be read or this key cannot be used. Other sections are not looked at.
+    ConfigError if it cannot be read or this key cannot be used. Other sections are not looked at.
     """
-    found = Found(from_environment(_STATE_PATH, environ) or from_secret_files(_STATE_PATH, secrets_dir))
-    if not found.values:
-        found = gather(_STATE_PATH, path, environ, secrets_dir)
-    config, refused = _parsed(found.values)
-    _raise_if([*(problem.text for problem in found.problems if not problem.section), *refused.values()])
-    return config.state.path
+    found = from_environment(_STATE_PATH, environ) or from_secret_files(_STATE_PATH, secrets_dir)
+    if found and not _names_accounts(path or DEFAULT_PATH):
+        config, refused = _parsed(found)
+        _raise_if([*refused.values()])
+        return {DEFAULT: config.state.path}
+    return {name: config.state.path for name, config in load_local(path, environ, secrets_dir=secrets_dir).items()}
 
 
 def load_usable(
     path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
-) -> tuple[Config, dict[str, str]]:
-    """Return the configuration as far as it can be used, and what stands where a channel's id should: key → text.
+) -> dict[str, tuple[Config, dict[str, str]]]:
+    """Return for each account its configuration as far as it can be used, and what stands where a channel's id should.
 
-    It has the secrets that stand in files.
+    It has the secrets that stand in files. The channels are by key: a name such as `#videos`.
     """
-    found = _gather(path, environ, secrets_dir).values
-    config, refused = _parsed(_with_secret_files(found))
-    return config, {key: str(found[key].value) for key in CHANNELS if key in refused}
+    accounts = _accounts(gather(_KEYS, path, environ, secrets_dir), named=path is not None)
+    usable = {}
+    for name, one in accounts.items():
+        config, refused = _parsed(_with_secret_files(one.values))
+        usable[name] = config, {one.name(key): str(one.values[key].value) for key in CHANNELS if key in refused}
+    return usable
 
 
-def _gather(path: Path | None, environ: Mapping[str, str], secrets_dir: Path) -> Found:
-    found = gather(_KEYS, path, environ, secrets_dir)
-    if path is None:
-        for name, problem in untrusted_base_urls(found, {key.name: key.default for key in KEYS}):
-            found.values[name] = replace(found.values[name], problem=problem)
-    return found
+def _accounts(found: Found, *, named: bool) -> dict[str, Found]:
+    """Return what was found for each account; *named*: somebody has named the YAML file."""
+    accounts = accounts_of(found)
+    for one in accounts.values() if not named else ():
+        for key, problem in untrusted_base_urls(one, {key.name: key.default for key in KEYS}):
+            one.values[key] = replace(one.values[key], problem=problem)
+    return accounts
+
+
+def _names_accounts(file: Path) -> bool:
+    try:
+        return b"accounts" in read_small_file(file, LARGEST_YAML)
+    except ConfigError:
+        return False  # what it would say of them cannot be known
 
 
 def _with_secret_files(found: Mapping[str, Raw]) -> dict[str, Raw]:
     """Return *found* with the content of each secret file under the key of its secret."""
     opened = dict(found)
-    for name, raw in found.items():
-        secret = name.removesuffix("_file")
-        if secret == name or secret in found or raw.problem:
+    for key, raw in found.items():
+        secret = key.removesuffix("_file")
+        if secret == key or secret in found or raw.problem:
             continue
         try:
             content = read_secret(values.path(str(raw.value))).value
         except (ConfigError, ValueError) as problem:
-            opened[name] = replace(raw, problem=f"must be the path of a file with the secret: {problem}")
+            opened[key] = replace(raw, problem=f"must be the path of a file with the secret: {problem}")
         else:
-            opened[secret] = Raw(content, f"file named by {name}, {raw.where}")
+            opened[secret] = Raw(raw.name.removesuffix("_file"), content, f"file named by {raw.name}, {raw.where}")
     return opened
 
 
 def _parsed(found: Mapping[str, Raw]) -> tuple[Config, dict[str, str]]:
     """Return the Config of all usable values, and for each key that is not usable a line that says why."""
     usable, refused = {}, {}
-    for name, key in _KEYS.items():
-        if name not in found:
-            continue
-        raw = found[name]
-        problem = raw.problem
+    for name in (name for name in _KEYS if name in found):
+        raw, problem = found[name], found[name].problem
         if not problem:
             try:
-                usable[name] = key.parse(raw.value)
+                usable[name] = _KEYS[name].parse(raw.value)
             except ValueError as error:
                 problem = str(error)
         if problem:
-            refused[name] = f"{place(name, raw)}: {problem}"
+            refused[name] = f"{place(raw)}: {problem}"
     for name, value in usable.items():
         if isinstance(value, Secret) and (file := usable.get(f"{name}_file")):
             usable[name] = replace(value, read_again=partial(_read_again, _KEYS[name], file))
@@ -129,4 +159,4 @@ def _read_again(key: Key, file: Path) -> str:
 
 def _raise_if(problems: list[str]) -> None:
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError("\n".join(dict.fromkeys(problems)))

@@ -11,21 +11,22 @@ from pathlib import Path
 
 import yaml
 
-from bot.config.texts import Found, Problem, Raw
+from bot.config.texts import LARGEST_YAML, OF_THE_PROCESS, Found, Problem, Raw
 from bot.errors import ConfigError
 from bot.secret import decoded, read_small_file
 
-_LARGEST_YAML = 256 * 1024
 _MOST_PROBLEMS = 20  # more help nobody, and to look for the nearest key takes time
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp")}
 _NULL_TAG = "tag:yaml.org,2002:null"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+_ACCOUNTS = "accounts"
+_NAME = r"[a-z][a-z0-9-]{0,39}"
 
 
 def read(keys: Collection[str], file: Path) -> Found:
     """Return what stands in *file* under *keys*, and what is wrong with it."""
     try:
-        root = _compose(decoded(read_small_file(file, _LARGEST_YAML)))
+        root = _compose(decoded(read_small_file(file, LARGEST_YAML)))
     except ConfigError as problem:
         return Found(problems=[Problem("", f"{file}: {problem}")])
     if root is None or root.tag == _NULL_TAG:
@@ -71,7 +72,7 @@ def _sections(keys: Collection[str]) -> list[str]:
 
 
 class _Reading:
-    """One pass over the nodes of a YAML file. It goes three levels deep, so aliases cannot make it long.
+    """One pass over the nodes of a YAML file. It goes five levels deep, so aliases cannot make it long.
 
     As in a Compose file, `<<: *name` takes over keys, and a key that begins with `x-` is the user's own.
     """
@@ -82,24 +83,51 @@ class _Reading:
         self.found = Found()
 
     def document(self, root: yaml.MappingNode) -> Found:
-        for section, line, node in self.entries(root, ""):
-            if section not in _sections(self.keys):
-                self.problem(section, line, f"{_shown(section)} is not a section{self.nearest(section)}")
-            elif isinstance(node, yaml.MappingNode):
-                self.section(section, node)
-            elif node.tag != _NULL_TAG:
-                self.problem(section, line, f"{section} must be a section, with indented lines `key: value` below it")
+        self.sections(root, "", _sections(self.keys))
         if len(self.found.problems) >= _MOST_PROBLEMS:
             self.found.problems.append(Problem("", f"{self.file}: the rest of the file was not checked"))
         return self.found
 
-    def section(self, section: str, node: yaml.MappingNode) -> None:
+    def sections(self, root: yaml.MappingNode, prefix: str, known: Collection[str]) -> None:
+        """Read the sections that *root* has: the document, or, with their names after *prefix*, an account."""
+        for section, line, node in self.entries(root, ""):
+            if section == _ACCOUNTS and not prefix:
+                self.accounts(line, node)
+            elif section not in known:
+                what = f"{_shown(section)} is not a section{' of an account' if prefix else ''}"
+                self.problem(section, line, f"{what}{self.nearest(section)}")
+            elif isinstance(node, yaml.MappingNode):
+                self.section(section, node, prefix)
+            elif node.tag != _NULL_TAG:
+                self.problem(section, line, f"{section} must be a section, with indented lines `key: value` below it")
+
+    def accounts(self, line: int, node: yaml.Node) -> None:
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            text = "accounts must have a name for each account, and its sections indented below that"
+            self.problem("", line, text)
+            return
+        known = [section for section in _sections(self.keys) if section not in OF_THE_PROCESS]
+        for name, at, account in self.entries(node, _ACCOUNTS):
+            if not re.fullmatch(_NAME, name):
+                text = (
+                    "the name of an account must begin with a small letter and have small letters, digits and hyphens"
+                )
+                self.problem("", at, f"{text}, 40 at most")
+            elif isinstance(account, yaml.MappingNode):
+                self.found.accounts += (name,)
+                self.sections(account, f"{_ACCOUNTS}.{name}.", known)
+            elif account.tag == _NULL_TAG:
+                self.found.accounts += (name,)
+            else:
+                self.problem("", at, f"account {name} must have sections, indented below it")
+
+    def section(self, section: str, node: yaml.MappingNode, prefix: str) -> None:
         for name, line, value in self.entries(node, section):
             key = f"{section}.{name}"
             if key not in self.keys:
                 self.problem(section, line, f"{_shown(name)} is not a key of {section}{self.nearest(name, section)}")
-            elif raw := _raw(value, f"{self.file} line {line}"):
-                self.found.values[key] = replace(raw, file=Path(self.file))
+            elif raw := _raw(value, f"{prefix}{key}", f"{self.file} line {line}"):
+                self.found.values[raw.name] = replace(raw, file=Path(self.file))
 
     def entries(self, node: yaml.MappingNode, section: str) -> Iterator[tuple[str, int, yaml.Node]]:
         """Yield name, line and value of each key of *node* and, unless it has one of that name, of what it merges."""
@@ -116,7 +144,8 @@ class _Reading:
                     self.problem(section or name, line, text)
                     continue
                 first[name] = line
-                if name not in known and key.tag != _MERGE_TAG and not name.startswith("x-"):
+                is_own = name.startswith("x-") and section != _ACCOUNTS
+                if name not in known and key.tag != _MERGE_TAG and not is_own:
                     yield name, line, value
             known |= first.keys()
 
@@ -155,14 +184,14 @@ def _shown(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_.-]{1,40}|<<", name) else "this"
 
 
-def _raw(node: yaml.Node, where: str) -> Raw | None:
+def _raw(node: yaml.Node, name: str, where: str) -> Raw | None:
     """Return what stands in *node*; None for `key:` and `key: ""`, which leave it unset."""
     if isinstance(node, yaml.ScalarNode):
         if node.tag == _NULL_TAG or not node.value.strip():
             return None
         problem = "" if node.tag in _PLAIN_TAGS else "must be a plain value; tags such as !secret are not supported"
-        return Raw(node.value.strip(), where, problem)
+        return Raw(name, node.value.strip(), where, problem)
     items = node.value if isinstance(node, yaml.SequenceNode) else []
     if items and all(isinstance(item, yaml.ScalarNode) and item.tag in _PLAIN_TAGS for item in items):
-        return Raw([item.value.strip() for item in items], where)
-    return Raw("", where, "must be one plain value") if items or isinstance(node, yaml.MappingNode) else None
+        return Raw(name, [item.value.strip() for item in items], where)
+    return Raw(name, "", where, "must be one plain value") if items or isinstance(node, yaml.MappingNode) else None

@@ -15,6 +15,7 @@ from rich.text import Text
 from bot import app as wiring
 from bot import log
 from bot.clock import SystemClock
+from bot.config.accounts import DEFAULT
 from bot.config.load import load
 from bot.config.sections import Config
 from bot.demo.chanjing import ChanjingServer
@@ -204,7 +205,7 @@ def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, langu
         "state": {"path": str(directory / "state.json")},
     }
     file.write_text(json.dumps(sections), "utf-8")  # JSON is YAML
-    return load(file, {}, secrets_dir=directory / "none")
+    return load(file, {}, secrets_dir=directory / "none")[DEFAULT]
 
 
 @contextmanager

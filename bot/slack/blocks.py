@@ -31,10 +31,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """The channel's language, and whom a failure calls: mentions in Slack's markup, e.g. `<!here>`, `<@U123>`."""
+    """The channel's language, and whom a failure calls: mentions in Slack's markup, e.g. `<!here>`, `<@U123>`.
+
+    `account` is to be named in each message ("": it is not).
+    """
 
     language: Language = "en"
     mentions: tuple[str, ...] = ()
+    account: str = ""
 
 
 def mrkdwn(text: str) -> Block:

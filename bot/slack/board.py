@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.domain.task import Status, Task
 from bot.language import Language
 from bot.slack.blocks import Message, Style, context, first_lines, fits, packed
+from bot.slack.message import signed
 from bot.slack.mrkdwn import code, date, say
 from bot.wording import phrases as wording
 from bot.wording.phrases import duration
@@ -25,13 +26,13 @@ def render_board(tasks: Sequence[Task], now: float, style: Style) -> Message:
     if len(tasks) > _ROWS:
         lines.append(say(wording.AND_MORE, language, n=len(tasks) - _ROWS))
     blocks = (*packed(lines), context(say(wording.UPDATED, language, time=date(now) or "?")))
-    return Message(first_lines(lines), blocks if fits(blocks) else ())
+    return signed(Message(first_lines(lines), blocks if fits(blocks) else ()), style)
 
 
 def render_closed_board(style: Style) -> Message:
     """Return the last word of a board that cannot be deleted."""
     title = f":no_entry_sign: *{say(wording.BOARD_CLOSED, style.language)}*"
-    return Message(title, tuple(packed([title])))
+    return signed(Message(title, tuple(packed([title]))), style)
 
 
 def _row(task: Task, now: float, language: Language) -> str:

@@ -53,7 +53,16 @@ def render(contents: Sequence[Content], style: Style, *, fallback: int = 0) -> M
         if not tasks or len(tasks) != len(contents):
             raise ValueError("only tasks share a message")
         message = render_digest(tasks, style, fallback)
-    return Message(message.text, ()) if fallback >= TEXT_FALLBACK else message
+    return signed(Message(message.text, ()) if fallback >= TEXT_FALLBACK else message, style)
+
+
+def signed(message: Message, style: Style) -> Message:
+    """Return *message* with the account that it is of, if that is to be named."""
+    if not style.account:
+        return message
+    line = say(wording.ACCOUNT, style.language, name=code(style.account))
+    blocks = (*message.blocks, context(line)) if message.blocks else ()
+    return Message(f"{message.text}\n{line}", blocks)
 
 
 def _render_one(content: Content, style: Style, fallback: int) -> Message:

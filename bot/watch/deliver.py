@@ -40,7 +40,7 @@ class _Step:
 
 
 class Delivery:
-    """Delivers what the outbox owes, each role to its channel in *route*."""
+    """Delivers what the outbox owes, each role to its channel in *route*. *account* is named in messages, if not ""."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Delivery:
         *,
         route: Mapping[Role, str],
         pace: Pace,
+        account: str = "",
     ) -> None:
         self._slack = slack
         self._ledger = ledger
@@ -60,7 +61,7 @@ class Delivery:
         self._settings = settings
         self._route = route
         self._pace = pace
-        self._style = Style(settings.language, settings.mention_on_failure)
+        self._style = Style(settings.language, settings.mention_on_failure, account)
         self._history = History(slack, ledger, clock, events)
         # Channel → when we last posted there, in monotonic seconds.
         self._posted = {
@@ -102,6 +103,10 @@ class Delivery:
         self._clock.wait(max(0.0, step.at - self._clock.monotonic()))
         if step.wait == "postponed":
             return  # what comes next may be a look, not a post
+        if step.wait == "pace" and not self._pace.take(step.channel):
+            return  # another account was faster
+        if step.wait == "again":
+            self._pace.spend(step.channel)
         step.act(step.channel)
 
     def _steps(self) -> list[_Step]:
@@ -172,7 +177,6 @@ class Delivery:
         ids = tuple(notice.id for notice in chosen)
         self._ledger.save(box.dispatched(self._ledger.outbox, channel, chosen, self._clock.now()))
         self._posted[channel] = self._clock.monotonic()
-        self._pace.spend(channel)
         self._events.emit("notice_dispatched", channel=channel, ids=ids)
         try:
             posted = self._slack.post(channel, message, () if _without_metadata(chosen) else ids)

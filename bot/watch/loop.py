@@ -3,7 +3,7 @@
 import schedule
 
 from bot.clock import Clock
-from bot.errors import ChanjingError, ForeignStateError, StateError, StateHeldError, Stopped
+from bot.errors import ChanjingError, ForeignStateError, StateError, StateHeldError, StateLostError, Stopped
 from bot.events import Events
 from bot.watch.cycle import Poll
 
@@ -18,7 +18,10 @@ class Daemon:
         self._scheduler = schedule.Scheduler()
 
     def run(self) -> None:
-        """Poll until the clock says that the program was asked to end. Raise StateHeldError when the lock is lost."""
+        """Poll until the clock says that the program was asked to end.
+
+        Raise StateHeldError or StateLostError when the state is held no longer.
+        """
         try:
             self._cycle()
             while True:
@@ -49,7 +52,7 @@ class Daemon:
         began, well = self._clock.monotonic(), False
         try:
             self._poll.cycle()
-        except (Stopped, StateHeldError):
+        except (Stopped, StateHeldError, StateLostError):
             raise
         except (ChanjingError, ForeignStateError, StateError) as error:
             self._events.emit("poll_failed", error=str(error), reason=type(error).__name__)

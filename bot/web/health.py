@@ -6,6 +6,7 @@ from typing import Any
 from bot.clock import Clock
 from bot.domain import health
 from bot.domain.health import Condition, Reasons
+from bot.domain.state import State
 from bot.store.file import Store
 from bot.store.lock import Lock
 
@@ -23,6 +24,10 @@ class Health:
         self._bare = bare
         self._turned = clock.monotonic()
         self._failing_since: float | None = None  # monotonic seconds
+
+    @property
+    def state(self) -> State:
+        return self._store.state
 
     def turned(self) -> None:
         """Take note that the loop turns. Several requests may follow one another before anything else says so."""

@@ -1,16 +1,16 @@
 """Pings a dead-man's switch, such as healthchecks.io: the bot does its work, or why not."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 
 from bot.clock import Clock
-from bot.domain.health import Reasons
 from bot.errors import NO_THREAD
 from bot.events import Events
 from bot.http.client import Exchange
+from bot.web.standings import Reason
 
 TIMEOUT = 5.0  # seconds for a ping
 _EVERY = 60.0  # seconds
@@ -46,7 +46,7 @@ class Ping:
         url: str,
         exchange: Exchange,
         clock: Clock,
-        problems: Callable[[], Reasons],
+        problems: Callable[[], Sequence[Reason]],
         events: Events,
     ) -> None:
         self._url = httpx.URL(url)
@@ -56,17 +56,26 @@ class Ping:
         self._events = events
         self._next = 0.0
         self._thread: threading.Thread | None = None
+        self._one_at_a_time = threading.Lock()
 
     def emit(self, event: str, /, **fields: Any) -> None:
-        if event != "cycle_ended" or self._clock.monotonic() < self._next:
+        if event == "cycle_ended":
+            with self._one_at_a_time:  # each account has a thread of its own
+                self._after_cycle(well=fields["well"])
+
+    def _after_cycle(self, *, well: bool) -> None:
+        """Send a ping, if it is time: after each good cycle, or to say that the bot is not well."""
+        under_way = self._thread is not None and self._thread.is_alive()
+        if under_way or self._clock.monotonic() < self._next:
             return
         found = self._problems()
-        if not (fields["well"] or found) or (self._thread is not None and self._thread.is_alive()):
+        if not (well or found):
             return
         self._next = self._clock.monotonic() + _EVERY
         url = self._url
         if found:
-            url = below(url, "fail").copy_merge_params({"reason": ",".join(code for code, _ in found)})
+            codes = dict.fromkeys(reason.code for reason in found)
+            url = below(url, "fail").copy_merge_params({"reason": ",".join(codes)})
         thread = threading.Thread(target=self._send, args=(url,), name="ping", daemon=True)
         try:
             thread.start()

@@ -1,6 +1,7 @@
 """/healthz, /readyz and /metrics over HTTP."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from http import HTTPStatus
@@ -10,41 +11,44 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bot.clock import Clock
-from bot.domain.health import Reasons
 from bot.domain.task import Status
 from bot.events import NOBODY, Events
 from bot.metrics import PREFIX
-from bot.store.file import Store
-from bot.web.health import Health
 from bot.web.server import Response, listening
+from bot.web.standings import Reason, Standings
+
+_NAMES = {int(status): status.name.lower() for status in Status}
 
 
 class StateCollector(Collector):
-    """What the state holds, read when it is asked for."""
+    """What the states hold, read when it is asked for; of each account if *labels* says so."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, standings: Standings, clock: Clock, *labels: str) -> None:
+        self._standings = standings
         self._clock = clock
+        self._labels = labels
 
     def collect(self) -> Iterator[Metric]:
-        state, now = self._store.state, self._clock.now()
-        counts: dict[str, int] = {}
-        for known in state.tasks.values():
-            name = Status(known.status).name.lower() if known.status in set(Status) else "other"
-            counts[name] = counts.get(name, 0) + 1
-        tasks = GaugeMetricFamily(f"{PREFIX}_tasks", "Tasks that are remembered.", labels=["status"])
-        for status, count in sorted(counts.items()):
-            tasks.add_metric([status], count)
-        yield tasks
-        notices = state.outbox.notices
-        oldest = max((now - notice.since for notice in notices), default=0.0)
-        yield GaugeMetricFamily(f"{PREFIX}_notices_owed", "Notices without a receipt yet.", len(notices))
-        yield GaugeMetricFamily(f"{PREFIX}_notice_oldest_age_seconds", "How long the oldest has been owed.", oldest)
+        now, labels = self._clock.now(), self._labels
+        tasks = GaugeMetricFamily(f"{PREFIX}_tasks", "Tasks that are remembered.", labels=[*labels, "status"])
+        owed = GaugeMetricFamily(f"{PREFIX}_notices_owed", "Notices without a receipt yet.", labels=labels)
+        oldest = GaugeMetricFamily(
+            f"{PREFIX}_notice_oldest_age_seconds", "How long the oldest has been owed.", labels=labels
+        )
+        for account, state in self._standings.states():
+            common = [account] if labels else []
+            counts = Counter(_NAMES.get(task.status, "other") for task in state.tasks.values())
+            for status, count in sorted(counts.items()):
+                tasks.add_metric([*common, status], count)
+            notices = state.outbox.notices
+            owed.add_metric(common, len(notices))
+            oldest.add_metric(common, max((now - notice.since for notice in notices), default=0.0))
+        yield from (tasks, owed, oldest)
 
 
 def serving(
     address: tuple[str, int],
-    health: Health,
+    standings: Standings,
     registry: CollectorRegistry,
     events: Events = NOBODY,
 ) -> AbstractContextManager[int]:
@@ -55,9 +59,9 @@ def serving(
             return Response(b"GET or HEAD\n", status=HTTPStatus.NOT_IMPLEMENTED)
         match path:
             case "/healthz":
-                return _answer(health.alive())
+                return _answer(standings.alive())
             case "/readyz":
-                return _answer(health.ready())
+                return _answer(standings.ready(), standby=standings.all_stand_by())
             case "/metrics":
                 return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
         return Response(b"/healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)
@@ -65,8 +69,8 @@ def serving(
     return listening(address, respond, events)
 
 
-def _answer(found: Reasons) -> Response:
-    reasons = [{"code": code, "detail": detail} for code, detail in found]
-    body = json.dumps({"status": "failing" if reasons else "ok", "reasons": reasons}, ensure_ascii=False)
+def _answer(found: list[Reason], *, standby: bool = False) -> Response:
+    reasons = [{key: value for key, value in reason._asdict().items() if value or key != "account"} for reason in found]
+    answer = {"status": "failing" if reasons else "ok", "reasons": reasons, **({"standby": True} if standby else {})}
     status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-    return Response(body.encode(), "application/json", status)
+    return Response(json.dumps(answer, ensure_ascii=False).encode(), "application/json", status)

@@ -73,6 +73,7 @@ QUEUED = Phrase("queued", "排队中")
 ELAPSED = Phrase("{time} elapsed", "已用 {time}")
 AND_MORE = Phrase("… and {n} more", "……另有 {n} 个")
 UPDATED = Phrase("Updated {time}", "更新于 {time}")
+ACCOUNT = Phrase("Account: {name}", "账号：{name}")
 
 # The first words
 GREETING = Phrase("lipsync-bot is watching", "lipsync-bot 已开始工作")

@@ -30,7 +30,7 @@ def read(progress, seen, total, *, done):
 
 
 def bar(terminal):
-    return shown(NOBODY, SimulatedClock(), terminal)
+    return shown(NOBODY, SimulatedClock(), terminal, many=False)
 
 
 def test_a_long_list_has_a_bar_on_a_terminal(terminal):
@@ -60,7 +60,7 @@ def test_a_reading_after_one_that_failed_has_a_bar_again(terminal):
 def test_elsewhere_a_line_is_logged_every_five_seconds():
     clock = SimulatedClock()
     events = RecordedEvents()
-    progress = shown(events, clock, io.StringIO())
+    progress = shown(events, clock, io.StringIO(), many=False)
     for seen in range(100, 1_100, 100):
         clock.pass_by(1)
         read(progress, seen, 1_000, done=seen == 1_000)

@@ -6,11 +6,10 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-from bot.cli import _words
+from bot.cli import _split
 from bot.domain.state import State
 from bot.store.file import Store
 
@@ -19,24 +18,25 @@ ASK = "import atexit, json, sys\natexit.register(lambda: print(json.dumps(list(s
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words", "config"),
+    ("arguments", "words", "options"),
     [
-        ("health", ["health"], None),
-        ("health --config a", ["health"], "a"),
-        ("--config a health", ["health"], "a"),
-        ("--config=a health", ["health"], "a"),
-        ("--config a health --config=b", ["health"], "b"),
-        ("run --once --config a", ["run", "--once"], "a"),
-        ("health --help", ["health", "--help"], None),
-        ("health x", ["health", "x"], None),
-        ("--config health", [], "health"),
-        ("health --config", ["health", "--config"], None),
-        ("health --config=", ["health", "--config="], None),
-        ("", [], None),
+        ("health", ["health"], {}),
+        ("health --config a", ["health"], {"--config": ["a"]}),
+        ("--config a health", ["health"], {"--config": ["a"]}),
+        ("--config=a health", ["health"], {"--config": ["a"]}),
+        ("--config a health --config=b", ["health"], {"--config": ["a", "b"]}),
+        ("run --account a --account=b --shard 0/2", ["run"], {"--account": ["a", "b"], "--shard": ["0/2"]}),
+        ("run --once --config a", ["run", "--once"], {"--config": ["a"]}),
+        ("health --help", ["health", "--help"], {}),
+        ("health x", ["health", "x"], {}),
+        ("--config health", [], {"--config": ["health"]}),
+        ("health --config", ["health", "--config"], {}),
+        ("health --config=", ["health", "--config="], {}),
+        ("", [], {}),
     ],
 )
-def test_what_is_more_than_a_command_and_its_configuration_is_left_to_typer(arguments, words, config):
-    assert _words(arguments.split()) == (words, config and Path(config))
+def test_options_with_a_value_may_stand_anywhere_and_one_without_is_left_to_typer(arguments, words, options):
+    assert _split(arguments.split()) == (words, options)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def loaded(room):
     def loaded(environ=ENOUGH, yaml=None, *, how=load):
         if yaml is not None:
             (room / "config.yaml").write_text(yaml)
-        return how(None, environ, secrets_dir=room / "secrets")
+        return how(None, environ, secrets_dir=room / "secrets")["default"]
 
     return loaded
 
@@ -283,7 +283,7 @@ def test_a_secret_file_without_a_usable_secret_is_reported(problems, room, key, 
 
 def test_a_secret_is_read_again_from_its_file(room):
     (room / "file").write_text("xoxb-old\n")
-    secret = load(None, {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_BOT_TOKEN_FILE": "file"}).slack.bot_token
+    secret = load(None, {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_BOT_TOKEN_FILE": "file"})["default"].slack.bot_token
     (room / "file").write_text("xoxb-new\n")
     assert secret
     assert secret.read_again
@@ -299,7 +299,7 @@ def test_a_file_without_a_usable_secret_is_reported_when_it_is_read_again(room, 
     file = room / "file-kanarie"
     file.write_text("https://hooks.example/services/T1/B1/x")
     environ = {**ENOUGH, "SLACK_BOT_TOKEN": "", "SLACK_CHANNEL": "", "SLACK_WEBHOOK_URL_FILE": str(file)}
-    secret = load(None, environ).slack.webhook_url
+    secret = load(None, environ)["default"].slack.webhook_url
     assert secret
     assert secret.read_again
     file.unlink() if content is None else file.write_text(content)
@@ -341,7 +341,7 @@ def test_a_given_file_that_is_absent_is_an_error(room):
 def test_a_given_file_is_read_in_place_of_the_one_of_the_directory(room):
     (room / "config.yaml").write_text("slack: {digest_after: 1}")
     (room / "other.yaml").write_text("slack: {digest_after: 2}")
-    assert load(Path("other.yaml"), ENOUGH, secrets_dir=room).slack.digest_after == 2
+    assert load(Path("other.yaml"), ENOUGH, secrets_dir=room)["default"].slack.digest_after == 2
 
 
 @pytest.mark.parametrize("how", [load, load_local])
@@ -566,7 +566,7 @@ def test_where_the_address_is_as_trusted_as_the_credential_nothing_is_said(loade
 
 def test_a_file_that_was_named_is_trusted(room):
     (room / "config.yaml").write_text(f"chanjing: {{base_url: {ELSEWHERE}}}")
-    assert load(Path("config.yaml"), ENOUGH, secrets_dir=room / "secrets").chanjing.base_url == ELSEWHERE
+    assert load(Path("config.yaml"), ENOUGH, secrets_dir=room / "secrets")["default"].chanjing.base_url == ELSEWHERE
 
 
 # What is said aloud

@@ -103,7 +103,7 @@ def test_a_value_knows_its_line(read):
         (b"slack: \xff\xfe s3cret", "it is not text; save it as UTF-8"),
         (r'slack: "\UFFFFFFFF s3cret"', "this is not YAML: it contains characters that YAML does not allow"),
         ("[" * 100_000, "this is not YAML that the bot can read: it is nested too deeply"),
-        (b"#" * (256 * 1024 + 1), "it has more than 256 KiB"),
+        (b"#" * (1024 * 1024 + 1), "it has more than 1024 KiB"),
         ("slack:\n  <<: s3cret", "line 2: << must name a section to merge, as in <<: *name, or a list of them"),
         ("slack:\n  <<: [{channel: C1}, s3cret]",
          "line 2: << must name a section to merge, as in <<: *name, or a list of them"),
@@ -185,7 +185,7 @@ BOMB = "\n".join(f"x-{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n
 
 def test_a_merge_bomb_is_not_unfolded(read):
     found = read(f"x-0: &a0 {{channel: C1}}\n{BOMB}\nslack: *a999")
-    assert found.values == {"slack.channel": Raw("C1", found.values["slack.channel"].where)}
+    assert found.values == {"slack.channel": Raw("slack.channel", "C1", found.values["slack.channel"].where)}
 
 
 def test_an_alias_bomb_is_not_unfolded(read):
@@ -232,9 +232,9 @@ def test_the_environment_comes_before_the_secret_file_and_that_before_the_yaml(t
     (tmp_path / "slack_bot_token").write_text("file\n")
     found = gather(KEYS, tmp_path / "config.yaml", {"SLACK_CHANNEL": " environment "}, tmp_path)
     assert found.values == {
-        "slack.channel": Raw("environment", "environment variable SLACK_CHANNEL"),
-        "slack.bot_token": Raw("file", f"file {tmp_path}/slack_bot_token"),
-        "chanjing.access_token": Raw("yaml", f"{tmp_path}/config.yaml line 5"),
+        "slack.channel": Raw("slack.channel", "environment", "environment variable SLACK_CHANNEL"),
+        "slack.bot_token": Raw("slack.bot_token", "file", f"file {tmp_path}/slack_bot_token"),
+        "chanjing.access_token": Raw("chanjing.access_token", "yaml", f"{tmp_path}/config.yaml line 5"),
     }
 
 
@@ -285,11 +285,13 @@ def test_without_a_path_the_file_of_the_current_directory_is_read_where_there_is
     monkeypatch.chdir(tmp_path)
     assert gather(KEYS, None, {}, tmp_path).note == "there is no config.yaml in this directory"
     (tmp_path / "config.yaml").write_text("slack: {channel: C1}")
-    assert gather(KEYS, None, {}, tmp_path).values == {"slack.channel": Raw("C1", "config.yaml line 1")}
+    assert gather(KEYS, None, {}, tmp_path).values == {
+        "slack.channel": Raw("slack.channel", "C1", "config.yaml line 1")
+    }
 
 
 def test_a_place_names_the_key_and_its_environment_name_once():
     assert environment_name("slack.channel") == "SLACK_CHANNEL"
-    assert place("slack.channel", Raw("", "x.yaml line 3")) == "slack.channel (SLACK_CHANNEL; x.yaml line 3)"
-    by_environment = Raw("", "environment variable SLACK_CHANNEL")
-    assert place("slack.channel", by_environment) == "slack.channel (environment variable SLACK_CHANNEL)"
+    assert place(Raw("slack.channel", "", "x.yaml line 3")) == "slack.channel (SLACK_CHANNEL; x.yaml line 3)"
+    by_environment = Raw("slack.channel", "", "environment variable SLACK_CHANNEL")
+    assert place(by_environment) == "slack.channel (environment variable SLACK_CHANNEL)"

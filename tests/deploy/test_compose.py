@@ -60,7 +60,7 @@ def test_the_bot_finds_its_secrets_by_their_names_and_needs_nothing_else(tmp_pat
     for name in SERVICE["secrets"]:
         (tmp_path / name).write_text("xoxb-1-made-up", "ascii")
     environment = {"SLACK_CHANNEL": "C0AB12CD3"}
-    assert load(Path("/dev/null"), environment, secrets_dir=tmp_path).slack.channel == "C0AB12CD3"
+    assert load(Path("/dev/null"), environment, secrets_dir=tmp_path)["default"].slack.channel == "C0AB12CD3"
 
 
 def test_it_passes_on_any_key_from_a_file_that_git_ignores():

@@ -111,7 +111,7 @@ def test_what_the_configuration_sets_are_keys_of_the_bot_and_no_secrets():
 def test_with_a_secret_of_its_own_values_the_bot_has_all_it_needs(tmp_path):
     for name in SECRET["stringData"]:
         (tmp_path / name).write_text("xoxb-1-made-up", "ascii")
-    config = load(Path("/dev/null"), CONFIGURATION["data"], secrets_dir=tmp_path)
+    config = load(Path("/dev/null"), CONFIGURATION["data"], secrets_dir=tmp_path)["default"]
     assert config.slack.channel
 
 

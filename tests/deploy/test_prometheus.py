@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.domain.state import State
 from bot.metrics import Metrics
-from bot.store.file import Store
 from bot.web.probes import StateCollector
+from bot.web.standings import Standings
 from tests.simulated import SimulatedClock
 
 ROOT = Path(__file__).parents[2]
@@ -74,18 +73,18 @@ EXPRESSIONS = {
 each_expression = pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 
 
-def exposed(tmp_path):
+def exposed():
     """Return the metrics of a bot: name → the names of its labels."""
     metrics = Metrics()
-    metrics.registry.register(StateCollector(Store(tmp_path / "state.json", State()), SimulatedClock()))
+    metrics.registry.register(StateCollector(Standings((), named=False), SimulatedClock()))
     suffix = {"counter": "_total", "info": "_info"}
     names = {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}
     labelled = {next(iter(one.describe())).name: one._labelnames for _, one, _ in metrics._counters}
     return {name: labelled.get(name.removesuffix("_total"), ()) for name in names}
 
 
-def test_the_metrics_are_those_that_the_bot_exposes(tmp_path):
-    found = exposed(tmp_path)
+def test_the_metrics_are_those_that_the_bot_exposes():
+    found = exposed()
     assert found.keys() == METRICS.keys()
     # Those of the state, and of the build, are made when they are asked for.
     declared = {name: set(labels) for name, labels in found.items() if labels}

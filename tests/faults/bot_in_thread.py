@@ -68,7 +68,7 @@ class Scene:
     @contextmanager
     def running(self, **settings: str) -> Iterator[None]:
         """Let the program run for as long as the block lasts; it begins when the first run is over."""
-        config = load(None, self.environment(**settings), secrets_dir=self.directory / "none")
+        config = load(None, self.environment(**settings), secrets_dir=self.directory / "none")["default"]
         stop, clock = threading.Event(), None
         clock = SystemClock(stop)
         events = Log(lambda line: self.log.write(f"{line}\n"), "debug", as_json)

@@ -15,6 +15,7 @@ from bot.http.client import Exchange
 from bot.log import Log, as_json
 from bot.metrics import Metrics
 from bot.web.ping import Ping
+from bot.web.standings import Reason
 from tests.simulated import SimulatedClock
 
 SECRET = "/ping/s3cret"
@@ -45,7 +46,7 @@ class Switch:
 
     def ping(self, url=None):
         events = Listeners(self.metrics, Log(self.lines.append, "debug", as_json))
-        return Ping(url or self.url, self.exchange, self.clock, lambda: self.problems, events)
+        return Ping(url or self.url, self.exchange, self.clock, lambda: [Reason(*one) for one in self.problems], events)
 
     def counted(self, result):
         return self.metrics.registry.get_sample_value("lipsync_bot_pings_total", {"result": result}) or 0

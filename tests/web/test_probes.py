@@ -27,6 +27,7 @@ from bot.metrics import PREFIX, Metrics
 from bot.store.lock import Lock
 from bot.web.health import Health
 from bot.web.probes import StateCollector, serving
+from bot.web.standings import Standings
 from tests.simulated import SimulatedClock
 from tests.worlds import MemoryStore
 
@@ -38,8 +39,10 @@ class Patient:
         self.clock = SimulatedClock()
         self.store = MemoryStore()
         self.metrics = Metrics()
-        self.metrics.registry.register(StateCollector(self.store, self.clock))
         self.health = Health(self.store, Lock(Path("nowhere")), self.clock, Condition(30.0, 0.0))
+        self.standings = Standings(["default"], named=False)
+        self.standings.runs("default", self.health)
+        self.metrics.registry.register(StateCollector(self.standings, self.clock))
         self.url = ""
 
     def get(self, path, method="GET"):
@@ -64,7 +67,7 @@ class Patient:
 @pytest.fixture
 def patient():
     patient = Patient()
-    with serving(("127.0.0.1", 0), patient.health, patient.metrics.registry) as port:
+    with serving(("127.0.0.1", 0), patient.standings, patient.metrics.registry) as port:
         patient.url = f"http://127.0.0.1:{port}"
         yield patient
 
@@ -210,7 +213,7 @@ def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_res
             return call.path.endswith("/list")
 
         chanjing.intercept = take_time
-        config = load(None, environ, secrets_dir=tmp_path / "none")
+        config = load(None, environ, secrets_dir=tmp_path / "none")["default"]
         running = wiring.assembled(config, clock, NOBODY, trust_env=False)
         with running as bot, pytest.raises(ChanjingUnavailable):
             bot.poll.cycle()

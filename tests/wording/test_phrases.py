@@ -54,7 +54,7 @@ def test_every_language_can_be_chosen():
     secrets = Path("none")
     for language in get_args(Language):
         settings = {"SLACK_LANGUAGE": language, "STATE_PATH": "state.json"}
-        assert load_usable(None, settings, secrets_dir=secrets)[0].slack.language == language
+        assert load_usable(None, settings, secrets_dir=secrets)["default"][0].slack.language == language
 
 
 @pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)

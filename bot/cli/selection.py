@@ -1,0 +1,52 @@
+"""What a command is about: a configuration, and all of its accounts or some."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bot.config.accounts import in_shard
+from bot.errors import UsageError
+
+T = TypeVar("T")
+
+_SHOWN = 20  # names in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The YAML file (None: the default), the names of the accounts (none: all), and the shard (index, count)."""
+
+    config: Path | None = None
+    accounts: tuple[str, ...] = ()
+    shard: tuple[int, int] | None = None
+
+    def of(self, configured: Mapping[str, T]) -> dict[str, T]:
+        """Return what is *configured* for the accounts that are meant. Raise UsageError if there are none."""
+        if unknown := [name for name in self.accounts if name not in configured]:
+            raise UsageError(f"--account: there is no account {unknown[0]!r}; there is: {_some(configured)}.")
+        chosen = {name: one for name, one in configured.items() if name in self.accounts or not self.accounts}
+        if self.shard is not None:
+            chosen = {name: one for name, one in chosen.items() if in_shard(name, *self.shard)}
+        if not chosen:
+            raise UsageError("--shard: no account belongs to this shard.")
+        return chosen
+
+
+def selected(
+    config: Path | None, accounts: Sequence[str] | None = None, shard: tuple[int, int] | None = None
+) -> Selection:
+    return Selection(config, tuple(accounts or ()), shard)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Return the shard (index, count) of a text such as `0/3`. Raise UsageError."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise UsageError("--shard: must be I/N with 0 ≤ I < N, such as 0/3 for the first of three.")
+    return int(index), int(count)
+
+
+def _some(names: Iterable[str]) -> str:
+    all_ = list(names)
+    return ", ".join(all_[:_SHOWN]) + (" …" if len(all_) > _SHOWN else "")

@@ -1,0 +1,99 @@
+"""Each account in a thread of its own: what one of them suffers does not stop the others."""
+
+import threading
+from collections.abc import Callable
+
+from bot.app import Process
+from bot.clock import Clock
+from bot.errors import ConfigError, LipsyncBotError, StateError, StateHeldError, StateLostError, Stopped
+
+_RETRY = 30.0  # seconds between two tries of an account that cannot run
+_STANDBY = 1.0  # seconds between two looks whether a state is still held
+
+Work = Callable[[str], None]  # runs the account of that name until it fails or the program is asked to end
+
+
+class Supervisor:
+    """Does *work* for each account of *process*, which *stop* ends. With several, each has a thread."""
+
+    def __init__(self, process: Process, clock: Clock, stop: threading.Event, work: Work) -> None:
+        self._process = process
+        self._clock = clock
+        self._stop = stop
+        self._work = work
+        self._failed: dict[str, LipsyncBotError] = {}
+
+    def run_once(self) -> None:
+        """Do the work of each account once. Raise LipsyncBotError for all that failed."""
+        self._for_each(self._once)
+        if self._failed:
+            raise self._together()
+
+    def run(self, *, standby: bool) -> None:
+        """Do the work until the program is asked to end. Raise LipsyncBotError when no account is left that runs.
+
+        One that fails is tried again after half a minute. *standby*: one whose state another copy holds waits for it.
+        """
+        self._for_each(lambda name: self._keep(name, standby=standby))
+        if self._is_over():
+            raise self._together()
+
+    def _for_each(self, do: Work) -> None:
+        names = self._process.accounts
+        if len(names) == 1:
+            do(names[0])
+            return
+        threads = [threading.Thread(target=do, args=(name,), name=name) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _once(self, name: str) -> None:
+        if error := self._try(name):
+            self._failed[name] = error
+
+    def _keep(self, name: str, *, standby: bool) -> None:
+        lost = False
+        while error := self._try(name):
+            lost = lost or isinstance(error, StateLostError)
+            held = isinstance(error, StateHeldError)
+            if held and standby:
+                self._process.stand_by(name, str(error))
+                wait = _STANDBY
+            else:
+                wait = _STANDBY if lost and not held else _RETRY
+                if not lost or held:
+                    self._failed[name] = error
+                if self._is_over():
+                    self._stop.set()
+                    return
+                self._process.fail(name, str(error))
+            try:
+                self._clock.wait(wait)
+            except Stopped:
+                return
+            self._failed.pop(name, None)
+
+    def _try(self, name: str) -> LipsyncBotError | None:
+        """Do the work of one account, and return what ended it; None: the program was asked to end, or it is done."""
+        try:
+            self._work(name)
+        except Stopped:
+            return None
+        except LipsyncBotError as error:
+            return error
+        return None
+
+    def _is_over(self) -> bool:
+        return len(self._failed) == len(self._process.accounts)
+
+    def _together(self) -> LipsyncBotError:
+        """Return one error that says how each account failed, of the kind that matters most."""
+        errors = self._failed
+        if len(self._process.accounts) == 1:
+            return next(iter(errors.values()))
+        lines = [f"account {name}: {line}" for name, error in errors.items() for line in str(error).splitlines()]
+        kinds = (StateHeldError, StateError, ConfigError, LipsyncBotError)
+        kind = next(kind for kind in kinds if any(isinstance(error, kind) for error in errors.values()))
+        return kind("\n".join(lines))
