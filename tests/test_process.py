@@ -354,10 +354,11 @@ def test_where_no_thread_can_be_started_each_command_says_so(called, command):
     assert "Traceback" not in ended.out + ended.err
 
 
-def test_where_there_is_no_thread_for_the_monitor_run_says_so(called):
+@pytest.mark.parametrize("allowed", [1, 2, 3])
+def test_where_there_is_no_thread_for_the_monitor_run_says_so(called, allowed):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    ended = called("run", before=threads(1), MONITOR_LISTEN=f"127.0.0.1:{port}")
+    ended = called("run", before=threads(allowed), MONITOR_LISTEN=f"127.0.0.1:{port}")
     assert (ended.code, "Traceback" in ended.err) == (1, False)
     assert "no thread can be started" in ended.err
 

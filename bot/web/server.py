@@ -1,26 +1,33 @@
-"""HTTP for those who watch the bot, on asyncio and h11. Whatever happens here stays here: the loop never feels it.
+"""HTTP for those who watch the bot, on waitress. Whatever happens here stays here: the loop never feels it.
 
-Its one thread, the connections, the size of a request and the time that it may take are bounded, so nobody can use up
-what the rest of the process needs.
+Threads, connections, the size of a request and the time that it may take are bounded, so nobody can use up what the
+rest of the process needs.
 """
 
-import asyncio
 import contextlib
+import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from email.utils import formatdate
 from http import HTTPStatus
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
 
-import h11
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
 
 from bot.events import NOBODY, Events
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_THREADS = 2
 _CONNECTIONS = 32  # a process often has no more than 1,024 descriptors, and the loop needs some
 _HEADERS = 16 * 1024  # bytes
-_PIECE = 64 * 1024  # bytes
 _A_MOMENT = 0.1  # seconds
 
 
@@ -42,31 +49,23 @@ def listening(
 ) -> Iterator[int]:
     """Answer on *address* while the block lasts, and yield the port. A connection lasts *longest* seconds at most.
 
-    *respond* is called in the server's only thread, so it must not wait for anything. Raise OSError if *address* cannot
-    be listened to, RuntimeError if no thread can be started.
+    Raise OSError if it cannot be listened to, RuntimeError if no thread can be started.
     """
-    with _listener(address) as listener, asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        loop = runner.get_loop()
-        serving = loop.create_task(_Server(respond, events, longest).serve(listener))
-
-        def run() -> None:
-            with contextlib.suppress(asyncio.CancelledError):
-                loop.run_until_complete(serving)
-
-        thread = threading.Thread(target=run, name="server", daemon=True)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            loop.call_soon_threadsafe(serving.cancel)
-            thread.join()
+    # A library's warnings about strangers are not for a log that people read.
+    logger = logging.getLogger("waitress")
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
+    server = _Server(_application(respond, events), _listener(address), longest)
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.end()
 
 
 def _listener(address: tuple[str, int]) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setblocking(False)
         listener.bind(address)
         listener.listen()
     except OSError:
@@ -75,82 +74,120 @@ def _listener(address: tuple[str, int]) -> socket.socket:
     return listener
 
 
-class _Server:
-    """A task for each client, the one that has been there longest first. A connection is for one request."""
-
-    def __init__(self, respond: Respond, events: Events, longest: float) -> None:
-        self._respond = respond
-        self._events = events
-        self._longest = longest
-        self._clients: dict[asyncio.Task[None], socket.socket] = {}
-
-    async def serve(self, listener: socket.socket) -> None:
-        """Let clients in, each for the one that has been there longest if there are too many."""
-        loop = asyncio.get_running_loop()
-        while True:
-            if len(self._clients) >= _CONNECTIONS:
-                await self._make_room()
-            try:
-                client, _ = await loop.sock_accept(listener)
-            except OSError:  # no descriptor is left
-                await self._make_room()
-                continue
-            task = loop.create_task(self._attend(client))
-            self._clients[task] = client
-            task.add_done_callback(lambda ended: self._clients.pop(ended).close())
-
-    async def _make_room(self) -> None:
-        oldest = next(iter(self._clients), None)
-        if oldest is None:  # without a pause the loop would turn as fast as it can
-            await asyncio.sleep(_A_MOMENT)
-            return
-        oldest.cancel()
-        await asyncio.wait([oldest])
-
-    async def _attend(self, client: socket.socket) -> None:
-        """Answer one request of *client*, and wait for the client to close: else what was sent might not arrive."""
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError):
-            async with asyncio.timeout(self._longest):
-                await loop.sock_sendall(client, await self._answer(client))
-                client.shutdown(socket.SHUT_WR)
-                while await loop.sock_recv(client, _PIECE):
-                    pass
-
-    async def _answer(self, client: socket.socket) -> bytes:
-        """Return the bytes that answer what *client* asks; none if it asks nothing."""
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEADERS)
-        method = ""
+def _application(respond: Respond, events: Events) -> "WSGIApplication":
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
         try:
-            while (asked := connection.next_event()) is h11.NEED_DATA:
-                connection.receive_data(await asyncio.get_running_loop().sock_recv(client, _PIECE))
-            if not isinstance(asked, h11.Request):
-                return b""
-            method = asked.method.decode()
-            if isinstance(connection.next_event(), h11.EndOfMessage):
-                response = self._response(method, unquote(asked.target.decode().partition("?")[0]))
-            else:
-                response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # none of it is read
-        except h11.RemoteProtocolError as error:
-            response = _refusal(HTTPStatus(error.error_status_hint))
-        headers = {
-            "Content-Type": response.content_type,
-            "Content-Length": str(len(response.body)),
-            "Date": formatdate(usegmt=True),
-            "Server": "lipsync-bot",
-            "Connection": "close",
-        }
-        head = h11.Response(status_code=response.status, reason=response.status.phrase, headers=[*headers.items()])
-        body = h11.Data(data=b"" if method == "HEAD" else response.body)
-        return b"".join(connection.send(event) or b"" for event in (head, body, h11.EndOfMessage()))
-
-    def _response(self, method: str, path: str) -> Response:
-        try:
-            return self._respond(method, path)
+            response = respond(method, environ["PATH_INFO"])
         except Exception as error:  # noqa: BLE001 - the client and the log are to hear of it
-            self._events.emit("answer_failed", path=path[:100], exception=error)
-            return Response(b"an error in the bot itself; its log says more\n", status=HTTPStatus.INTERNAL_SERVER_ERROR)
+            events.emit("answer_failed", path=environ["PATH_INFO"][:100], exception=error)
+            response = Response(
+                b"an error in the bot itself; its log says more\n", status=HTTPStatus.INTERNAL_SERVER_ERROR
+            )
+        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
+        start_response(f"{response.status.value} {response.status.phrase}", headers)
+        return [] if method == "HEAD" else [response.body]
+
+    return application
 
 
-def _refusal(status: HTTPStatus) -> Response:
-    return Response(f"{status.phrase}\n".encode(), status=status)
+class _Channel(HTTPChannel):
+    """A connection. `opened` is when, in monotonic seconds."""
+
+    opened = float("inf")
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.opened = time.monotonic()
+
+
+class _Server(TcpWSGIServer):
+    """waitress, which by itself lets a request drip in for ever, and lets nobody in while others hold connections."""
+
+    channel_class = _Channel
+    active_channels: dict[int, _Channel]  # type: ignore[assignment]
+    trigger: Any
+
+    def __init__(self, application: "WSGIApplication", listener: socket.socket, longest: float) -> None:
+        self._longest = longest
+        self._connections: dict[int, Any] = {}
+        self._ending = False
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
+        adjustments = Adjustments(
+            sockets=[listener],
+            max_request_header_size=_HEADERS,
+            max_request_body_size=1,  # none of it is read
+            ident="lipsync-bot",
+            log_socket_errors=False,
+            clear_untrusted_proxy_headers=False,  # none of them is read
+        )
+        super().__init__(
+            application,
+            map=self._connections,
+            _sock=listener,
+            dispatcher=ThreadedTaskDispatcher(),
+            adj=adjustments,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+        self.port: int = listener.getsockname()[1]
+
+    def start(self) -> None:
+        """Begin to answer. Raise RuntimeError if no thread can be started."""
+        try:
+            self.task_dispatcher.set_thread_count(_THREADS)
+            self._thread.start()
+        except RuntimeError:
+            self._close(timeout=0)
+            raise
+
+    def end(self) -> None:
+        """Answer no more."""
+        self._ending = True
+        self.trigger.pull_trigger()
+        self._thread.join()
+        # Not in the thread: if it saw the end before it was woken, it would close what is about to wake it.
+        self._close(timeout=5)
+
+    def _serve(self) -> None:
+        while not self._ending:
+            try:
+                wasyncore.loop(1, use_poll=True, map=self._connections, count=1)
+            except Exception:  # noqa: BLE001 - whatever a stranger's connection brought about
+                time.sleep(_A_MOMENT)
+
+    def _close(self, *, timeout: int) -> None:
+        # The threads first: they write to what wakes the loop, whose number may be another file's once it is closed.
+        self.task_dispatcher.shutdown(timeout=timeout)
+        for channel in list(self.active_channels.values()):
+            channel.handle_close()
+        self.close()
+
+    def readable(self) -> bool:
+        """Close what has been open for too long. waitress asks at least once a second whether to listen: always."""
+        now = time.monotonic()
+        for channel in list(self.active_channels.values()):
+            if now - channel.opened > self._longest:
+                channel.handle_close()
+        return True
+
+    def accept(self) -> Any:
+        """Let a new client in, for the one that has been there longest if there are too many."""
+        if len(self.active_channels) >= _CONNECTIONS:
+            self._make_room()
+        try:
+            return super().accept()
+        except OSError:  # no descriptor is left: without a pause the loop would turn as fast as it can
+            if not self._make_room():
+                time.sleep(_A_MOMENT)
+            return None
+
+    def _make_room(self) -> bool:
+        channels = list(self.active_channels.values())
+        oldest = [one for one in channels if not one.requests][:1] or channels[:1]
+        for channel in oldest:
+            channel.handle_close()
+        return bool(oldest)
+
+    def handle_error(self) -> None:
+        """Go on listening. waitress would not."""

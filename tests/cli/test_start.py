@@ -13,7 +13,7 @@ from bot.cli import _split
 from bot.domain.state import State
 from bot.store.file import Store
 
-LARGE = {"httpx", "prometheus_client", "pydantic", "rich", "typer", "yaml"}
+LARGE = {"httpx", "prometheus_client", "pydantic", "rich", "typer", "waitress", "yaml"}
 ASK = "import atexit, json, sys\natexit.register(lambda: print(json.dumps(list(sys.modules)), file=sys.__stderr__))\n"
 
 

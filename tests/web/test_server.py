@@ -1,6 +1,7 @@
 """Nobody who can reach the port may take from the rest of the process what it needs."""
 
 import contextlib
+import logging
 import socket
 import subprocess
 import sys
@@ -92,17 +93,17 @@ def test_no_body_is_read(head):
         client.sendall(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
         client.sendall(b"ffff\r\n" + b"x" * 1_000)
         with contextlib.suppress(ConnectionError):
-            assert client.recv(1_000).startswith(b"HTTP/1.1 413 ")
+            assert b"413 Request Entity Too Large" in client.recv(1_000) + client.recv(1_000)
 
 
 @pytest.mark.parametrize("nonsense", [b"\x16\x03\x01\x00\xee\x01\x00", b"GET\r\n\r\n", b"\r\n\r\n\r\n", b"x" * 100_000])
-def test_nonsense_disturbs_nobody(nonsense, capfd, caplog):
+def test_nonsense_disturbs_nobody(nonsense, capfd):
     with listening(("127.0.0.1", 0), respond) as port, clients(port, 20) as strangers:
         for client in strangers:
             with contextlib.suppress(ConnectionError):
                 client.sendall(nonsense)
         assert get(port).status_code == 200
-    assert (capfd.readouterr().err, caplog.records) == ("", [])
+    assert capfd.readouterr().err == ""
 
 
 def test_a_fault_of_ours_is_logged_and_answered_with_500():
@@ -149,6 +150,11 @@ def test_several_of_them_live_in_one_process():
 def test_a_port_in_use_is_an_error_of_the_operating_system():
     with listening(("127.0.0.1", 0), respond) as port, pytest.raises(OSError, match="in use"):
         listening(("127.0.0.1", port), respond).__enter__()
+
+
+def test_the_library_says_nothing_of_its_own():
+    with listening(("127.0.0.1", 0), respond):
+        assert not logging.getLogger("waitress").propagate
 
 
 FEW_DESCRIPTORS = """
