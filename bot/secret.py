@@ -4,12 +4,12 @@ No error here names the path: whoever writes the token itself where its file bel
 """
 
 import codecs
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.clock import Clock
+from bot.disk import irregular
 from bot.errors import ConfigError
 
 _EVERY = 60.0  # seconds between two readings of a file whose secret is refused
@@ -47,18 +47,14 @@ def visible_ascii(text: str) -> str:
 def read_small_file(path: Path, largest: int) -> bytes:
     """Return what the file holds. ConfigError, without the path, if it cannot be read or is over *largest* bytes."""
     try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or str(path).startswith(_HANDED_OVER)):
-            # Reading might wait until somebody writes.
-            raise ConfigError("it is a pipe or a device, not a file")
+        # Reading a pipe might wait until somebody writes.
+        if (what := irregular(path)) and not str(path).startswith(_HANDED_OVER):
+            why = " (Docker makes one where the file to mount is missing)" if what == "a directory" else ""
+            raise ConfigError(f"it is {what}, not a file{why}")
         with path.open("rb") as file:
             content = file.read(largest + 1)
     except FileNotFoundError:
         raise ConfigError("there is no such file") from None
-    except IsADirectoryError:
-        raise ConfigError(
-            "it is a directory, not a file (Docker makes one where the file to mount is missing)"
-        ) from None
     except PermissionError:
         raise ConfigError("the bot's user may not read it; check its owner and mode") from None
     except (OSError, ValueError) as problem:
