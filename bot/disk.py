@@ -27,8 +27,6 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
 }
 _REMEDIES = {
-    errno.EACCES: "Give the bot's user write access to the directory.",
-    errno.EPERM: "Give the bot's user write access to the directory.",
     errno.EROFS: "The file system is read-only: mount a writable volume there.",
     errno.ENOSPC: "The disk is full: free some space. A running bot then goes on by itself.",
     errno.EDQUOT: "The disk quota is used up: free some space. A running bot then goes on by itself.",
@@ -199,11 +197,9 @@ def refuse(error: OSError, path: Path, verb: str) -> NoReturn:
     """Raise StateError for an error of the disk: *path* cannot be *verb*, such as "written"."""
     remedy = _REMEDIES.get(error.errno or 0, "Check state.path and the disk.")
     if isinstance(error, PermissionError):
-        if verb == "read":
-            remedy = "Give the bot's user read access to the file."
-        elif verb == "locked" and os.path.lexists(path):
-            remedy = "Give the bot's user write access to the file."
-        remedy += f" It runs as uid {os.geteuid()}."
+        there = verb == "read" or (verb == "locked" and os.path.lexists(path))
+        access = f"{'read' if verb == 'read' else 'write'} access to the {'file' if there else 'directory'}"
+        remedy = f"Give the bot's user {access}. It runs as uid {os.geteuid()}."
     if isinstance(error, IsADirectoryError):
         path = Path(error.filename2 or error.filename or path)
     raise StateError(f"{path}: cannot be {verb}: {error.strerror or error}. {remedy}") from None
