@@ -12,7 +12,7 @@ from bot import log, metrics
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs/operations.md").read_text("utf-8")
 ALERTS = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
-REASONS = ("polls_failing", "notices_overdue", "slack_refused", "chanjing_refused")
+REASONS = ("polls_failing", "notices_overdue", "slack_refused", "chanjing_refused", "state_unavailable")
 
 
 def section(heading):
