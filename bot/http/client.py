@@ -79,8 +79,7 @@ class Exchange:
         """
         method = "GET" if content is None else "POST"
         with self._response(method, url, headers, content or b"") as response:
-            names = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, names, _read(response, max_body))
+            return Answer(response.status_code, dict(response.headers), _read(response, max_body))
 
     def status(self, url: str) -> int:
         """GET *url* and return the status of the answer, whose body is not read. Raise as `send` does."""

@@ -62,11 +62,11 @@ class Resolver:
         def resolve() -> None:
             try:
                 found = self._getaddrinfo(host, None, type=socket.SOCK_STREAM)
-                asked.ended = self._monotonic()
                 asked.set_result(list(dict.fromkeys(address[4][0] for address in found)))
             except Exception as error:  # noqa: BLE001 - raised where it is waited for
-                asked.ended = self._monotonic()
                 asked.set_exception(error)
+            finally:
+                asked.ended = self._monotonic()
 
         threading.Thread(target=resolve, name="resolver", daemon=True).start()
         self._pending[host] = asked
