@@ -54,24 +54,17 @@ def listening(
     # A library's warnings about strangers are not for a log that people read.
     logger = logging.getLogger("waitress")
     logger.handlers, logger.propagate = [logging.NullHandler()], False
-    server = _Server(_application(respond, events), _listener(address), longest)
-    server.start()
-    try:
-        yield server.port
-    finally:
-        server.end()
-
-
-def _listener(address: tuple[str, int]) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-    try:
+    with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
+        port = listener.getsockname()[1]
+        server = _Server(_application(respond, events), listener, longest)
+        server.start()
+        try:
+            yield port
+        finally:
+            server.end()
 
 
 def _application(respond: Respond, events: Events) -> "WSGIApplication":
@@ -91,26 +84,16 @@ def _application(respond: Respond, events: Events) -> "WSGIApplication":
     return application
 
 
-class _Channel(HTTPChannel):
-    """A connection. `opened` is when, in monotonic seconds."""
-
-    opened = float("inf")
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.opened = time.monotonic()
-
-
 class _Server(TcpWSGIServer):
     """waitress, which by itself lets a request drip in for ever, and lets nobody in while others hold connections."""
 
-    channel_class = _Channel
-    active_channels: dict[int, _Channel]  # type: ignore[assignment]
+    active_channels: dict[int, HTTPChannel]  # type: ignore[assignment]
     trigger: Any
 
     def __init__(self, application: "WSGIApplication", listener: socket.socket, longest: float) -> None:
         self._longest = longest
         self._connections: dict[int, Any] = {}
+        self._opened: dict[HTTPChannel, float] = {}  # when, in monotonic seconds
         self._ending = False
         self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
         adjustments = Adjustments(
@@ -130,7 +113,6 @@ class _Server(TcpWSGIServer):
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
         )
-        self.port: int = listener.getsockname()[1]
 
     def start(self) -> None:
         """Begin to answer. Raise RuntimeError if no thread can be started."""
@@ -166,8 +148,9 @@ class _Server(TcpWSGIServer):
     def readable(self) -> bool:
         """Close what has been open for too long. waitress asks at least once a second whether to listen: always."""
         now = time.monotonic()
-        for channel in list(self.active_channels.values()):
-            if now - channel.opened > self._longest:
+        self._opened = {channel: self._opened.get(channel, now) for channel in self.active_channels.values()}
+        for channel, opened in self._opened.items():
+            if now - opened > self._longest:
                 channel.handle_close()
         return True
 
