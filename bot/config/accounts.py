@@ -17,21 +17,12 @@ def accounts_of(found: Found) -> dict[str, Found]:
     """Return what was found for each account, by its name, under keys such as `slack.channel`."""
     if not found.accounts:
         return {DEFAULT: found}
-    names = ("", *found.accounts)
-    values: dict[str, dict[str, Raw]] = {name: {} for name in names}
-    overridden: dict[str, dict[str, list[Raw]]] = {name: {} for name in names}
-    for name, raw in found.values.items():
+    places: dict[str, dict[str, list[Raw]]] = {name: {} for name in ("", *found.accounts)}
+    for name, raws in found.places.items():
         account, key = _split(name)
-        values[account][key] = raw
-        if name in found.overridden:
-            overridden[account][key] = found.overridden[name]
+        places[account][key] = raws
     return {
-        name: replace(
-            found,
-            account=name,
-            values=inherited(values[""], values[name]) | values[name],
-            overridden=overridden[""] | overridden[name],
-        )
+        name: replace(found, account=name, places=inherited(places[""], places[name]) | places[name])
         for name in found.accounts
     }
 

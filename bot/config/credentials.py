@@ -27,7 +27,7 @@ def credential_problems(found: Found) -> Iterator[str]:
         yield f"{found.note}: write one with `lipsync-bot config init` and fill it in, or set these variables"
 
 
-def inherited(shared: Mapping[str, Raw], own: Mapping[str, Raw]) -> dict[str, Raw]:
+def inherited(shared: Mapping[str, list[Raw]], own: Mapping[str, list[Raw]]) -> dict[str, list[Raw]]:
     """Return what an account that has the keys *own* takes over of the keys *shared* by all.
 
     A way to a credential in an account takes the place of the shared one, and a webhook that of the shared channels.
@@ -39,7 +39,7 @@ def inherited(shared: Mapping[str, Raw], own: Mapping[str, Raw]) -> dict[str, Ra
             replaced |= keys
     if any(key in own for way in _WEBHOOK for key in way):
         replaced |= {*CHANNELS}
-    return {key: raw for key, raw in shared.items() if key not in replaced}
+    return {key: raws for key, raws in shared.items() if key not in replaced}
 
 
 def untrusted_base_urls(found: Found, defaults: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ def _other_states(found: Found) -> Iterator[tuple[str, str]]:
     Of this key only: for others, an environment that overrides a shared file is meant, or soon noticed. This one is set
     by the image, so nobody thinks of it; and the volume at the other path stays empty until the state is lost.
     """
-    for raw in found.overridden.get("state.path", ()):
+    for raw in found.places.get("state.path", [])[1:]:
         used = found.values["state.path"]
         if os.path.realpath(str(raw.value)) != os.path.realpath(str(used.value)):
             text = f"{used.value} ({used.where}) is used, not {raw.value} ({raw.where}). Remove one of the two."
@@ -52,7 +52,7 @@ def _plain_http(config: Config, found: Found) -> Iterator[tuple[str, str]]:
 def _readers(found: Found) -> Iterator[tuple[str, str]]:
     """Warn of a YAML file with secrets, in use or not, that other users can read."""
     for key in (key.name for key in KEYS if key.secret):
-        for raw in (*filter(None, [found.values.get(key)]), *found.overridden.get(key, ())):
+        for raw in found.places.get(key, ()):
             if raw.file and _everybody_reads(raw.file):
                 text = (
                     f"every user of this machine can read it, and {raw.name} is in it. Make the bot's user its owner, "

@@ -105,7 +105,8 @@ def _accounts(found: Found, *, named: bool) -> dict[str, Found]:
     accounts = accounts_of(found)
     for one in accounts.values() if not named else ():
         for key, problem in untrusted_base_urls(one, {key.name: key.default for key in KEYS}):
-            one.values[key] = replace(one.values[key], problem=problem)
+            url, *others = one.places[key]
+            one.places[key] = [replace(url, problem=problem), *others]
     return accounts
 
 

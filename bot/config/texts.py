@@ -43,18 +43,22 @@ class Problem:
 
 @dataclass(slots=True)
 class Found:
-    """All that was found. `note` says that there is no YAML file or nothing in it; else it is empty.
+    """All that was found: what stands under each key, in however many places, that which counts first.
 
-    `overridden` is what stands in further places under a key of `values`, and is not used. `accounts` are the names of
-    the accounts; `account` is the one that all this is of, "" if there are no accounts.
+    `note` says that there is no YAML file or nothing in it; else it is empty. `accounts` are the names of the accounts;
+    `account` is the one that all this is of, "" if there are no accounts.
     """
 
-    values: dict[str, Raw] = field(default_factory=dict)
-    overridden: dict[str, list[Raw]] = field(default_factory=dict)
+    places: dict[str, list[Raw]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     note: str = ""
     accounts: tuple[str, ...] = ()
     account: str = ""
+
+    @property
+    def values(self) -> dict[str, Raw]:
+        """What counts under each key."""
+        return {key: raws[0] for key, raws in self.places.items()}
 
     def name(self, key: str) -> str:
         """Return what *key* is called in this account."""
@@ -72,9 +76,8 @@ def gather(keys: Collection[str], path: Path | None, environ: Mapping[str, str],
     of_accounts = [key for key in keys if key.partition(".")[0] not in OF_THE_PROCESS]
     names = [*keys, *(f"accounts.{account}.{key}" for account in found.accounts for key in of_accounts)]
     for values in (from_secret_files(names, secrets_dir), from_environment(names, environ)):
-        for key in values.keys() & found.values.keys():
-            found.overridden.setdefault(key, []).append(found.values[key])
-        found.values |= values
+        for name, raw in values.items():
+            found.places[name] = [raw, *found.places.get(name, ())]
     return found
 
 

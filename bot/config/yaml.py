@@ -127,7 +127,7 @@ class _Reading:
             if key not in self.keys:
                 self.problem(section, line, f"{_shown(name)} is not a key of {section}{self.nearest(name, section)}")
             elif raw := _raw(value, f"{prefix}{key}", f"{self.file} line {line}"):
-                self.found.values[raw.name] = replace(raw, file=Path(self.file))
+                self.found.places[raw.name] = [replace(raw, file=Path(self.file))]
 
     def entries(self, node: yaml.MappingNode, section: str) -> Iterator[tuple[str, int, yaml.Node]]:
         """Yield name, line and value of each key of *node* and, unless it has one of that name, of what it merges."""

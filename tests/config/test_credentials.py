@@ -8,7 +8,7 @@ CHANJING = ("chanjing.access_token",)
 
 
 def problems(*keys: str, note: str = "") -> list[str]:
-    return list(credential_problems(Found({key: Raw(key, "x", "config.yaml line 1") for key in keys}, note=note)))
+    return list(credential_problems(Found({key: [Raw(key, "x", "config.yaml line 1")] for key in keys}, note=note)))
 
 
 @pytest.mark.parametrize(

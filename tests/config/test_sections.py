@@ -468,8 +468,8 @@ def test_each_of_three_places_for_the_state_is_named(warnings, room):
     (room / "secrets" / "state_path").write_text("/run/state.json")
     texts = [text for _, text in warnings({"STATE_PATH": "/data/state.json"}, "state: {path: bot.json}")]
     assert len(texts) == 2
-    assert "config.yaml line 1" in texts[0]
-    assert "secrets/state_path" in texts[1]
+    assert "secrets/state_path" in texts[0]
+    assert "config.yaml line 1" in texts[1]
 
 
 @pytest.mark.parametrize("path", ["/data/state.json", "/data/../data//state.json"])
