@@ -51,14 +51,22 @@ class Bot:
     events: Events
 
 
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What the parts of one account are made of. `name` is "" if there are no other accounts."""
+
+    name: str
+    config: Config
+    exchange: MakeExchange
+    pace: Pace
+    store: Store
+    clock: Clock
+    events: Events
+
+
 @contextlib.contextmanager
 def process(
-    configs: Mapping[str, Config],
-    clock: Clock,
-    events: Events,
-    *,
-    trust_env: bool = True,
-    listen: bool = True,
+    configs: Mapping[str, Config], clock: Clock, events: Events, *, trust_env: bool = True, listen: bool = True
 ) -> Iterator["Process"]:
     """Yield what runs the accounts in *configs*, which are by name. Raise ConfigError.
 
@@ -134,17 +142,11 @@ class Process:
             own_health = Health(store, lock, clock, bare)
             self._standings.runs(name, own_health)
             self.listen()
-            poll = _poll(
-                config,
-                clock,
-                events := Listeners(events, own_health),
-                partial(self._exchange, settled=own_health.turned),
-                store,
-                last_read=last_read,
-                pace=self._pace(config),
-                account=name if len(self._configs) > 1 else "",
-            )
-            yield Bot(poll, events)
+            events = Listeners(events, own_health)
+            exchange = partial(self._exchange, settled=own_health.turned)
+            called = name if len(self._configs) > 1 else ""
+            account = _Account(called, config, exchange, self._pace(config), store, clock, events)
+            yield Bot(_poll(account, last_read), events)
 
     def stand_by(self, name: str, why: str) -> None:
         """Make known that the account *name* waits for a state that another copy holds. Raise ConfigError."""
@@ -196,42 +198,34 @@ def _store(path: Path, config: Config, lock: Lock, events: Events) -> Store:
     return store
 
 
-def _poll(
-    config: Config,
-    clock: Clock,
-    events: Events,
-    exchange: MakeExchange,
-    store: Store,
-    *,
-    last_read: float | None,
-    pace: Pace,
-    account: str,
-) -> Poll:
+def _poll(account: _Account, last_read: float | None) -> Poll:
+    config, store, clock, events = account.config, account.store, account.clock, account.events
     routes = config.slack.routes
-    destination = slack(config, exchange, clock)
+    destination = slack(config, account.exchange, clock)
     ledger = Ledger(store, clock, events)
-    delivery = Delivery(destination, ledger, clock, events, config.slack, route=routes, pace=pace, account=account)
-    source = chanjing(config, exchange, clock, events, fingerprint=fingerprinting(store.state.instance))
+    delivery = Delivery(
+        destination, ledger, clock, events, config.slack, route=routes, pace=account.pace, account=account.name
+    )
+    fingerprint = fingerprinting(store.state.instance)
+    source = chanjing(config, account.exchange, clock, events, fingerprint=fingerprint)
     size = store.state.profile.page_size or config.chanjing.page_size
     pages = Pages(source, clock, events, size=size, deliver=delivery.run)
     records = Records(store, clock, events, config, last_read=last_read)
     reader = Reader(pages, records, clock, events, config)
     upkeep = Upkeep(store, clock, config, alerts_channel=routes["alerts"])
-    show_board = _board(config, destination, store, clock, events, account)
-    return Poll(reader, records, upkeep, delivery, clock, show_board=show_board)
+    return Poll(reader, records, upkeep, delivery, clock, show_board=_board(account, destination))
 
 
-def _board(
-    config: Config, destination: SlackClient, store: Store, clock: Clock, events: Events, account: str
-) -> Callable[[Sequence[Task]], None] | None:
+def _board(account: _Account, destination: SlackClient) -> Callable[[Sequence[Task]], None] | None:
     """Return what shows the board, or takes down one that is no longer wanted; None if there is nothing to do."""
-    wanted, style = config.slack.board, Style(config.slack.language, account=account)
+    settings, store, events = account.config.slack, account.store, account.events
     if not destination.can_update:
-        if wanted:
+        if settings.board:
             detail = "slack.board needs a bot token: a webhook cannot update a message"
             events.emit("board_impossible", detail=detail)
         return None
-    if not wanted and not store.state.boards:
+    if not settings.board and not store.state.boards:
         return None
-    channel = config.slack.routes["success"] if wanted else ""
-    return Board(destination, store, clock, events, channel=channel, style=style).show
+    channel = settings.routes["success"] if settings.board else ""
+    style = Style(settings.language, account=account.name)
+    return Board(destination, store, account.clock, events, channel=channel, style=style).show
