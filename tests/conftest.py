@@ -58,11 +58,16 @@ _LONG = (
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Gives each worker the next test as soon as it is idle; those that share a run to one worker, and first."""
+    """Gives each worker the next test, in all its cases, as soon as it is idle; those that share a run to one worker.
+
+    What takes long goes case by case.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file if file in _SHARE_A_RUN else nodeid
+        if file in _SHARE_A_RUN:
+            return file
+        return nodeid if file in _LONG else nodeid.partition("[")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:

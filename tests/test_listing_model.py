@@ -16,7 +16,7 @@ from bot.domain.task import Status, is_final
 from bot.errors import ForeignStateError
 from tests.worlds import DAY, START, Bot, World
 
-EXAMPLES = int(os.environ.get("LISTING_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("LISTING_EXAMPLES", "200"))
 ORDERS = ["newest_first", "oldest_first", "shuffled"]
 COUNTS = [lambda true: true, lambda true: None, lambda true: true + 1, lambda true: max(0, true - 1), lambda true: 0]
 FINAL = [Status.SUCCEEDED, Status.FAILED]

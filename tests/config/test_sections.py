@@ -260,13 +260,18 @@ def test_a_value_that_cannot_be_used_is_one_line_with_its_key_and_without_itself
     assert "kanarie" not in line
 
 
-@pytest.mark.parametrize("key", [key.name for key in KEYS if key.name != "slack.mention_on_failure"])
 @pytest.mark.parametrize("written", ["[kanarie, kanarie]", "{kanarie: 1}", "!kanarie x"])
-def test_a_value_of_the_wrong_shape_is_reported_with_its_key_and_line(problems, key, written):
-    section, _, name = key.partition(".")
-    lines = problems({}, f"{section}:\n  {name}: {written}\n")
-    place = f"{key} ({key.upper().replace('.', '_')}; config.yaml line 2): "
-    assert len([line for line in lines if line.startswith(place)]) == 1
+def test_a_value_of_the_wrong_shape_is_reported_with_its_key_and_line(problems, written):
+    keys = [key.name for key in KEYS if key.name != "slack.mention_on_failure"]
+    yaml = [f"{section}:" for section in dict.fromkeys(key.partition(".")[0] for key in keys)]
+    for key in keys:
+        section, _, name = key.partition(".")
+        yaml.insert(yaml.index(f"{section}:") + 1, f"  {name}: {written} # {key}")
+    lines = problems({}, "\n".join(yaml))
+    for number, line in enumerate(yaml, 1):
+        if key := line.partition(" # ")[2]:
+            place = f"{key} ({key.upper().replace('.', '_')}; config.yaml line {number}): "
+            assert len([line for line in lines if line.startswith(place)]) == 1, place
     assert "kanarie" not in str(lines)
 
 

@@ -1,3 +1,4 @@
+import itertools
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -100,9 +101,8 @@ def test_the_zone_decides_which_day_it_is(book):
 ZONES = [UTC, SHANGHAI, HAWAII, KIRITIMATI]
 
 
-@pytest.mark.parametrize("hour", range(0, 24, 3))
-@pytest.mark.parametrize("after", ZONES, ids=str)
-@pytest.mark.parametrize("before", ZONES, ids=str)
+@pytest.mark.parametrize(("before", "after"), [*itertools.permutations(ZONES, 2)], ids=str)
+@pytest.mark.parametrize("hour", range(0, 24, 6))
 def test_when_the_time_zone_moves_each_task_is_counted_in_one_summary(book, before, after, hour):
     for step in range(96):
         zone = before if step < 24 + hour else after

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from bot.domain.notice import Role
 from tests.faults.world import SETTLE, Fault, Survival, World
 
 
@@ -55,7 +56,7 @@ def after_a_null_page(world: World) -> None:
     world.chanjing.null_pages.add(1)
     world.run(1)
     assert not world.chanjing.null_pages
-    for number in range(60):
+    for number in range(22):
         world.chanjing.put(f"task{number}", 20)
     world.run(11)
 
@@ -95,7 +96,8 @@ def deaths(world: World, story: Callable[[], None]) -> Iterator[World]:
 def test_wherever_the_program_dies_each_end_is_announced_in_exactly_one_message(
     tmp_path: Path, story: Callable[[World], None]
 ) -> None:
-    world = World(tmp_path, route={"success": "C1", "failure": "C2", "alerts": "C1"}, interval=10.0)
+    route: dict[Role, str] = {"success": "C1", "failure": "C2", "alerts": "C1"}
+    world = World(tmp_path, route=route, interval=10.0, page_size=20)
     world.start()
     world.run(11)
     runs = 0

@@ -177,9 +177,9 @@ def test_it_is_posted_anew_when_slack_never_updates_it_and_the_old_one_is_delete
 
 def test_where_no_board_can_be_updated_there_is_a_new_one_an_hour_at_most(room, slack):
     slack.intercept = refusing("chat.update", "edit_window_closed")
-    for minute in range(180):
+    for progress in range(36):
         room.restart()
-        room.show([Task("a", Status.GENERATING, progress=minute % 100)], after=60)
+        room.show([Task("a", Status.GENERATING, progress=progress)], after=300)
     assert calls(slack, "chat.postMessage") == 4
 
 

@@ -43,11 +43,11 @@ def _placeholders(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
 
 
-@pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
 @pytest.mark.parametrize("language", get_args(Language))
-def test_every_language_has_the_sentence_with_the_same_placeholders(phrase, language):
-    assert phrase.template(language).strip()
-    assert _placeholders(phrase.template(language)) == _placeholders(phrase.en)
+def test_every_language_has_the_sentence_with_the_same_placeholders(language):
+    for name, phrase in SENTENCES.items():
+        assert phrase.template(language).strip(), name
+        assert _placeholders(phrase.template(language)) == _placeholders(phrase.en), name
 
 
 def test_every_language_can_be_chosen():
@@ -57,10 +57,10 @@ def test_every_language_can_be_chosen():
         assert load_usable(None, settings, secrets_dir=secrets)["default"][0].slack.language == language
 
 
-@pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
-def test_a_sentence_is_plain_text_without_markup_of_slacks(phrase):
-    for language in get_args(Language):
-        assert not re.search(r"&\w+;|\*\S.*\S\*|<[@#!h]|:[a-z_]+:", phrase.template(language))
+@pytest.mark.parametrize("language", get_args(Language))
+def test_a_sentence_is_plain_text_without_markup_of_slacks(language):
+    markup = re.compile(r"&\w+;|\*\S.*\S\*|<[@#!h]|:[a-z_]+:")
+    assert [name for name, phrase in SENTENCES.items() if markup.search(phrase.template(language))] == []
 
 
 @pytest.mark.parametrize("phrase", [phrase for phrase in SENTENCES.values() if phrase.one])
@@ -70,9 +70,9 @@ def test_the_english_for_one_needs_no_number_but_what_the_plural_has(phrase):
     assert "2" in phrase.say("en", n=2)
 
 
-@pytest.mark.parametrize("phrase", SENTENCES.values(), ids=SENTENCES)
-def test_chinese_sentences_use_chinese_punctuation(phrase):
-    assert not re.search(r"[\u4e00-\u9fff] ?[,.;:?!(]", phrase.zh)
+def test_chinese_sentences_use_chinese_punctuation():
+    english = re.compile(r"[\u4e00-\u9fff] ?[,.;:?!(]")
+    assert [name for name, phrase in SENTENCES.items() if english.search(phrase.zh)] == []
 
 
 @pytest.mark.parametrize(
