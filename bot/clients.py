@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.chanjing.client import Chanjing, mint
-from bot.chanjing.tokens import FileToken, GivenToken, MintedToken, TokenSource
+from bot.chanjing.tokens import GivenToken, MintedToken, TokenSource
 from bot.chanjing.transport import ATTEMPTS, Transport
 from bot.clock import Clock
 from bot.config.sections import Config
@@ -86,7 +86,7 @@ def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
     settings = config.chanjing
     if settings.app_id is None or settings.secret_key is None:
         token = settings.access_token or Secret("")
-        return FileToken(token.read_again, clock) if token.read_again else GivenToken(token.value)
+        return GivenToken(token.value, FileSecret(token.value, token.read_again, clock) if token.read_again else None)
     app_id, secret_key = settings.app_id, settings.secret_key.value
     try:
         kept: Path | None = beside(resolve(config.state.path), ".token")

@@ -44,30 +44,18 @@ def fingerprinting(salt: str) -> Callable[[str], str]:
 
 
 class GivenToken:
-    """The token stands in the configuration: nothing can be done when it is refused."""
+    """The token that the user gave. If it stands in a *file*, that is read again when the token is refused."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, file: FileSecret | None = None) -> None:
         self._token = token
+        self._file = file
 
     def current(self) -> str:
         return self._token
 
     def after_refusal(self, refused: str) -> str | None:
-        del refused
-        return None
-
-    def account_of(self, token: str) -> str:
-        return token
-
-
-class FileToken(GivenToken):
-    """The token stands in a file that another program renews: it is read again when the token is refused."""
-
-    def __init__(self, read: Callable[[], str], clock: Clock) -> None:
-        self._file = FileSecret(read(), read, clock)
-        super().__init__(self._file.secret)
-
-    def after_refusal(self, refused: str) -> str | None:
+        if self._file is None:
+            return None
         try:
             changed = self._file.changed()
         except ConfigError as error:
@@ -76,6 +64,9 @@ class FileToken(GivenToken):
             ) from None
         self._token = self._file.secret
         return self._token if changed and self._token != refused else None
+
+    def account_of(self, token: str) -> str:
+        return token
 
 
 class MintedToken:

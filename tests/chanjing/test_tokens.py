@@ -6,10 +6,10 @@ import pytest
 
 from bot.chanjing.answers import Answered
 from bot.chanjing.client import Chanjing
-from bot.chanjing.tokens import FileToken, GivenToken, Minted, MintedToken, TokenSource
+from bot.chanjing.tokens import GivenToken, Minted, MintedToken, TokenSource
 from bot.domain.task import Page
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingUnavailable
-from bot.secret import read_secret
+from bot.secret import FileSecret, read_secret
 from tests.irregular import KINDS
 from tests.simulated import NOON, SimulatedClock
 
@@ -85,11 +85,11 @@ def file(tmp_path):
 
 @pytest.fixture
 def tokens(file, clock):
-    """Return a FileToken; its `reads` counts."""
+    """Return the token in *file*; its `reads` counts."""
     return Counted(file, clock)
 
 
-class Counted(FileToken):
+class Counted(GivenToken):
     def __init__(self, file: Path, clock: SimulatedClock) -> None:
         self.reads = 0
 
@@ -97,7 +97,7 @@ class Counted(FileToken):
             self.reads += 1
             return read_secret(file).value
 
-        super().__init__(read, clock)
+        super().__init__(read(), FileSecret("first", read, clock))
 
 
 def test_a_file_is_not_read_again_while_its_token_is_accepted(account, tokens):
@@ -307,9 +307,7 @@ def test_a_token_without_a_place_to_keep_it_is_used_all_the_same(account, clock)
 # Whose token it is
 
 
-def test_a_minted_token_is_known_by_its_app_and_any_other_by_itself(account, clock, kept, file):
-    file.write_text("filed")
+def test_a_minted_token_is_known_by_its_app_and_any_other_by_itself(account, clock, kept):
     minted = MintedToken(account.mint, "app", BASE, kept, clock)
     assert minted.account_of("minted-1") == minted.account_of("minted-2") == "app"
     assert GivenToken("given").account_of("given") == "given"
-    assert FileToken(file.read_text, clock).account_of("filed") == "filed"
