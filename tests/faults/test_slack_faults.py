@@ -68,6 +68,7 @@ LOOKS: dict[str, Fault] = {
     "history is half a JSON": wire.first(3, wire.half_a_json, at=HISTORY),
     "history hangs": wire.first(1, wire.hang, at=HISTORY),
     "history is limited": wire.first(1, wire.says("", 429, Retry_After="1"), at=HISTORY),
+    "history is compressed by a proxy": wire.first(1_000, wire.compressed, at=HISTORY),
     "history without messages": wire.first(2, wire.says_json({"ok": True}), at=HISTORY),
     "history with more and no way to it": wire.first(
         2, wire.says_json({"ok": True, "messages": [], "has_more": True}), at=HISTORY
@@ -91,6 +92,7 @@ WEBHOOKS: dict[str, tuple[Fault, int]] = {
     "somebody else's page with 200": (wire.says(wire.HTML, processed=True), 1),
     "JSON with 200": (wire.says_json({"ok": True}, processed=True), 1),
     "204": (wire.says("", 204, processed=True), 1),
+    "ok, compressed by a proxy": (wire.compressed, 1),
     "200 with a word of refusal": (wire.says("invalid_payload"), 1),
     "ok": (wire.first(0, wire.closed), 1),
 }

@@ -102,6 +102,13 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> Fault:
     return intercept
 
 
+def compressed(call: Call) -> bool:
+    """Do what was asked, and answer as a proxy may that compresses what it passes on."""
+    answer = call.process()
+    call.send(answer.status, {**answer.headers, "Content-Encoding": "gzip"}, gzip.compress(answer.body))
+    return True
+
+
 def redirect(to: str) -> Fault:
     return says("", 307, Location=to)
 
