@@ -87,4 +87,4 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
 def _selection(options: Mapping[str, list[str]]) -> Selection:
     config = Path(options["--config"][-1]) if "--config" in options else None
     chosen = shard(options["--shard"][-1]) if "--shard" in options else None
-    return Selection(config, tuple(options.get("--account", ())), chosen)
+    return Selection(config, options.get("--account"), chosen)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 
 from bot import __version__, signals
-from bot.cli.selection import selected
+from bot.cli.selection import Selection
 from bot.cli.selection import shard as shard_of
 from bot.errors import UsageError
 from bot.language import Language
@@ -64,9 +64,9 @@ def _config(context: typer.Context, path: Path | None) -> Path | None:
     return path or (context.obj and context.obj.config)
 
 
-def _accounts(context: typer.Context, names: list[str] | None) -> list[str]:
+def _accounts(context: typer.Context, names: list[str] | None) -> list[str] | None:
     """Return those behind the command, else those before it."""
-    return names or (list(context.obj.accounts) if context.obj else [])
+    return names or (context.obj and context.obj.accounts)
 
 
 _CONFIG = "The YAML file. Default: config.yaml, if there is one."
@@ -103,7 +103,7 @@ def _common(
     version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version)] = False,
 ) -> None:
     del version  # printed already
-    context.obj = selected(config, account)
+    context.obj = Selection(config, account)
     if context.invoked_subcommand != "run":
         # Only `run` waits for them; the others end as any program does.
         signals.let_through()
@@ -121,7 +121,7 @@ def run(
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
     from bot.cli.run import main
 
-    raise typer.Exit(main(selected(config, account, shard), once=once, standby=standby))
+    raise typer.Exit(main(Selection(config, account, shard), once=once, standby=standby))
 
 
 @app.command("demo", epilog="Example:  lipsync-bot demo")
@@ -142,7 +142,7 @@ def check(
     """Check that everything is in place. That is configuration, state, Chanjing and Slack."""
     from bot.cli.check import main
 
-    raise typer.Exit(main(selected(config, account), send=send))
+    raise typer.Exit(main(Selection(config, account), send=send))
 
 
 @app.command("status", epilog="Example:  lipsync-bot status --json | jq .owed")
@@ -156,7 +156,7 @@ def status(
     """Show what is watched, owed and delivered. Also shows when the bot was last alive."""
     from bot.cli.status import main
 
-    main(selected(config, account, shard), as_json=as_json)
+    main(Selection(config, account, shard), as_json=as_json)
 
 
 @app.command("health", epilog="Example:  lipsync-bot health || echo unwell")
@@ -164,7 +164,7 @@ def health(*, config: ConfigOption = None, account: AccountOption = None) -> Non
     """Exit with 0 when the bot is well, else with 1. For HEALTHCHECK: well is what runs and has nothing overdue."""
     from bot.cli.health import main
 
-    raise typer.Exit(main(selected(config, account)))
+    raise typer.Exit(main(Selection(config, account)))
 
 
 @app.command("preview", epilog="Example:  lipsync-bot preview --kind failure --language zh")
@@ -190,7 +190,7 @@ def preview(
     """Show the messages as they will look."""
     from bot.cli.preview import main
 
-    main(selected(config, account), task, kind=kind, language=language, as_json=as_json, as_link=as_link)
+    main(Selection(config, account), task, kind=kind, language=language, as_json=as_json, as_link=as_link)
 
 
 @app.command("explain", epilog="Example:  lipsync-bot explain 9499ed79")
@@ -198,7 +198,7 @@ def explain(task: TaskArgument, *, config: ConfigOption = None, account: Account
     """Explain why a task was or was not announced. Also says when, and with which ts."""
     from bot.cli.explain import main
 
-    main(selected(config, account), task)
+    main(Selection(config, account), task)
 
 
 @app.command("replay", epilog="Example:  lipsync-bot replay 9499ed79 --yes")
@@ -212,7 +212,7 @@ def replay(
     """Announce a task again, on purpose. It is one more message, whatever was announced before."""
     from bot.cli.replay import main
 
-    raise typer.Exit(main(selected(config, account), task, ask=not yes))
+    raise typer.Exit(main(Selection(config, account), task, ask=not yes))
 
 
 @configuration.command("init", epilog="Example:  lipsync-bot config init")

@@ -18,25 +18,19 @@ class Selection:
     """The YAML file (None: the default), the names of the accounts (none: all), and the shard (index, count)."""
 
     config: Path | None = None
-    accounts: tuple[str, ...] = ()
+    accounts: Sequence[str] | None = None
     shard: tuple[int, int] | None = None
 
     def of(self, configured: Mapping[str, T]) -> dict[str, T]:
         """Return what is *configured* for the accounts that are meant. Raise UsageError if there are none."""
-        if unknown := [name for name in self.accounts if name not in configured]:
+        if unknown := [name for name in self.accounts or () if name not in configured]:
             raise UsageError(f"--account: there is no account {unknown[0]!r}; there is: {_some(configured)}.")
-        chosen = {name: one for name, one in configured.items() if name in self.accounts or not self.accounts}
+        chosen = {name: one for name, one in configured.items() if not self.accounts or name in self.accounts}
         if self.shard is not None:
             chosen = {name: one for name, one in chosen.items() if in_shard(name, *self.shard)}
         if not chosen:
             raise UsageError("--shard: no account belongs to this shard.")
         return chosen
-
-
-def selected(
-    config: Path | None, accounts: Sequence[str] | None = None, shard: tuple[int, int] | None = None
-) -> Selection:
-    return Selection(config, tuple(accounts or ()), shard)
 
 
 def shard(text: str) -> tuple[int, int]:
