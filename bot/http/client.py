@@ -160,6 +160,8 @@ def _read(response: httpx.Response, most: int) -> bytes:
         body += packed.decompress(piece, most + 1 - len(body)) if packed else piece
         if len(body) > most:
             raise TooLargeError(f"the answer is larger than {most // 1024**2} MiB")
+        if packed and packed.unused_data:
+            raise httpx.DecodingError("more follows the compressed answer: is a proxy in between?")
     if packed and not packed.eof:
         raise httpx.DecodingError("the compressed answer is not whole: is a proxy in between?")
     return bytes(body)

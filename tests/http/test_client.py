@@ -187,8 +187,9 @@ def test_a_body_that_a_proxy_compressed_unasked_is_unpacked_up_to_the_limit(exch
     [
         (gzip.compress(b"hello" * 100)[:-9], "the compressed answer is not whole"),
         (b"hello", "the answer cannot be decompressed"),
+        (gzip.compress(b"hello") + b"more", "more follows the compressed answer"),
     ],
-    ids=["cut off", "not compressed"],
+    ids=["cut off", "not compressed", "more"],
 )
 def test_a_compressed_body_that_is_broken_is_an_error(exchange, server, body, words):
     server.intercept = answering(body, "gzip")
@@ -204,6 +205,13 @@ def test_a_body_compressed_in_another_way_is_an_error_as_it_was_not_asked_for(ex
     ) as one:
         send(exchange(), server)
     assert "s3cret" not in str(one.value)
+
+
+def test_what_follows_a_compressed_body_is_not_kept(exchange, server):
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 999999999\r\n\r\n"
+    server.intercept = lambda call: drip(call, head + gzip.compress(b"hello"), bytes(65_536))
+    with pytest.raises(httpx.DecodingError, match="more follows"):
+        send(exchange(60), server)
 
 
 def test_a_gzip_bomb_is_unpacked_no_further_than_the_limit(exchange, server):
