@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import paper
-from benchmarks.simulation import DEFAULTS, START, Account, SimulatedClock, Simulation
+from benchmarks.simulation import DEFAULTS, START, Account, Simulation
+from tests.fakes import SimulatedClock
 
 FIXED = (5.0, 10.0, 15.0, 30.0, 60.0)
 IDLE = (15.0, 30.0, 60.0, 120.0)
@@ -58,7 +59,7 @@ def day(seed: int) -> list[Render]:
 
 def replay(renders: list[Render], interval: float, active: float) -> Pace:
     """Return what the real Poll makes of a day at that pace."""
-    clock, account = SimulatedClock(), Account(3_000)
+    clock, account = SimulatedClock(START), Account(3_000)
     events = sorted(
         [(START + one.begins, True, n) for n, one in enumerate(renders)]
         + [(START + one.ends, False, n) for n, one in enumerate(renders)]

@@ -1,18 +1,16 @@
-"""An account, a clock and a delivery in memory: the real Poll, with days that pass in seconds and requests counted."""
+"""An account in memory: the real Poll, with days that pass in seconds and requests counted."""
 
 import contextlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
 from bot.chanjing.transport import SlidingWindow
 from bot.config.sections import Config
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task, is_final
-from bot.store.file import Store
-from tests.fakes import polling
+from tests.fakes import MemoryStore, Postbox, SimulatedClock, polling
 
 Order = Literal["newest_first", "oldest_first", "shuffled"]
 
@@ -22,25 +20,6 @@ PACE = 5.0  # requests a second at most
 A_DAY = 500  # tasks that the account makes a day
 DEFAULTS = Config()
 NEVER = 1e9  # seconds: a full_scan_interval that does not come round
-
-
-class SimulatedClock:
-    """Time passes only where somebody waits."""
-
-    def __init__(self, start: float = START) -> None:
-        self._now = start
-
-    def now(self) -> float:
-        """Return Unix seconds."""
-        return self._now
-
-    def monotonic(self) -> float:
-        """Return the same: this clock is never set back."""
-        return self._now
-
-    def wait(self, seconds: float) -> None:
-        """Let that many seconds pass."""
-        self._now += max(0.0, seconds)
 
 
 class Account:
@@ -115,43 +94,6 @@ def _task(number: int, create_time: int, status: Status) -> Task:
     return Task(f"{number:032x}", status.value, create_time=create_time, video_url=link)
 
 
-class MemoryStore(Store):
-    """A state that is kept nowhere."""
-
-    def __init__(self, state: State) -> None:
-        super().__init__(Path("nowhere"), state)
-
-    def write(self, state: State) -> None:
-        """Keep *state* until the next."""
-        self.state = state
-
-
-class TakesAll:
-    """Stands for Delivery: takes everything that is owed at once, and gives *took* the subjects."""
-
-    def __init__(self, store: Store, took: Callable[[list[str]], None]) -> None:
-        self._store = store
-        self._took = took
-
-    def run(self, until: float) -> None:  # noqa: ARG002 - the signature of the real one
-        """Deliver everything."""
-        self.run_once()
-
-    def run_once(self) -> None:
-        """Deliver everything."""
-        state = self._store.state
-        self._took([notice.key.subject for notice in state.outbox.notices])
-        self._store.save(replace(state, outbox=replace(state.outbox, notices=())))
-
-    def idle(self) -> bool:
-        """Tell that nothing waits."""
-        return True
-
-    def owing(self) -> bool:
-        """Tell that nothing is owed for long."""
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What one cycle took: the poll's requests and seconds, and the requests of a full scan after it.
@@ -178,17 +120,15 @@ class Simulation:
         before_answer: Callable[[float], None] | None = None,
     ) -> None:
         self.account = account
-        self.clock = clock or SimulatedClock()
+        self.clock = clock or SimulatedClock(START)
         self._settings = settings
-        self._store = MemoryStore(state or State())
+        self._store = MemoryStore(state)
+        self._postbox = Postbox(self._store)
         self._before_answer = before_answer
         self._pace = SlidingWindow(PACE, self.clock)
         self._requests = self._lookups = 0
         self._read = (0, 0.0)  # requests and seconds so far, at the end of the last poll
-        self._told: list[str] = []
-        self._poll = polling(
-            self, self._store, self.clock, TakesAll(self._store, self._announced), settings, events=self
-        )
+        self._poll = polling(self, self._store, self.clock, self._postbox, settings, events=self)
 
     @property
     def state(self) -> State:
@@ -198,13 +138,12 @@ class Simulation:
     def cycle(self) -> Cost:
         """Run one cycle, wait until the next is due, and return what it took."""
         requests, lookups, began = self._requests, self._lookups, self.clock.monotonic()
-        self._told = []
+        told = len(self._postbox.announced)
         self._poll.cycle()
         at_end, ended = self._read
         self.clock.wait(began + self._poll.interval() - self.clock.monotonic())
-        return Cost(
-            at_end - requests + self._lookups - lookups, ended - began, self._requests - at_end, tuple(self._told)
-        )
+        announced = tuple(task_id for task_id, _ in self._postbox.announced[told:])
+        return Cost(at_end - requests + self._lookups - lookups, ended - began, self._requests - at_end, announced)
 
     def branch(self) -> "Simulation":
         """Return a simulation that goes on from here apart, as after a restart."""
@@ -235,6 +174,3 @@ class Simulation:
         """Keep what the poll has cost when it has read the list."""
         if event == "list_read":
             self._read = (self._requests, self.clock.monotonic())
-
-    def _announced(self, subjects: list[str]) -> None:
-        self._told += subjects

@@ -5,7 +5,6 @@ import pytest
 
 from bot.clock import SystemClock, zone_problem
 from bot.errors import Stopped
-from tests.simulated import NOON, SimulatedClock
 
 
 def test_the_system_clock_has_the_machines_time():
@@ -38,29 +37,6 @@ def test_no_wait_begins_after_the_program_was_asked_to_end(seconds):
     stop.set()
     with pytest.raises(Stopped):
         SystemClock(stop).wait(seconds)
-
-
-def test_a_simulated_wait_moves_both_times_on():
-    clock = SimulatedClock()
-    clock.wait(30)
-    assert (clock.now(), clock.monotonic(), clock.waits) == (NOON + 30, 30, [30])
-
-
-def test_a_simulated_clock_that_is_set_lets_no_time_pass():
-    clock = SimulatedClock()
-    clock.set(NOON - 3600)
-    assert (clock.now(), clock.monotonic()) == (NOON - 3600, 0)
-
-
-def test_a_simulated_wait_is_cut_short_when_the_program_is_asked_to_end():
-    clock = SimulatedClock()
-    clock.stops_at = 10
-    clock.wait(9)
-    with pytest.raises(Stopped):
-        clock.wait(9)
-    assert clock.monotonic() == 10
-    with pytest.raises(Stopped):
-        clock.wait(0)
 
 
 @pytest.fixture

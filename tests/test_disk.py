@@ -15,8 +15,8 @@ from bot.domain.state import State
 from bot.errors import StateError
 from bot.store.file import Store, load
 from bot.store.lock import Lock
+from tests.fakes import NOON
 from tests.irregular import KINDS
-from tests.simulated import NOON
 
 
 def begin(path: Path) -> None:

@@ -21,7 +21,7 @@ from bot.demo.slack import CHANNEL, SlackServer
 from bot.errors import LipsyncBotError
 from bot.slack.blocks import Message
 from bot.slack.client import SlackBot, SlackWebhook
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 
 CHANJING, SLACK, PING = "secret-of/chanjing+1", "xoxb-secret/of+slack&1", "secret-of-the-switch"
 HOOK = "T000/B000/XXXX"

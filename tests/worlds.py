@@ -3,18 +3,13 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
 from bot.config import sections as config
-from bot.domain.notice import Notice, TaskEnded
-from bot.domain.state import State
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingError, ChanjingRejected, ChanjingUnavailable, ForeignStateError
-from bot.store.file import Store
-from tests.fakes import RecordedEvents, polling
-from tests.simulated import SimulatedClock
+from tests.fakes import MemoryStore, Postbox, RecordedEvents, SimulatedClock, polling
 
 START = 1_763_800_000.0
 DAY = 86_400
@@ -97,45 +92,6 @@ class World:
     def lookup(self, task_id: str) -> Task | None:
         self.lookups.append(task_id)
         return self.answer_lookup(task_id)
-
-
-class MemoryStore(Store):
-    """A state that lies nowhere. `writes` counts the saves that changed something."""
-
-    def __init__(self, state: State | None = None) -> None:
-        super().__init__(Path("nowhere"), state or State())
-        self.writes = 0
-
-    def write(self, state: State) -> None:
-        self.writes += 1
-        self.state = state
-
-
-class Postbox:
-    """Stands for Delivery: takes everything that is owed at once. `announced` are (task id, status), in order."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.announced: list[tuple[str, int]] = []
-        self.notices: list[Notice] = []
-        self.untils: list[float] = []  # how long it was allowed to take, in monotonic seconds
-
-    def run(self, until: float) -> None:
-        self.untils.append(until)
-        self.run_once()
-
-    def idle(self) -> bool:
-        return True
-
-    def owing(self) -> bool:
-        return bool(self.store.state.outbox.notices)
-
-    def run_once(self) -> None:
-        state = self.store.state
-        self.notices += state.outbox.notices
-        self.announced += [n.key[:2] for n in state.outbox.notices if isinstance(n.content, TaskEnded)]
-        if state.outbox.notices:
-            self.store.save(replace(state, outbox=replace(state.outbox, notices=())))
 
 
 class Bot:

@@ -20,7 +20,7 @@ from bot.http.client import Exchange
 from bot.metrics import Metrics
 from bot.wording.samples import SAMPLES
 from tests import recorded
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 
 URL = "https://chanjing.test"
 TRACE = "8d10659438827bd4d59eaa2696f9d391"

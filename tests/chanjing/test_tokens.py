@@ -10,8 +10,8 @@ from bot.chanjing.tokens import GivenToken, Minted, MintedToken, TokenSource
 from bot.domain.task import Page
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingUnavailable
 from bot.secret import FileSecret, read_secret
+from tests.fakes import NOON, SimulatedClock
 from tests.irregular import KINDS
-from tests.simulated import NOON, SimulatedClock
 
 DAY = 86_400
 BASE = "https://chanjing.test"

@@ -20,7 +20,7 @@ from bot.http.client import Exchange
 from bot.slack.blocks import Style
 from bot.slack.client import SlackBot, SlackWebhook
 from bot.slack.message import render
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 
 MESSAGE = render([notice.Test()], Style("en"))
 PAUSES: list[float] = []  # that nobody waits for

@@ -10,8 +10,7 @@ import pytest
 from bot.cli.progress import shown
 from bot.events import NOBODY
 from bot.stderr import without_waiting
-from tests.fakes import RecordedEvents
-from tests.simulated import SimulatedClock
+from tests.fakes import RecordedEvents, SimulatedClock
 
 
 class Terminal(io.StringIO):

@@ -11,7 +11,7 @@ from bot.domain.outbox import Outbox
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
-from tests.simulated import NOON
+from tests.fakes import NOON
 
 CHANNEL = "C0123"
 ROUTE: dict[Role, str] = {"success": CHANNEL, "failure": CHANNEL, "alerts": CHANNEL}

@@ -12,7 +12,7 @@ import yaml
 from bot.metrics import Metrics
 from bot.web.probes import StateCollector
 from bot.web.standings import Standings
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 
 ROOT = Path(__file__).parents[2]
 RULES_FILE = ROOT / "deploy/prometheus/alerts.yaml"

@@ -25,8 +25,8 @@ from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
 from bot.errors import ConfigError
 from bot.store.lock import Lock, left
+from tests.fakes import NOON
 from tests.faults.bot_in_thread import scene, wait_for
-from tests.simulated import NOON
 
 NOTICE = Notice(TaskEnded(Task("9499ed79", 20)), NOON - 60)
 

@@ -38,8 +38,7 @@ from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
 from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
-from tests.fakes import polling
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock, polling
 
 Survival = Literal["kill", "power_cut", "torn"]
 """What a death leaves on the disk: all that was done; only what was synced; or every name, but only synced content."""

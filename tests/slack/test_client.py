@@ -22,7 +22,7 @@ from bot.slack.blocks import Message
 from bot.slack.client import Posted, SlackBot, SlackWebhook
 from bot.slack.outcome import WEBHOOK, stops_every_call
 from bot.slack.sdk import require
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 
 TOKEN = "xoxb-1-T0p/s3cret+="
 MESSAGE = Message(":white_check_mark: ready", ({"type": "section", "text": {"type": "mrkdwn", "text": "ready"}},))

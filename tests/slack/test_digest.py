@@ -22,10 +22,9 @@ from bot.watch.deliver import Delivery
 from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
 from bot.wording.samples import NOW
+from tests.fakes import MemoryStore, SimulatedClock
 from tests.limits import check, strings
-from tests.simulated import SimulatedClock
 from tests.slack.test_message import EN, PATIENTLY, ZH, endings, everything
-from tests.worlds import MemoryStore
 
 _HOUR = 3_600
 

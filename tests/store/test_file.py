@@ -30,8 +30,8 @@ from bot.store import document, version_1
 from bot.store import file as states
 from bot.store.file import Store
 from bot.store.lock import Lock
+from tests.fakes import NOON
 from tests.irregular import KINDS
-from tests.simulated import NOON
 
 SMALL = State(baseline_at=NOON, tasks={"a": TaskRecord(10, 1, NOON)}, delivered_count=1)
 LATER = replace(SMALL, tasks={"a": EndedTask(20, 1)}, delivered_count=2)

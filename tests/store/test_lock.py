@@ -15,8 +15,8 @@ import pytest
 
 from bot.errors import StateError, StateHeldError
 from bot.store.lock import Lock, left
+from tests.fakes import NOON
 from tests.irregular import KINDS
-from tests.simulated import NOON
 
 
 @pytest.fixture

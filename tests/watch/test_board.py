@@ -13,8 +13,7 @@ from bot.http.client import Exchange
 from bot.slack.blocks import Style
 from bot.slack.client import SlackBot
 from bot.watch.board import Board
-from tests.simulated import SimulatedClock
-from tests.worlds import MemoryStore
+from tests.fakes import MemoryStore, SimulatedClock
 
 RENDERING = [Task("a", Status.GENERATING, progress=75), Task("b", Status.QUEUED)]
 FURTHER = [Task("a", Status.GENERATING, progress=90), Task("b", Status.QUEUED)]

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.notice import Greeting, Notice, Trouble
 from bot.domain.outbox import Outbox
 from bot.domain.task import Status
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 from tests.worlds import DAY, ORDERS, START, Bot, World, null, started
 
 

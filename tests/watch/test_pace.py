@@ -1,7 +1,7 @@
 """How soon the next message may follow in a channel."""
 
 from bot.watch.pace import Pace
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 
 
 def post(pace, clock, channel="C1"):

@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.notice import TaskEnded
 from bot.domain.task import Status, Task
-from tests.simulated import SimulatedClock
-from tests.worlds import DAY, ORDERS, SORTED, START, Bot, MemoryStore, World, started
+from tests.fakes import MemoryStore, SimulatedClock
+from tests.worlds import DAY, ORDERS, SORTED, START, Bot, World, started
 
 
 @pytest.mark.parametrize("latest_first", [True, False])

@@ -16,7 +16,7 @@ from bot.log import Log, as_json
 from bot.metrics import Metrics
 from bot.web.ping import Ping
 from bot.web.standings import Reason
-from tests.simulated import SimulatedClock
+from tests.fakes import SimulatedClock
 
 SECRET = "/ping/s3cret"
 

@@ -28,8 +28,7 @@ from bot.store.lock import Lock
 from bot.web.health import Health
 from bot.web.probes import StateCollector, serving
 from bot.web.standings import Standings
-from tests.simulated import SimulatedClock
-from tests.worlds import MemoryStore
+from tests.fakes import MemoryStore, SimulatedClock
 
 
 class Patient:
