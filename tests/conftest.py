@@ -1,5 +1,7 @@
 """The same surroundings for every test: nothing of the shell that starts them reaches the program."""
 
+import contextlib
+import importlib
 import os
 import re
 import signal
@@ -83,6 +85,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once where nobody says: half of the time they wait."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker of a whole run begin to import elsewhere: what is not compiled yet, one compiles for all."""
+    here = Path(__file__).parent
+    if "PYTEST_XDIST_WORKER" not in os.environ or [Path(one).resolve() for one in session.config.args] != [here]:
+        return
+    modules = [
+        ".".join(file.relative_to(here.parent).with_suffix("").parts)
+        for file in here.rglob("test_*.py")
+        if file.parent.name != "image"
+    ]
+    worker, workers = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    first = len(modules) * worker // workers
+    for module in (*modules[first:], *modules[:first]):
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # pytest imports it again, and reports that
+            importlib.import_module(module)
 
 
 @pytest.fixture(scope="session", autouse=True)
