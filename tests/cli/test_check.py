@@ -195,18 +195,15 @@ DOES = re.compile(
 
 
 @pytest.mark.parametrize(("status", "body"), ANSWERS)
-@pytest.mark.parametrize("method", ["auth.test", "conversations.info", "conversations.history", "chat.postMessage"])
-def test_whatever_slack_says_is_reported_in_whole_sentences_with_what_to_do(slack, exchange, method, status, body):
-    slack.intercept = answering(method, status, body)
+def test_whatever_slack_says_is_reported_in_whole_sentences_with_what_to_do(slack, exchange, status, body):
     bot = SlackBot(slack.token, slack.base_url, exchange)
-    findings = [
-        *check_slack.account(bot, {"slack.channel": CHANNEL}),
-        check_slack.send(bot, CHANNEL, MESSAGE, PAUSES.append),
-    ]
-    for finding in findings:
-        assert not re.search(r"\.\.|None|lipsync-bot check", finding.text)
-        assert finding.severity == "good" or DOES.search(finding.text), finding.text
-        assert finding.subject == "send" or "it is not known" not in finding.text
+    for method in ("auth.test", "conversations.info", "conversations.history", "chat.postMessage"):
+        slack.intercept = answering(method, status, body)
+        findings = check_slack.account(bot, {"slack.channel": CHANNEL})
+        for finding in (*findings, check_slack.send(bot, CHANNEL, MESSAGE, PAUSES.append)):
+            assert not re.search(r"\.\.|None|lipsync-bot check", finding.text)
+            assert finding.severity == "good" or DOES.search(finding.text), finding.text
+            assert finding.subject == "send" or "it is not known" not in finding.text
 
 
 @pytest.mark.parametrize(

@@ -77,11 +77,10 @@ def test_a_task_listed_twice_is_news_once():
         (int(NOW) + 2 * DAY, True),
     ],
 )
-@pytest.mark.parametrize("clock", [NOW, NOW - 8 * DAY, NOW - 6 * DAY, 0.0, NOW + 8 * DAY, 10 * NOW])
-def test_an_unknown_task_older_than_the_floor_is_not_news_whatever_our_clock_says(clock, create_time, is_news):
-    found = news({}, listed(SUCCEEDED, create_time=create_time), floor=int(NOW) - 7 * DAY, now=clock)
-    assert bool(found.ended) is is_news
-    assert bool(found.changed) is is_news
+def test_an_unknown_task_older_than_the_floor_is_not_news_whatever_our_clock_says(create_time, is_news):
+    for clock in (NOW, NOW - 8 * DAY, NOW - 6 * DAY, 0.0, NOW + 8 * DAY, 10 * NOW):
+        found = news({}, listed(SUCCEEDED, create_time=create_time), floor=int(NOW) - 7 * DAY, now=clock)
+        assert (bool(found.ended), bool(found.changed)) == (is_news, is_news), clock
 
 
 def test_a_watched_task_below_the_floor_is_news_when_it_ends():
