@@ -81,13 +81,12 @@ class LoopbackServer:
     """Serves on 127.0.0.1 from its construction until `close`; a context manager.
 
     `calls` holds every request so far in order of arrival, faulty ones included. `intercept`, where set, is called with
-    each and returns True when it has answered, or deliberately not; it may block, best on `closing`. `latency` seconds
-    pass before a request is looked at. `port` 0 means a free one.
+    each and returns True when it has answered, or deliberately not; it may block, best on `closing`. `port` 0
+    means a free one.
     """
 
     def __init__(self, *, port: int = 0) -> None:
         self.intercept: Callable[[Call], bool | None] | None = None
-        self.latency = 0.0
         self.calls: list[Call] = []
         self.closing = threading.Event()
         self.lock = threading.RLock()
@@ -105,8 +104,6 @@ class LoopbackServer:
     def handle(self, call: Call) -> None:
         """Record, intercept, answer."""
         self.calls.append(call)
-        if self.latency:
-            self.closing.wait(self.latency)
         intercept = self.intercept
         if intercept is not None and intercept(call):
             return

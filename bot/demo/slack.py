@@ -17,9 +17,7 @@ from bot.demo.block_kit import MAX_TEXT, keeps_metadata, problems, said, scan
 from bot.demo.server import Answer, Call, LoopbackServer, RateLimit, json_answer, text_answer
 
 CHANNEL = "C0LIPSYNC01"
-SCOPES = frozenset(
-    {"chat:write", "channels:history", "channels:join", "channels:read", "groups:history", "groups:read"}
-)
+SCOPES = frozenset({"chat:write", "channels:history", "channels:read", "groups:history", "groups:read"})
 MAX_UPDATED_TEXT = 4_000
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 999
@@ -132,7 +130,6 @@ class SlackServer(LoopbackServer):
             "chat.update": (self._update, ("chat:write",)),
             "conversations.history": (self._history, ("channels:history", "groups:history")),
             "conversations.info": (self._info, ("channels:read", "groups:read")),
-            "conversations.join": (self._join, ("channels:join",)),
             "conversations.list": (self._list, ("channels:read", "groups:read")),
         }
         name = call.path.removeprefix("/api/")
@@ -260,16 +257,6 @@ class SlackServer(LoopbackServer):
         ]
         limit = _limit(arguments)
         return {"channels": found[:limit], **_next(f"team:{found[limit]['id']}" if len(found) > limit else "")}
-
-    def _join(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        name, channel = self._channel(arguments)
-        if channel.is_private:
-            raise _Refused("method_not_supported_for_channel_type")
-        if channel.is_archived:
-            raise _Refused("is_archived")
-        warned = {"warning": "already_in_channel"} if channel.is_member else {}
-        channel.is_member = True
-        return {"channel": _described(name, channel), **warned}
 
     # The incoming webhook
 

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import struct
 import threading
 import time
 from queue import Queue
@@ -221,68 +220,6 @@ def test_there_is_a_plain_text_404_elsewhere(client, method, path):
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (404, "text/plain")
 
 
-def test_calls_remember_what_was_sent(server, client):
-    listed(client, page=7)
-    (call,) = server.calls
-    assert (call.method, call.path, call.json()) == ("POST", LIST, {"page": 7})
-    assert call.headers["Access_Token"] == TOKEN
-    assert call.at <= time.monotonic()
-
-
-def test_one_connection_serves_many_requests(server, client):
-    for _ in range(3):
-        listed(client)
-    assert len({call.connection for call in server.calls}) == 1
-
-
-def test_an_interceptor_may_process_and_lose_the_reply(server, client):
-    server.add("a")
-    lost = []
-
-    def lose(call):
-        lost.append(call.process())
-        return True
-
-    server.intercept = lose
-    with pytest.raises(httpx.RemoteProtocolError):
-        listed(client)
-    assert b'"a"' in lost[0].body
-
-
-def test_an_interceptor_may_change_the_answer_and_the_connection_lives_on(server, client):
-    server.intercept = lambda call: call.send(503, {"Content-Type": "text/html"}, b"<html>") or True
-    assert client.post(LIST).status_code == 503
-    server.intercept = lambda call: None
-    assert listed(client)["code"] == 0
-    assert server.calls[0].connection is server.calls[1].connection
-
-
-def test_an_interceptor_may_reset_the_connection(server, client):
-    def reset(call):
-        call.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return True
-
-    server.intercept = reset
-    with pytest.raises(httpx.ReadError, match="reset"):
-        listed(client)
-
-
-def test_an_interceptor_may_write_what_is_not_http(server, client):
-    server.intercept = lambda call: call.connection.sendall(b"nonsense\r\n\r\n") or True
-    with pytest.raises(httpx.RemoteProtocolError):
-        listed(client)
-
-
-def test_an_interceptor_may_drip_its_answer(server, client):
-    def drip(call):
-        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok":
-            call.connection.sendall(bytes([byte]))
-        return True
-
-    server.intercept = drip
-    assert client.post(LIST).text == "ok"
-
-
 def test_a_request_cut_short_is_not_processed(server):
     with socket.create_connection(("127.0.0.1", server.port)) as dying:
         dying.sendall(f"POST {LIST} HTTP/1.1\r\nContent-Length: 9\r\n\r\n{{".encode())
@@ -298,13 +235,6 @@ def test_an_error_in_an_interceptor_is_seen(server, client, monkeypatch):
     with pytest.raises(httpx.RemoteProtocolError):
         listed(client)
     assert seen.get(timeout=30) is AttributeError
-
-
-def test_latency_delays_the_answer(server, client):
-    server.latency = 0.1
-    started = time.monotonic()
-    listed(client)
-    assert time.monotonic() - started >= 0.1
 
 
 def test_closing_is_quick_although_an_interceptor_hangs_and_a_client_is_idle(client):
