@@ -29,7 +29,6 @@ from bot.store.lock import Lock
 from bot.watch.board import Board
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
-from bot.watch.ledger import Ledger
 from bot.watch.pace import Buckets, Pace
 from bot.watch.pages import Pages
 from bot.watch.reader import Reader
@@ -200,19 +199,15 @@ def _store(path: Path, config: Config, lock: Lock, events: Events) -> Store:
 
 def _poll(account: _Account, last_read: float | None) -> Poll:
     config, store, clock, events = account.config, account.store, account.clock, account.events
-    routes = config.slack.routes
     destination = slack(config, account.exchange, clock)
-    ledger = Ledger(store, clock, events)
-    delivery = Delivery(
-        destination, ledger, clock, events, config.slack, route=routes, pace=account.pace, account=account.name
-    )
+    delivery = Delivery(destination, store, clock, events, config.slack, pace=account.pace, account=account.name)
     fingerprint = fingerprinting(store.state.instance)
     source = chanjing(config, account.exchange, clock, events, fingerprint=fingerprint)
     size = store.state.profile.page_size or config.chanjing.page_size
     pages = Pages(source, clock, events, size=size, deliver=delivery.run)
     records = Records(store, clock, events, config, last_read=last_read)
     reader = Reader(pages, records, clock, events, config)
-    upkeep = Upkeep(store, clock, config, alerts_channel=routes["alerts"])
+    upkeep = Upkeep(store, clock, config)
     return Poll(reader, records, upkeep, delivery, clock, show_board=_board(account, destination))
 
 

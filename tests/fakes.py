@@ -136,5 +136,5 @@ def polling(
     pages = Pages(source, clock, events, size=size, deliver=delivery.run)
     records = Records(store, clock, events, settings, last_read=None)
     reader = Reader(pages, records, clock, events, settings)
-    upkeep = Upkeep(store, clock, settings, alerts_channel="C1")
+    upkeep = Upkeep(store, clock, settings)
     return Poll(reader, records, upkeep, delivery, clock, show_board=show_board)

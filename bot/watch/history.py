@@ -16,7 +16,6 @@ from bot.slack.client import Slack
 from bot.slack.outcome import WEBHOOK, stops_every_call
 from bot.watch.ledger import Ledger
 
-_REREAD = 300.0  # seconds between two tries of a history that cannot be read
 _BEGINNING = "0"  # of a channel, as a ts
 _NO_ANSWER = "no_answer"
 _ABSENT = {"http_404", "http_405", "http_501"}  # what a server that is not Slack says of a method that it has not
@@ -43,14 +42,9 @@ class History:
         """Have the history read again before the next post."""
         self._read_at_start.discard(channel)
 
-    def rereads_at(self, channel: str) -> float:
-        """Return when a history that cannot be read is tried again, in monotonic seconds; a webhook's never is."""
-        never = self._ledger.to(channel).unreadable == WEBHOOK
-        return float("inf") if never else self._unreadable_at[channel] + _REREAD
-
-    def tried_since(self, channel: str, moment: float) -> bool:
-        """Tell whether it was found to be unreadable at *moment* or after; a webhook's always is."""
-        return self._ledger.to(channel).unreadable == WEBHOOK or self._unreadable_at[channel] >= moment
+    def unreadable_at(self, channel: str) -> float:
+        """Return when the history was last found to be unreadable, in monotonic seconds; infinite: it has none."""
+        return float("inf") if self._ledger.to(channel).unreadable == WEBHOOK else self._unreadable_at.get(channel, 0.0)
 
     def read(self, channel: str) -> None:
         """Read what was posted since the last receipt: by a copy that crashed, on another machine, after a backup.

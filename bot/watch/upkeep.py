@@ -15,11 +15,10 @@ from bot.store.file import Store
 class Upkeep:
     """Looks after one bot. Raises StateError."""
 
-    def __init__(self, store: Store, clock: Clock, settings: Config, *, alerts_channel: str) -> None:
+    def __init__(self, store: Store, clock: Clock, settings: Config) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._alerts_channel = alerts_channel
 
     def observe(
         self, failure: ChanjingError | ForeignStateError | None, watched: Watched, odd: Iterable[tuple[str, str]]
@@ -32,7 +31,7 @@ class Upkeep:
             stuck=(task_id for task_id, record in unfinished.items() if record.age(now) > stuck_after),
             vanished=watched.vanished,
             destinations=state.outbox.destinations,
-            alerts_channel=self._alerts_channel,
+            alerts_channel=self._settings.slack.routes["alerts"],
             page_size=state.profile.page_size,
             odd=odd,
         )

@@ -36,7 +36,6 @@ from bot.store import file as state
 from bot.store.file import Store
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
-from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
 from tests.fakes import SimulatedClock, polling
 
@@ -325,14 +324,17 @@ class World:
             (self.directory / name).write_bytes(content)
         self.store = Store(path, state.load(path, lambda _: None), self.disk)
         self.store.write(self.store.state)
-        settings = config.Slack(digest_after=self.digest_after)
-        self.delivery = Delivery(
-            self.slack, Ledger(self.store, self.clock, NOBODY), self.clock, NOBODY, settings,
-            route=self.route, pace=Pace(settings.pace, self.clock),
+        settings = config.Slack(
+            channel=self.route["success"], failure_channel=self.route["failure"], alerts_channel=self.route["alerts"],
+            digest_after=self.digest_after,
         )  # fmt: skip
-        how = config.Config(
-            chanjing=config.Chanjing(page_size=self.page_size), poll=config.Poll(interval=self.interval)
+        self.delivery = Delivery(
+            self.slack, self.store, self.clock, NOBODY, settings, pace=Pace(settings.pace, self.clock)
         )
+        how = config.Config(
+            chanjing=config.Chanjing(page_size=self.page_size), poll=config.Poll(interval=self.interval),
+            slack=settings,
+        )  # fmt: skip
         self.poll = polling(self.chanjing, self.store, self.clock, self.delivery, how)
 
     def run(self, seconds: float) -> None:

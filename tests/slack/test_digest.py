@@ -19,7 +19,6 @@ from bot.slack.digest import fitting
 from bot.slack.message import render
 from bot.slack.mrkdwn import link
 from bot.watch.deliver import Delivery
-from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
 from bot.wording.samples import NOW
 from tests.fakes import MemoryStore, SimulatedClock
@@ -146,10 +145,8 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     due = tuple(Notice(TaskEnded(Task(name, 20, video_url=url)), NOW) for name, url in urls.items())
     clock = SimulatedClock(NOW)
     channel, config = Channel(), Config(slack=Slack(channel="C1"))
-    Delivery(
-        channel, Ledger(MemoryStore(State(outbox=Outbox(due))), clock, NOBODY), clock, NOBODY, config.slack,
-        route=config.slack.routes, pace=Pace(1.0, clock),
-    ).run_once()  # fmt: skip
+    store, pace = MemoryStore(State(outbox=Outbox(due))), Pace(1.0, clock)
+    Delivery(channel, store, clock, NOBODY, config.slack, pace=pace).run_once()
     assert 2 <= len(channel.messages) < 20
     shown = "".join(everything(message) for message in channel.messages)
     assert [name for name, url in urls.items() if f"<{url}|" not in shown or name not in shown] == []
