@@ -39,18 +39,29 @@ def environ(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def world(environ, tmp_path):
-    """Yield the environment of a bot that has all it needs."""
-    with ChanjingServer() as chanjing, SlackServer() as slack:
-        yield environ | {
-            "CHANJING_BASE_URL": chanjing.url,
-            "CHANJING_ACCESS_TOKEN": chanjing.token,
-            "SLACK_BASE_URL": slack.base_url,
-            "SLACK_BOT_TOKEN": slack.token,
-            "SLACK_CHANNEL": CHANNEL,
-            "SLACK_PACE": "50ms",
-            "STATE_PATH": str(tmp_path / "state.json"),
-        }
+def chanjing():
+    with ChanjingServer() as chanjing:
+        yield chanjing
+
+
+@pytest.fixture
+def slack():
+    with SlackServer() as slack:
+        yield slack
+
+
+@pytest.fixture
+def world(environ, chanjing, slack, tmp_path):
+    """Return the environment of a bot that has all it needs."""
+    return environ | {
+        "CHANJING_BASE_URL": chanjing.url,
+        "CHANJING_ACCESS_TOKEN": chanjing.token,
+        "SLACK_BASE_URL": slack.base_url,
+        "SLACK_BOT_TOKEN": slack.token,
+        "SLACK_CHANNEL": CHANNEL,
+        "SLACK_PACE": "50ms",
+        "STATE_PATH": str(tmp_path / "state.json"),
+    }
 
 
 @pytest.fixture
@@ -302,22 +313,12 @@ def stuck():
     os.close(theirs)
 
 
-def test_a_log_that_nobody_reads_holds_up_nothing(called, stuck):
-    with ChanjingServer() as chanjing, SlackServer() as slack:
-        for _ in range(30):
-            chanjing.add(status=20)
-        own = {
-            "CHANJING_BASE_URL": chanjing.url,
-            "CHANJING_ACCESS_TOKEN": chanjing.token,
-            "SLACK_BASE_URL": slack.base_url,
-            "SLACK_BOT_TOKEN": slack.token,
-            "SLACK_PACE": "10ms",
-            "SLACK_DIGEST_AFTER": "0",
-            "POLL_FIRST_RUN": "announce",
-            "LOG_LEVEL": "debug",
-        }
-        assert called("run --once", err=stuck, **own).code == 0
-        assert len(slack.messages) == 31
+def test_a_log_that_nobody_reads_holds_up_nothing(called, stuck, chanjing, slack):
+    for _ in range(30):
+        chanjing.add(status=20)
+    own = {"SLACK_PACE": "10ms", "SLACK_DIGEST_AFTER": "0", "POLL_FIRST_RUN": "announce", "LOG_LEVEL": "debug"}
+    assert called("run --once", err=stuck, **own).code == 0
+    assert len(slack.messages) == 31
 
 
 @pytest.mark.parametrize(("command", "code"), [("run", 2), ("check", 2), ("status", 4)])
@@ -368,7 +369,7 @@ def test_a_demo_with_too_few_threads_says_so_at_once(program, tmp_path, allowed)
     assert "no thread can be started" in ended.err
 
 
-def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, tmp_path):
+def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, chanjing, slack, tmp_path):
     ours = tmp_path / "short"
     script = (
         "import pathlib, threading\n"
@@ -380,31 +381,23 @@ def test_where_threads_are_short_for_a_while_run_goes_on_afterwards(world, tmp_p
         "from bot.__main__ import main\n"
         "main()\n"
     )
-    with ChanjingServer() as chanjing, SlackServer() as slack:
-        own = world | {
-            "CHANJING_BASE_URL": chanjing.url,
-            "CHANJING_ACCESS_TOKEN": chanjing.token,
-            "SLACK_BASE_URL": slack.base_url,
-            "SLACK_BOT_TOKEN": slack.token,
-            "POLL_INTERVAL": "200ms",
-            "LOG_FORMAT": "json",
-        }
-        with subprocess.Popen([sys.executable, "-c", script, "run"], env=own, stderr=subprocess.PIPE, text=True) as run:
-            try:
-                assert run.stderr is not None
-                wait_for(lambda: slack.messages, "the greeting")
-                ours.touch()
-                task = chanjing.add(status=20)
-                lines = map(json.loads, run.stderr)
-                failed = next(line for line in lines if line["event"] == "poll_failed")
-                assert "no thread can be started" in failed["error"]
-                assert "exception" not in failed
-                ours.unlink()
-                wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
-                run.send_signal(signal.SIGTERM)
-                assert run.wait(60) == 0
-            finally:
-                run.kill()
+    own = world | {"POLL_INTERVAL": "200ms", "LOG_FORMAT": "json"}
+    with subprocess.Popen([sys.executable, "-c", script, "run"], env=own, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stderr is not None
+            wait_for(lambda: slack.messages, "the greeting")
+            ours.touch()
+            task = chanjing.add(status=20)
+            lines = map(json.loads, run.stderr)
+            failed = next(line for line in lines if line["event"] == "poll_failed")
+            assert "no thread can be started" in failed["error"]
+            assert "exception" not in failed
+            ours.unlink()
+            wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(60) == 0
+        finally:
+            run.kill()
 
 
 # A port that anybody can reach
@@ -447,32 +440,31 @@ def answers(url: str) -> bool:
     return False
 
 
-def test_more_clients_than_there_are_descriptors_keep_the_bot_from_nothing(world):
+def test_more_clients_than_there_are_descriptors_keep_the_bot_from_nothing(world, chanjing, slack):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     script = (
         "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))\nfrom bot.__main__ import main\nmain()\n"
     )
-    with ChanjingServer() as chanjing, SlackServer() as slack, contextlib.ExitStack() as stack:
-        own = world | {
-            "CHANJING_BASE_URL": chanjing.url,
-            "CHANJING_ACCESS_TOKEN": chanjing.token,
-            "SLACK_BASE_URL": slack.base_url,
-            "SLACK_BOT_TOKEN": slack.token,
-            "POLL_INTERVAL": "200ms",
-            "MONITOR_LISTEN": f"127.0.0.1:{port}",
-            "MONITOR_PING_URL": f"http://127.0.0.1:{port}/metrics",
-        }
-        with subprocess.Popen([sys.executable, "-c", script, "run"], env=own, stderr=subprocess.PIPE, text=True) as run:
-            try:
-                wait_for(lambda: slack.messages, "the greeting")
-                stack.enter_context(dripping(port, 75))
-                task = chanjing.add(status=20)
-                wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
-                wait_for(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "an answer to a probe")
-                run.send_signal(signal.SIGTERM)
-                _, err = run.communicate(timeout=20)
-            finally:
-                run.kill()
+    own = world | {
+        "POLL_INTERVAL": "200ms",
+        "MONITOR_LISTEN": f"127.0.0.1:{port}",
+        "MONITOR_PING_URL": f"http://127.0.0.1:{port}/metrics",
+    }
+    program = [sys.executable, "-c", script, "run"]
+    with (
+        contextlib.ExitStack() as stack,
+        subprocess.Popen(program, env=own, stderr=subprocess.PIPE, text=True) as run,
+    ):
+        try:
+            wait_for(lambda: slack.messages, "the greeting")
+            stack.enter_context(dripping(port, 75))
+            task = chanjing.add(status=20)
+            wait_for(lambda: any(task in message.text for message in slack.messages), "the task to be announced")
+            wait_for(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "an answer to a probe")
+            run.send_signal(signal.SIGTERM)
+            _, err = run.communicate(timeout=20)
+        finally:
+            run.kill()
     assert run.returncode == 0
     assert "Traceback" not in err
