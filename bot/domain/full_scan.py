@@ -1,6 +1,6 @@
 """A scan of the whole list, which finds out its order, its pages and whether its count can be believed. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.listing import ListProfile, Order, Scan
@@ -21,17 +21,6 @@ class FullScan(Scan):
         self._totals: set[int] = set()
         self._rising = self._falling = self._previous = 0
         self._last_page = 1
-
-    def add(self, page: Page) -> tuple[Task, ...]:
-        """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
-        seen = self._see(page)
-        if self.step and self.step.onward and (seen.new or not page.tasks):
-            self._observe(page, seen.new)
-        now = max(self._now, page.answered_at or 0.0)  # our clock may be behind
-        self.newest = max([self.newest, *(t.create_time for t in seen.new if usable(t.create_time, now))])
-        self._advance(page, seen)
-        self.complete = self.step is None
-        return seen.tasks
 
     def outcome(self, profile: ListProfile, *, asked: int, now: float) -> ListProfile:
         """Return *profile* with what is to be remembered after this scan to its end, in pages of *asked* tasks.
@@ -55,7 +44,11 @@ class FullScan(Scan):
             empty=not self._listed,
         )
 
-    def _observe(self, page: Page, new: Iterable[Task]) -> None:
+    def _observe(self, page: Page, new: Sequence[Task]) -> None:
+        now = max(self._now, page.answered_at or 0.0)  # our clock may be behind
+        self.newest = max([self.newest, *(task.create_time for task in new if usable(task.create_time, now))])
+        if not (self.step and self.step.onward) or not (new or not page.tasks):
+            return
         self._unreadable += page.listed - len(page.tasks)
         if page.total_count is not None:
             self._totals.add(page.total_count)

@@ -56,15 +56,11 @@ class ListProfile:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one page adds to a scan: tasks not seen yet, tasks that have risen since, and what the count changed by."""
+    """What one page adds to a scan: tasks not seen yet, those and the ones that have risen, and how the count grew."""
 
     new: tuple[Task, ...]
-    risen: tuple[Task, ...]
+    found: tuple[Task, ...]
     changed: int
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        return (*self.new, *self.risen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,9 @@ Route = Generator[Step, tuple[Page, Seen]]
 
 
 class Scan:
-    """What a scan has seen so far. `step` is the next; None: there is nothing more to read.
+    """What a scan has seen so far: give it each page with `add(page)` while `step` names one.
+
+    `complete` says whether it got to its end.
 
     It asks for no more pages than there are with a task on them that is new to it, and SPARE. So it ends however the
     server answers: also one that answers a page past the end with its last page, or each page with the same.
@@ -113,6 +111,21 @@ class Scan:
         self._route = self._pages_from(number)
         self.step: Step | None = next(self._route)
 
+    def add(self, page: Page) -> tuple[Task, ...]:
+        """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
+        seen = self._see(page)
+        self._observe(page, seen.new)
+        try:
+            self.step = self._route.send((page, seen))
+        except StopIteration:
+            self.step = None
+        self.complete = self.step is None
+        return seen.found
+
+    def _observe(self, page: Page, new: Sequence[Task]) -> None:
+        """Learn what it is for from *page*, which was asked for as `step` says, and its *new* tasks."""
+        raise NotImplementedError
+
     def count_says(self, page: Page) -> Literal["ended", "goes on", "nothing"]:
         """Return what can be believed of the count: that the list ends before *page*, or not; or nothing."""
         total = self.count_with(page)
@@ -131,9 +144,11 @@ class Scan:
         for task in page.tasks:
             if task.id not in highest or rank(task.status) > rank(highest[task.id].status):
                 highest[task.id] = task
+        new = tuple(task for task in highest.values() if task.id not in self._ranks)
+        risen = (t for t in highest.values() if t.id in self._ranks and rank(t.status) > self._ranks[t.id])
         seen = Seen(
-            tuple(task for task in highest.values() if task.id not in self._ranks),
-            tuple(t for t in highest.values() if t.id in self._ranks and rank(t.status) > self._ranks[t.id]),
+            new,
+            (*new, *risen),
             0 if self.total_count is None or page.total_count is None else page.total_count - self.total_count,
         )
         if not self.pages:
@@ -143,16 +158,10 @@ class Scan:
         self.per_page = max(self.per_page, page.listed)
         self.account = page.account or self.account
         self._listed += page.listed
-        self._ranks |= {task.id: rank(task.status) for task in seen.tasks}
+        self._ranks |= {task.id: rank(task.status) for task in seen.found}
         self._spare -= not seen.new
         self._grown = 0 if seen.new else self._grown + seen.changed
         return seen
-
-    def _advance(self, page: Page, seen: Seen) -> None:
-        try:
-            self.step = self._route.send((page, seen))
-        except StopIteration:
-            self.step = None
 
     def _pages_from(self, number: int) -> Route:
         """Yield the pages from *number* on to the end of the list, given what was on each."""

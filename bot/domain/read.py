@@ -1,5 +1,6 @@
-"""One look at the list for news: which pages to read, when to stop, and what reads may cost. Pure."""
+"""One look at the list for news: which pages to read, and when to stop. Pure."""
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -8,12 +9,10 @@ from bot.domain.news import Tasks, is_known
 from bot.domain.task import Page, Task
 
 FOREIGN_AFTER = 10  # known tasks, none of which is listed, say that the list is another account's
-NEAR = 3  # pages that a read may take while the budget is spent
-_REST = 10  # times as long as a longer read took: so long the budget is spent
 
 
 class Read(Scan):
-    """One look for news: give it each page with `add(page)` while `step` names one.
+    """One look for news.
 
     It begins at the new end, page 1. It stops when it has seen a page that ends in a task known before, all of *fresh*
     (the tasks waited for), and as many unknown tasks as `total_count` grew by; or at the end of the list. If neither an
@@ -45,24 +44,24 @@ class Read(Scan):
         self.per_page = profile.per_page
 
     def add(self, page: Page) -> tuple[Task, ...]:
-        """Take in the page asked for, decide on the next, and return the tasks that are new here or have risen."""
         if self.account and page.account not in {"", self.account}:
             self._recognised = self._profile.empty  # another token, perhaps of another account
-        seen = self._see(page)
-        if self.pages == 1:
-            self._count_at_start = page.total_count
-        self._recognised |= self.account == self._ours != "" or any(task.id in self._known for task in seen.new)
-        self._unknown += sum(not self._is_known(task) for task in seen.new)
-        if edge := self._edge(page):
-            self._edge_known = self._is_known(edge)
-        self._advance(page, seen)
-        self._ended = self.step is None
+        found = super().add(page)
+        self._ended = self.complete
         if self.step is None or (self.step.onward and self._may_stop()):
             self.complete, self.step = True, None
             self._recognised |= not self._listed
         elif self._max_pages is not None and self.pages >= self._max_pages:
             self.step = None
-        return seen.tasks
+        return found
+
+    def _observe(self, page: Page, new: Sequence[Task]) -> None:
+        if self.pages == 1:
+            self._count_at_start = page.total_count
+        self._recognised |= self.account == self._ours != "" or any(task.id in self._known for task in new)
+        self._unknown += sum(not self._is_known(task) for task in new)
+        if edge := self._edge(page):
+            self._edge_known = self._is_known(edge)
 
     @property
     def unconfirmed(self) -> bool:
@@ -79,14 +78,8 @@ class Read(Scan):
         if self.complete:
             holds = profile.count_holds and not (self._ended and self._unknown < self._growth)
             profile = replace(profile, empty=not self._listed, count_holds=holds)
-        if not profile.count_holds:
-            return profile  # a count that nobody believes is not worth a write
-        if self.complete and self.total_count is not None:
-            return replace(profile, total_count=self._count_seen(self.total_count))
-        if self._profile.total_count is None:
-            return profile
-        # What was seen is accounted for; what the count grew by beyond that is still to be found.
-        return replace(profile, total_count=self._profile.total_count + self._unknown)
+        # A count that nobody believes is not worth a write.
+        return replace(profile, total_count=self._accounted_for()) if profile.count_holds else profile
 
     @property
     def _growth(self) -> int:
@@ -97,10 +90,13 @@ class Read(Scan):
         before, start = self._profile.total_count, self._count_at_start
         return 0 if before is None or start is None else start - before
 
-    def _count_seen(self, count: int) -> int:
-        """Return how much of *count* this read accounts for: what came meanwhile and was not seen is for the next."""
-        before, start = self._profile.total_count, self._count_at_start
-        return count if before is None or start is None else min(count, max(start, before + self._unknown))
+    def _accounted_for(self) -> int | None:
+        """Return how many of the tasks counted need not be looked for: those that came unseen are for the next read."""
+        before, start, now = self._profile.total_count, self._count_at_start, self.total_count
+        seen = None if before is None else before + self._unknown
+        if not self.complete or now is None:
+            return seen
+        return now if seen is None or start is None else min(now, max(start, seen))
 
     def _is_known(self, task: Task) -> bool:
         return is_known(task, self._known, floor=self._profile.floor)
@@ -177,22 +173,3 @@ class BackwardRead(Read):
         if page.total_count is None or not self._profile.count_holds:
             return None
         return max(1, -(-page.total_count // (self.per_page or page.size)))
-
-
-class Budget:
-    """What reads may cost. In memory only: after a restart the first read may be a long one.
-
-    A read of more than NEAR pages that took T limits the reads of the next 10 × T to NEAR pages.
-    """
-
-    def __init__(self) -> None:
-        self._spent_until = float("-inf")
-
-    def max_pages(self, now: float) -> int | None:
-        """Return how many pages a read may take that begins *now* (monotonic seconds); None: as many as it needs."""
-        return NEAR if now < self._spent_until else None
-
-    def spend(self, *, pages: int, took: float, now: float) -> None:
-        """Count a read of *pages* that ends *now*, having waited *took* seconds for answers."""
-        if pages > NEAR:
-            self._spent_until = now + _REST * took

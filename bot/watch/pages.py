@@ -1,12 +1,12 @@
 """The pages that a scan of the list asks for, however Chanjing answers: smaller ones, odd ones, and the end."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from bot.chanjing.answers import BAD_PARAMETERS, DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.clock import Clock
-from bot.domain.full_scan import FullScan
+from bot.domain.listing import Scan
 from bot.domain.read import Read
 from bot.domain.task import Page, Status, Task
 from bot.errors import ChanjingRejected
@@ -27,14 +27,6 @@ class TaskSource(Protocol):
 
     def task(self, task_id: str, /) -> Task | None:
         """Return the task with that id. None: Chanjing answers without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """An answer that does not say what is in a page: *page* has what it says all the same, *error* says why."""
-
-    page: Page
-    error: ChanjingRejected
 
 
 class Pages:
@@ -67,7 +59,7 @@ class Pages:
         """Return the task with that id. None: Chanjing answers without one. Raise ChanjingError."""
         return self._source.task(task_id)
 
-    def of(self, scan: Read | FullScan) -> Iterator[tuple[Page, tuple[Task, ...]]]:
+    def of(self, scan: Scan) -> Iterator[tuple[Page, tuple[Task, ...]]]:
         """Yield each page that *scan* asks for, and the tasks on it that are new to the scan or have risen.
 
         Raise ChanjingError, or Stopped.
@@ -91,7 +83,7 @@ class Pages:
             if now >= quiet_until:
                 self._deliver(now)
 
-    def _page(self, scan: Read | FullScan, number: int, waits: Sequence[float] = _BEFORE_IT_ENDS) -> Page:
+    def _page(self, scan: Scan, number: int, waits: Sequence[float] = _BEFORE_IT_ENDS) -> Page:
         """Return page *number*, an empty one if the list has ended before it, in whatever way that is said.
 
         In doubt it is asked for once more after each of *waits*. Raise ChanjingError, also if there is no list and it
@@ -99,29 +91,29 @@ class Pages:
         there would not be looked for.
         """
         self._wait(waits[0])
-        answer = self._ask(number, may_end=bool(scan.pages))
-        if isinstance(answer, Page):
-            return answer
-        if not self._ends(scan, answer.page):
-            if not scan.pages and scan.count_says(answer.page) != "ended":
-                raise answer.error  # the list does not end before the first page that is asked for
+        page, doubt = self._ask(number, may_end=bool(scan.pages))
+        if doubt is None:
+            return page
+        if not self._ends(scan, page):
+            if not scan.pages and scan.count_says(page) != "ended":
+                raise doubt  # the list does not end before the first page that is asked for
             if waits[1:]:
                 return self._page(scan, number, waits[1:])
             # The count may be wrong, or not given: if the list goes on, its next page says so.
-            following = self._ask(number + 1, may_end=True)
-            if isinstance(following, Page) and following.listed:
-                raise answer.error
+            following, _ = self._ask(number + 1, may_end=True)
+            if following.listed:
+                raise doubt
         self._end = number
-        return replace(answer.page, total_count=scan.count_with(answer.page))
+        return replace(page, total_count=scan.count_with(page))
 
-    def _ends(self, scan: Read | FullScan, page: Page) -> bool:
+    def _ends(self, scan: Scan, page: Page) -> bool:
         """Tell whether it is known that the list ends before *page*, about which there is doubt."""
         says = scan.count_says(page)
         as_before = says != "goes on" and page.number == self._end and isinstance(scan, Read)
         return as_before or (says == "ended" and page.number > 1)
 
-    def _ask(self, number: int, *, may_end: bool) -> Page | _Doubt:
-        """Return page *number*, or the doubt about it. Raise ChanjingError.
+    def _ask(self, number: int, *, may_end: bool) -> tuple[Page, ChanjingRejected | None]:
+        """Return page *number*, and the doubt whether it is as empty as it seems. Raise ChanjingError.
 
         *may_end*: a refusal may say that the list has ended before it.
         """
@@ -130,11 +122,11 @@ class Pages:
         except ChanjingRejected as error:
             if not may_end or error.code != BAD_PARAMETERS:
                 raise
-            return _Doubt(Page(number, (), listed=0, size=self.size), error)
+            return Page(number, (), listed=0, size=self.size), error
         if page.listed or not page.oddities:
-            return page
+            return page, None
         said = f"list: {page.oddities[0]}, so the bot cannot tell what is in it."
-        return _Doubt(page, ChanjingRejected(said, "The bot tries again."))
+        return page, ChanjingRejected(said, "The bot tries again.")
 
     def _fetch(self, number: int) -> Page:
         began = self._clock.monotonic()

@@ -8,7 +8,7 @@ from bot.config.sections import Config
 from bot.domain.baseline import Baseline
 from bot.domain.full_scan import FullScan
 from bot.domain.news import LATE_AFTER, is_known
-from bot.domain.read import BackwardRead, Budget, Read
+from bot.domain.read import BackwardRead, Read
 from bot.domain.task import Task
 from bot.errors import ChanjingError, ForeignStateError
 from bot.events import Events
@@ -17,6 +17,11 @@ from bot.watch.pages import Pages
 from bot.watch.records import Records
 
 Failure = ChanjingError | ForeignStateError
+
+# The budget: a read of more than NEAR pages that took T limits the reads of the next 10 × T to NEAR pages. In memory
+# only: after a restart the first read may be a long one.
+NEAR = 3
+_REST = 10
 
 
 class Reader:
@@ -29,7 +34,7 @@ class Reader:
         self._events = events
         self._settings = settings.poll
         self._retention = settings.state.retention
-        self._budget = Budget()
+        self._spent_until = float("-inf")  # the budget, in monotonic seconds
         self._late = LateTasks(pages, events)
         self._scan: FullScan | None = None  # the full scan that is under way
         self._seen: AbstractSet[str] = frozenset()  # by the last read
@@ -83,7 +88,7 @@ class Reader:
 
     def _read_news(self) -> None:
         """Read the new end of the list, and save the news of each page."""
-        state, waited = self._records.state, self._pages.waited
+        state, waited, began = self._records.state, self._pages.waited, self._clock.monotonic()
         unfinished = self._records.watched().unfinished
         kind = BackwardRead if state.profile.order == "oldest_first" else Read
         read = kind(
@@ -91,13 +96,14 @@ class Reader:
             state.tasks,
             account=state.account,
             fresh=unfinished.keys() - self._late_ids(),
-            max_pages=self._budget.max_pages(self._clock.monotonic()),
+            max_pages=NEAR if began < self._spent_until else None,
         )
         try:
             self._save_news_of(read)
         finally:
             self._seen = read.seen
-            self._budget.spend(pages=read.pages, took=self._pages.waited - waited, now=self._clock.monotonic())
+            if read.pages > NEAR:
+                self._spent_until = self._clock.monotonic() + _REST * (self._pages.waited - waited)
         self._foreign = read.foreign or (self._foreign and read.unconfirmed)
         if self._foreign:
             raise ForeignStateError(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.read import NEAR
 from bot.domain.task import Status
 from bot.errors import Stopped
+from bot.watch.reader import NEAR
 from tests.worlds import ORDERS, SORTED, Bot, World, null, refused, started
 
 
