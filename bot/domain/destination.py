@@ -35,6 +35,14 @@ class Intent:
         """True when it was looked for often enough: it was not posted, and may be posted again, unchanged."""
         return self.looks >= len(LOOKS)
 
+    def looked_for(self, now: float) -> "Intent":
+        """Return it after a look that did not find the message.
+
+        A dispatch in the future says that the clock was set back. It becomes this look's time, or each restart would
+        begin to count anew.
+        """
+        return replace(self, looks=self.looks + 1, at=min(self.at, now))
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -112,15 +120,9 @@ class Destination:
         """Return it without its intent: what that named was not posted."""
         return replace(self, intent=None)
 
-    def looked_in_vain(self, now: float) -> "Destination":
-        """Return it after a look that did not find the message in doubt. After the last, the intent is `absent`.
-
-        A dispatch in the future says that the clock was set back. It becomes this look's time, or each restart would
-        begin to count anew.
-        """
-        if self.intent is None:
-            return self
-        return replace(self, intent=replace(self.intent, looks=self.intent.looks + 1, at=min(self.intent.at, now)))
+    def in_doubt(self, intent: Intent, error: str) -> "Destination":
+        """Return it after a post of *intent* of which nobody knows what became."""
+        return replace(self, intent=replace(intent, in_doubt=True), error=error, checked=False)
 
     def read(self, reading: Reading) -> "Destination":
         """Return it after its history was read to the end, as far as *reading* goes back."""

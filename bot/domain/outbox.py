@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from bot.domain.destination import LONGEST_WAIT, Destination, is_ahead
 from bot.domain.history import ts_order
 from bot.domain.notice import TEXT_FALLBACK, Notice, Receipt, Role, TaskEnded
-from bot.errors import SlackError
+from bot.errors import OutcomeUnknown, PayloadRefused, SlackError
 
 DIGEST_SIZE = 20  # tasks in one message at most
 RECEIPTS = 500  # how many are kept, for `explain`
@@ -84,12 +84,6 @@ def _digestible(notice: Notice) -> bool:
     return isinstance(notice.content, TaskEnded) and not notice.fallback
 
 
-def dispatched(outbox: Outbox, channel: str, chosen: Iterable[Notice], now: float) -> Outbox:
-    """Return the outbox with the intent that must be saved before *chosen* are posted."""
-    ids = tuple(notice.id for notice in chosen)
-    return outbox.with_destination(channel, outbox.to(channel).with_intent(channel, ids, now))
-
-
 def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float) -> tuple[Outbox, tuple[Receipt, ...]]:
     """Return the outbox without the notices in *found* (id → ts), and their receipts.
 
@@ -112,54 +106,32 @@ def delivered(outbox: Outbox, channel: str, found: Mapping[str, str], now: float
     return replace(outbox, notices=left).with_destination(channel, after), receipts
 
 
-def postponed(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:
-    """Return the outbox after *channel* refused a post for certain: intent cleared, and the channel paused.
+def failed(outbox: Outbox, channel: str, error: SlackError, now: float) -> Outbox:
+    """Return the outbox after what *channel* has an intent of was posted, and that ended in *error*.
 
-    What was posted again, and may have arrived the first time, is still in doubt.
+    A payload that was refused becomes simpler; one that was plain text already is held for five minutes, so that others
+    pass. When nobody knows what became of the post, it is in doubt. A channel that refused is paused; what was posted
+    again, and may have arrived the first time, is still in doubt then. All of it stays owed.
     """
-    intent = outbox.to(channel).intent
-    if intent and intent.again:
-        outbox = in_doubt(outbox, channel, str(error))
-        return outbox.with_destination(channel, outbox.to(channel).paused(error, now))
-    outbox = _attempted(outbox, channel, str(error))
-    return outbox.with_destination(channel, outbox.to(channel).without_intent().paused(error, now))
-
-
-def simplified(outbox: Outbox, channel: str, error: str, now: float) -> Outbox:
-    """Return the outbox after Slack refused a payload: intent cleared, its notices one fallback level further.
-
-    One that was plain text already is held for five minutes, so that others pass; it stays owed.
-    """
-
-    def simpler(notice: Notice) -> Notice:
-        if notice.fallback < TEXT_FALLBACK:
-            return replace(notice, fallback=notice.fallback + 1)
-        return replace(notice, held_until=now + LONGEST_WAIT)
-
-    outbox = _attempted(outbox, channel, error, simpler)
-    return outbox.with_destination(channel, outbox.to(channel).without_intent())
-
-
-def in_doubt(outbox: Outbox, channel: str, error: str) -> Outbox:
-    """Return the outbox after a post to *channel* of which nobody knows what became: the intent stays."""
-    before = outbox.to(channel)
+    before, refused_payload = outbox.to(channel), isinstance(error, PayloadRefused)
     if before.intent is None:
         return outbox
-    after = replace(before, intent=replace(before.intent, in_doubt=True), error=error, checked=False)
-    return _attempted(outbox, channel, error).with_destination(channel, after)
+    unknown = isinstance(error, OutcomeUnknown)
+    in_doubt = unknown or (before.intent.again and not refused_payload)
+    after = before.in_doubt(before.intent, str(error)) if in_doubt else before.without_intent()
+    if not unknown and not refused_payload:
+        after = after.paused(error, now)
+    notices = (_attempted(one, error, now) if one.id in before.intent.ids else one for one in outbox.notices)
+    return replace(outbox, notices=tuple(notices)).with_destination(channel, after)
 
 
-def _attempted(
-    outbox: Outbox, channel: str, error: str, change: Callable[[Notice], Notice] = lambda one: one
-) -> Outbox:
-    """Return the outbox after a post of what *channel* has an intent of ended in *error*; *change* is made to that."""
-    intent = outbox.to(channel).intent
-    ids = intent.ids if intent else ()
-    notices = (
-        change(replace(notice, attempts=notice.attempts + 1, last_error=error)) if notice.id in ids else notice
-        for notice in outbox.notices
-    )
-    return replace(outbox, notices=tuple(notices))
+def _attempted(notice: Notice, error: SlackError, now: float) -> Notice:
+    notice = replace(notice, attempts=notice.attempts + 1, last_error=str(error))
+    if not isinstance(error, PayloadRefused):
+        return notice
+    if notice.fallback < TEXT_FALLBACK:
+        return replace(notice, fallback=notice.fallback + 1)
+    return replace(notice, held_until=now + LONGEST_WAIT)
 
 
 def with_receipts(receipts: tuple[Receipt, ...], new: tuple[Receipt, ...]) -> tuple[Receipt, ...]:

@@ -138,7 +138,8 @@ class Delivery:
         chosen = self._group(channel, self._clock.now())
         message = self._message(chosen)
         ids = tuple(notice.id for notice in chosen)
-        self._ledger.save(box.dispatched(self._ledger.outbox, channel, chosen, self._clock.now()))
+        intended = self._ledger.to(channel).with_intent(channel, ids, self._clock.now())
+        self._ledger.save_destination(channel, intended)
         self._posted[channel] = self._clock.monotonic()
         self._events.emit("notice_dispatched", channel=channel, ids=ids)
         try:
@@ -165,18 +166,18 @@ class Delivery:
         return replace(destination, moved_to=posted.moved_to)
 
     def _save_failure(self, channel: str, error: SlackError, ids: tuple[str, ...]) -> None:
-        now, outbox, text = self._clock.now(), self._ledger.outbox, str(error)
+        outbox = box.failed(self._ledger.outbox, channel, error, self._clock.now())
         match error:
             case PayloadRefused():
-                self._events.emit("notice_refused", channel=channel, ids=ids, error=text)
-                self._ledger.save(box.simplified(outbox, channel, text, now))
+                self._events.emit("notice_refused", channel=channel, ids=ids, error=str(error))
+                self._ledger.save(outbox)
             case OutcomeUnknown():
-                self._events.emit("notice_in_doubt", channel=channel, ids=ids, error=text)
-                self._ledger.save(box.in_doubt(outbox, channel, text))
+                self._events.emit("notice_in_doubt", channel=channel, ids=ids, error=str(error))
+                self._ledger.save(outbox)
             case _:
                 if isinstance(error, RateLimited):
                     self._pace.drain(channel, error.retry_after)
-                self._ledger.save_postponed(box.postponed(outbox, channel, error, now), channel, error)
+                self._ledger.save_postponed(outbox, channel, error)
                 if self._ledger.to(channel).unreadable:
                     self._history.renew(channel)  # what mends the one may mend the other
 

@@ -68,7 +68,8 @@ class History:
         self._events.emit("history_searched", result=result)
         if result == "absent":
             self._events.emit("notice_looked_for", channel=channel, ids=intent.ids)
-            self._ledger.save_destination(channel, self._ledger.to(channel).looked_in_vain(self._clock.now()))
+            after = replace(self._ledger.to(channel), intent=intent.looked_for(self._clock.now()))
+            self._ledger.save_destination(channel, after)
 
     def _found(self, channel: str, oldest: str, *, wanted: Sequence[str] = ()) -> Mapping[str, str] | None:
         """Return the ids in the channel's history since *oldest*, receipts saved. One of *wanted* ends the reading.
