@@ -45,8 +45,6 @@ def enqueue(
     owed = outbox.notices
     seen = {notice.id for notice in owed} | {receipt.id for receipt in delivered}
     new = [notice for id_, notice in {notice.id: notice for notice in notices}.items() if id_ not in seen]
-    if not new:
-        return outbox
     at = next((index for index, notice in enumerate(owed) if notice.id in before), len(owed))
     return replace(outbox, notices=(*owed[:at], *new, *owed[at:]))
 

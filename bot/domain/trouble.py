@@ -96,10 +96,7 @@ def problems(
 def observe(
     remembered: Mapping[str, Ongoing], current: Mapping[str, Problem], now: float, *, instance: str = ""
 ) -> tuple[Mapping[str, Ongoing], tuple[Trouble, ...]]:
-    """Return what is to be remembered of each cause, and what the bot called *instance* has to report.
-
-    The same object comes back when nothing changed.
-    """
+    """Return what is to be remembered of each cause, and what the bot called *instance* has to report."""
     after = dict(remembered)
     reports: list[Trouble | None] = []
     for code, problem in current.items():
@@ -115,7 +112,7 @@ def observe(
             after[code] = replace(before, over=True)
         elif 0 <= now - before.reported_at < _HOUR:
             after[code] = replace(before, over=True)  # until the hour is over
-    return (after if after != remembered else remembered), tuple(filter(None, reports))
+    return after, tuple(filter(None, reports))
 
 
 def _in_force(

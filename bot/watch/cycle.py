@@ -5,7 +5,8 @@
       → trouble and summary are saved    watch.upkeep, also if the list could not be read
       → what is owed is delivered        watch.deliver, likewise
       → the board is updated             watch.board, if nothing can be delivered just now
-      → a late task is asked for, and a part of a full scan is read, in the time that is left until the next poll
+      → a late task is asked for         watch.late, in the time that is left until the next poll
+      → a part of a full scan is read    watch.full_scans, likewise
       → what that found is delivered
 
 The first run is a full scan, all or nothing.

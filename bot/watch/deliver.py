@@ -1,6 +1,6 @@
 """The delivery protocol: intent, post, receipt, read-back.
 
-For each channel, one step at a time, and the state is saved before the next:
+For each channel, one step at a time, as domain.delivery decides, and the state is saved before the next:
 
     what is intended or due  →  intent saved  →  post  ┬ ok: receipt saved
                                                        ├ refused: intent cleared, and wait or simplify; saved
@@ -21,7 +21,7 @@ from bot.domain.destination import Destination
 from bot.domain.notice import TEXT_FALLBACK, Notice, TaskEnded
 from bot.errors import OutcomeUnknown, PayloadRefused, RateLimited, SlackError
 from bot.events import Events
-from bot.slack.blocks import Message, Style
+from bot.slack.blocks import Style
 from bot.slack.client import Posted, Slack
 from bot.slack.digest import fitting
 from bot.slack.message import render
@@ -136,7 +136,8 @@ class Delivery:
     def _post(self, channel: str) -> None:
         """Save the intent, post, save what became of it."""
         chosen = self._group(channel, self._clock.now())
-        message = self._message(chosen)
+        fallback = max(notice.fallback for notice in chosen)
+        message = render([notice.content for notice in chosen], self._style, fallback=fallback)
         ids = tuple(notice.id for notice in chosen)
         intended = self._ledger.to(channel).with_intent(channel, ids, self._clock.now())
         self._ledger.save_destination(channel, intended)
@@ -152,10 +153,6 @@ class Delivery:
             self._ledger.save_receipts(channel, self._moved(channel, posted), dict.fromkeys(ids, posted.ts))
         finally:
             self._posted[channel] = self._clock.monotonic()
-
-    def _message(self, notices: Sequence[Notice]) -> Message:
-        fallback = max(notice.fallback for notice in notices)
-        return render([notice.content for notice in notices], self._style, fallback=fallback)
 
     def _moved(self, channel: str, posted: Posted) -> Destination:
         """Return what is remembered of *channel*, with the other id that Slack gave for it, if it did."""

@@ -1,17 +1,17 @@
 """Reads the list: for news, for late tasks, and, spread over polls, as a whole. What it finds is saved page by page."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
 from bot.clock import Clock
 from bot.config.sections import Config
 from bot.domain.baseline import Baseline
 from bot.domain.full_scan import FullScan
-from bot.domain.news import LATE_AFTER, is_known
+from bot.domain.news import LATE_AFTER
 from bot.domain.read import BackwardRead, Read
 from bot.domain.task import Task
 from bot.errors import ChanjingError, ForeignStateError
 from bot.events import Events
+from bot.watch.full_scans import FullScans
 from bot.watch.late import LateTasks
 from bot.watch.pages import Pages
 from bot.watch.records import Records
@@ -36,7 +36,7 @@ class Reader:
         self._retention = settings.state.retention
         self._spent_until = float("-inf")  # the budget, in monotonic seconds
         self._late = LateTasks(pages, events)
-        self._scan: FullScan | None = None  # the full scan that is under way
+        self._full_scans = FullScans(pages, records, clock, events, interval=settings.poll.full_scan_interval)
         self._seen: AbstractSet[str] = frozenset()  # by the last read
         self._ours = True  # the last read saw a task that is known, so the list is that of the state
         self._foreign = False  # a whole list was read in which none is, and nothing known was seen since
@@ -60,7 +60,7 @@ class Reader:
 
     def has_more(self) -> bool:
         """Tell whether there is more to read before the next poll, after a read that did not fail."""
-        return self._ours and (bool(self._due_late()) or self._full_scan_due())
+        return self._ours and (bool(self._due_late()) or self._full_scans.due())
 
     def read_more(self, until: float) -> Failure | None:
         """Ask for a late task, and go on with a full scan that is due, until *until* (monotonic seconds) or its end."""
@@ -69,8 +69,8 @@ class Reader:
             if task is not None:
                 self._records.save_news([task], self._records.state.profile)
         try:
-            if self._full_scan_due():
-                self._scan_on(until)
+            if self._full_scans.due() and self._full_scans.go_on(until):
+                self._late.full_scan_finished()
         except ChanjingError as error:
             return error
         return None
@@ -125,35 +125,6 @@ class Reader:
                 profile = read.outcome(self._records.state.profile)
                 owed[page.number] = self._records.save_news(listed, profile, newer=profile.newer(owed, page))
                 unconfirmed = {}
-
-    def _scan_on(self, until: float) -> None:
-        """Go on with the full scan, page by page, until *until* or its end."""
-        if self._scan is None:
-            self._scan = FullScan(self._records.state.profile, now=self._clock.now())
-            self._events.emit("full_read_started")
-        scan = self._scan
-        owed: dict[int, set[str]] = {}
-        for page, new in self._pages.of(scan):
-            state, profile = self._records.state, self._records.state.profile
-            if page.account not in {"", state.account}:
-                self._scan = None  # another token: first the next poll has to recognise the list
-                return
-            if profile.total_count is not None:
-                unknown = sum(not is_known(task, state.tasks, floor=profile.floor) for task in new)
-                profile = replace(profile, total_count=profile.total_count + unknown)
-            owed[page.number] = self._records.save_news(new, profile, newer=profile.newer(owed, page))
-            if self._clock.monotonic() >= until:
-                break
-        if scan.complete:
-            self._scan = None
-            self._late.full_scan_finished()
-            self._records.save_full_scan(scan, asked=self._pages.size)
-
-    def _full_scan_due(self) -> bool:
-        profile = self._records.state.profile
-        since = self._clock.now() - profile.full_scan_at
-        overdue = not 0 <= since < self._settings.full_scan_interval
-        return self._scan is not None or overdue or profile.asked != self._pages.size
 
     def _first_run(self) -> None:
         """Record the whole list, all or nothing."""
