@@ -5,7 +5,7 @@ import time
 
 from bot.cli import DONE, UNDONE
 from bot.cli.selection import Selection
-from bot.config.load import load_state_paths
+from bot.config.load import load_states
 from bot.disk import resolve
 from bot.domain.health import judge
 from bot.errors import StateError
@@ -15,14 +15,14 @@ from bot.store.lock import left
 
 def main(selection: Selection) -> int:
     """Print "ok", or why the bot is not well, and return the exit code. Raise ConfigError or StateError."""
-    paths = selection.of(load_state_paths(selection.config, os.environ))
+    states = selection.of(load_states(selection.config, os.environ))
     lines = []
-    for name, path in paths.items():
-        whose = f"account {name}: " if len(paths) > 1 else ""
+    for name, state in states.items():
+        whose = f"account {name}: " if len(states) > 1 else ""
         try:
-            found = judge(left(resolve(path)), time.time())
+            found = judge(left(resolve(state.path)), time.time())
         except StateError as error:
-            if len(paths) == 1:
+            if len(states) == 1:
                 raise
             found = [("state_unavailable", str(error))]
         lines += [f"{whose}{code}: {visible(detail)}" for code, detail in found]

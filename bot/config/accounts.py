@@ -51,6 +51,8 @@ def problems(configs: Mapping[str, Config]) -> Iterator[str]:
     """Yield a line for each two accounts that would keep one state."""
     first: dict[str, str] = {}
     for name, config in configs.items():
+        if config.state.url is not None:
+            continue  # there it is kept under the name of the account
         other = first.setdefault(os.path.realpath(config.state.path.expanduser()), name)
         if other != name:
             text = f"both are {config.state.path}. Each account needs a state of its own"

@@ -11,6 +11,7 @@ _WAYS = (
     (("chanjing.access_token",), ("chanjing.access_token_file",), _PAIR),
     (("slack.bot_token",), ("slack.bot_token_file",), *_WEBHOOK),
 )
+_DATABASE = (("state.url",), ("state.url_file",))  # or neither: then the state is a file
 _NOT_SET = "; not set)"  # how each line about something missing begins
 _CHANNEL = "slack.channel"
 CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
@@ -30,12 +31,13 @@ def credential_problems(found: Found) -> Iterator[str]:
 def inherited(shared: Mapping[str, list[Raw]], own: Mapping[str, list[Raw]]) -> dict[str, list[Raw]]:
     """Return what an account that has the keys *own* takes over of the keys *shared* by all.
 
-    A way to a credential in an account takes the place of the shared one, and a webhook that of the shared channels.
+    A way to a credential in an account takes the place of the shared one, a webhook that of the shared channels, and a
+    state file that of a shared database.
     """
     replaced: set[str] = set()
-    for ways in _WAYS:
+    for ways in (*_WAYS, _DATABASE):
         keys = {key for way in ways for key in way}
-        if not keys.isdisjoint(own):
+        if not keys.isdisjoint(own) or (ways is _DATABASE and "state.path" in own):
             replaced |= keys
     if any(key in own for way in _WEBHOOK for key in way):
         replaced |= {*CHANNELS}
@@ -64,9 +66,11 @@ def _same(url: object, default: str) -> bool:
 
 
 def _way_problems(found: Found) -> Iterator[str]:
-    for ways in _WAYS:
+    for ways in (*_WAYS, _DATABASE):
         stood = [keys for way in ways if (keys := [key for key in way if key in found.values])]
         if not stood:
+            if ways is _DATABASE:
+                continue
             yield from _missing(ways[0][0], f"needed. Set one of: {_spelled(ways)}", found)
         elif len(stood) > 1:
             yield _twice([keys[0] for keys in stood], found)

@@ -1,5 +1,6 @@
 """The configuration: environment, secret files and YAML → one frozen Config, or every problem at once."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ from bot.config import values
 from bot.config.accounts import DEFAULT, accounts_of, problems, shared_apps, with_own_state
 from bot.config.credentials import CHANNELS, credential_problems, untrusted_base_urls
 from bot.config.doubts import doubts
-from bot.config.sections import KEYS, Config, Key, config_of
+from bot.config.sections import KEYS, Config, Key, State, config_of
 from bot.config.texts import (
     DEFAULT_PATH,
     LARGEST_YAML,
@@ -25,7 +26,8 @@ from bot.errors import ConfigError
 from bot.secret import Secret, read_secret, read_small_file
 
 _KEYS = {key.name: key for key in KEYS}
-_STATE_PATH = ("state.path",)
+_STATE = tuple(name for name in _KEYS if name.startswith("state."))
+_MORE = re.compile(rb"accounts|\burl")  # in a YAML file: it may say more of states than that one is a file
 
 
 def load(
@@ -63,26 +65,25 @@ def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Pa
     found = gather(_KEYS, path, environ, secrets_dir)
     configs, lines = {}, [problem.text for problem in found.problems if problem.section in {"", "state"}]
     for name, one in _accounts(found, named=path is not None).items():
-        config, refused = _parsed(one.values)
+        state = {key: raw for key, raw in one.values.items() if key in _STATE}
+        config, refused = _parsed(one.values | _with_secret_files(state))
         configs[name] = with_own_state(config, one)
-        lines += [line for key, line in refused.items() if key.startswith("state.")]
+        lines += [line for key, line in refused.items() if key in _STATE]
     _raise_if(lines)
     return configs
 
 
-def load_state_paths(
-    path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
-) -> dict[str, Path]:
-    """Return `state.path` of each account. The YAML, which takes long to load, is read only if it says where that is.
+def load_states(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> dict[str, State]:
+    """Return the section `state` of each account. The YAML, which takes long to load, is read only if it has a say.
 
-    ConfigError if it cannot be read or this key cannot be used. Other sections are not looked at.
+    ConfigError if it cannot be read or the section cannot be used. Other sections are not looked at.
     """
-    found = from_environment(_STATE_PATH, environ) or from_secret_files(_STATE_PATH, secrets_dir)
-    if found and not _names_accounts(path or DEFAULT_PATH):
-        config, refused = _parsed(found)
+    found = from_secret_files(_STATE, secrets_dir) | from_environment(_STATE, environ)
+    if found and not _says_more(path or DEFAULT_PATH):
+        config, refused = _parsed(_with_secret_files(found))
         _raise_if([*refused.values()])
-        return {DEFAULT: config.state.path}
-    return {name: config.state.path for name, config in load_local(path, environ, secrets_dir=secrets_dir).items()}
+        return {DEFAULT: config.state}
+    return {name: config.state for name, config in load_local(path, environ, secrets_dir=secrets_dir).items()}
 
 
 def load_usable(
@@ -110,9 +111,9 @@ def _accounts(found: Found, *, named: bool) -> dict[str, Found]:
     return accounts
 
 
-def _names_accounts(file: Path) -> bool:
+def _says_more(file: Path) -> bool:
     try:
-        return b"accounts" in read_small_file(file, LARGEST_YAML)
+        return bool(_MORE.search(read_small_file(file, LARGEST_YAML)))
     except ConfigError:
         return False  # what it would say of them cannot be known
 

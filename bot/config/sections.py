@@ -80,7 +80,11 @@ class Slack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
+    """`url` is set if the state is in PostgreSQL; else it is the file at `path`."""
+
     path: Path = _key(_path, "state.json")
+    url: Secret | None = _key(values.secret(values.database))
+    url_file: Path | None = _key(_path)
     retention: float = _key(values.positive, "7d")
 
 

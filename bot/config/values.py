@@ -133,6 +133,14 @@ def url(text: str) -> str:
     return own(text)
 
 
+def database(text: str) -> str:
+    """Return the address of a PostgreSQL database, which may hold a password."""
+    text = own(text)
+    if not re.match(r"postgres(ql)?://.", text):
+        raise ValueError("must be the address of a PostgreSQL database, postgresql://user:password@host/database")
+    return text
+
+
 def base_url(text: str) -> str:
     """Return an address that paths are added to, without a slash at its end."""
     parts = _split(text)

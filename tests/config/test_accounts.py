@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.config.accounts import in_shard
-from bot.config.load import load, load_local, load_state_paths
+from bot.config.load import load, load_local, load_states
 from bot.errors import ConfigError
 from bot.secret import Secret
 
@@ -62,14 +62,17 @@ def test_each_account_has_a_state_of_its_own(loaded):
     yaml = f"{TWO}  club: {{state: {{path: /data/club}}}}\nstate: {{path: /data/bot.json}}\n"
     paths = {name: str(config.state.path) for name, config in loaded(yaml).items()}
     assert paths == {"shop": "/data/bot.shop.json", "school": "/data/bot.school.json", "club": "/data/club"}
-    assert {name: str(path) for name, path in loaded(yaml, how=load_state_paths).items()} == paths
+    assert {name: str(state.path) for name, state in loaded(yaml, how=load_states).items()} == paths
     assert {name: str(one.state.path) for name, one in loaded(yaml, how=load_local).items()} == paths
 
 
 def test_the_state_path_of_an_image_is_that_of_all_accounts(loaded):
     environ = {"STATE_PATH": "/data/state.json"}
-    paths = loaded(TWO, environ, how=load_state_paths)
-    assert paths == {"shop": Path("/data/state.shop.json"), "school": Path("/data/state.school.json")}
+    states = loaded(TWO, environ, how=load_states)
+    assert {name: state.path for name, state in states.items()} == {
+        "shop": Path("/data/state.shop.json"),
+        "school": Path("/data/state.school.json"),
+    }
 
 
 def test_two_accounts_cannot_keep_one_state(problems):
@@ -91,6 +94,34 @@ def test_a_webhook_of_an_account_takes_the_place_of_the_shared_token_and_channel
     yaml = f"{SHARED}accounts:\n  shop:\n    slack: {{webhook_url: 'https://hooks.example/T/B/X1'}}\n"
     slack = loaded(yaml)["shop"].slack
     assert (slack.bot_token, slack.channel, slack.routes["failure"]) == (None, None, "webhook")
+
+
+def test_the_states_of_all_accounts_may_be_in_one_database_but_for_one_that_names_a_file(loaded):
+    yaml = f"{TWO}  club: {{state: {{path: club.json}}}}\nstate: {{url: 'postgresql://bot:s3cret@db/bot'}}\n"
+    for how in (load, load_local, load_states):
+        found = {name: getattr(one, "state", one) for name, one in loaded(yaml, how=how).items()}
+        assert {name: bool(state.url) for name, state in found.items()} == {"shop": True, "school": True, "club": False}
+
+
+@pytest.mark.parametrize("environ", [{}, {"STATE_PATH": "/data/state.json"}])
+def test_the_address_of_the_database_may_stand_in_a_file(loaded, tmp_path, environ):
+    (tmp_path / "url").write_text("postgresql://bot:s3cret@db/bot\n")
+    for how in (load, load_local, load_states):
+        (one,) = loaded(f"{SHARED}state: {{url_file: url}}\n", environ, how=how).values()
+        assert getattr(one, "state", one).url.value == "postgresql://bot:s3cret@db/bot"
+
+
+@pytest.mark.parametrize("url", ["mysql://db/bot", "db", "postgresql://", "postgresql://user:your-password@db/bot"])
+def test_an_address_that_is_no_databases_is_refused_without_being_quoted(problems, url):
+    (line,) = problems(f"{SHARED}state: {{url: '{url}'}}\n")
+    assert line.startswith("state.url (STATE_URL; config.yaml line 4): ")
+    assert "'" not in line
+    assert url.partition("//")[2] == "" or url not in line
+
+
+def test_two_ways_to_one_database_are_refused(problems):
+    (line,) = problems(f"{SHARED}state: {{url: 'postgresql://db/bot', url_file: url}}\n", {})
+    assert "different ways to one credential" in line
 
 
 def test_the_environment_and_secret_files_know_accounts(loaded, tmp_path):

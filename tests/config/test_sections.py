@@ -91,7 +91,12 @@ def test_the_defaults_are_those_of_the_manual(loaded):
         "base_url": "https://slack.com/api/",
         "timeout": 10.0,
     }
-    assert shown(config.state) == {"path": Path("state.json"), "retention": 604800.0}
+    assert shown(config.state) == {
+        "path": Path("state.json"),
+        "url": None,
+        "url_file": None,
+        "retention": 604800.0,
+    }
     assert shown(config.monitor) == {"listen": None, "ping_url": None}
     assert shown(config.log) == {"level": "info", "format": None}
 
@@ -391,6 +396,7 @@ def test_the_table_knows_the_secrets():
         "chanjing.secret_key",
         "slack.bot_token",
         "slack.webhook_url",
+        "state.url",
         "monitor.ping_url",
     ]
 

@@ -13,7 +13,7 @@ import pytest
 from bot.cli import health as healthcheck
 from bot.cli.selection import Selection
 from bot.config import sections as config
-from bot.config.load import load_state_paths
+from bot.config.load import load_states
 from bot.demo.server import Call
 from bot.domain import health
 from bot.domain.destination import Destination
@@ -168,14 +168,18 @@ def test_a_lock_of_an_older_version_is_read_as_far_as_it_goes(path):
 # The command
 
 
+def state_paths(file, environ, secrets):
+    return {name: state.path for name, state in load_states(file, environ, secrets_dir=secrets).items()}
+
+
 def test_it_finds_the_state_as_the_other_commands_do(path, tmp_path):
     file, secrets = tmp_path / "own.yaml", tmp_path / "secrets"
     file.write_text(f"chanjing: {{}}\nnonsense: 1\nstate:\n  retention: 7d\n  path: '{path}'\n", "utf-8")
     secrets.mkdir()
-    assert load_state_paths(file, {}, secrets_dir=secrets) == {"default": path}
-    assert load_state_paths(None, {"STATE_PATH": f" {path} "}, secrets_dir=secrets) == {"default": path}
+    assert state_paths(file, {}, secrets) == {"default": path}
+    assert state_paths(None, {"STATE_PATH": f" {path} "}, secrets) == {"default": path}
     (secrets / "state_path").write_text(f"{path}\n", "utf-8")
-    assert load_state_paths(None, {}, secrets_dir=secrets) == {"default": path}
+    assert state_paths(None, {}, secrets) == {"default": path}
 
 
 @pytest.mark.parametrize(
@@ -192,12 +196,12 @@ def test_a_configuration_that_cannot_be_used_is_an_error_as_for_the_other_comman
     if yaml is not None:
         file.write_text(yaml)
     with pytest.raises(ConfigError, match=re.escape(words)):
-        load_state_paths(file, {}, secrets_dir=tmp_path / "none")
+        load_states(file, {}, secrets_dir=tmp_path / "none")
 
 
 def test_it_looks_where_the_bot_keeps_its_state_when_nothing_is_set(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert load_state_paths(None, {}, secrets_dir=tmp_path / "none") == {"default": config.State().path}
+    assert state_paths(None, {}, tmp_path / "none") == {"default": config.State().path}
     assert healthcheck.main(Selection()) == 1
     assert capsys.readouterr().out == "polls_failing: no bot has ever run with this state file\n"
 
