@@ -1,4 +1,4 @@
-"""The state in PostgreSQL, for who has outgrown one machine: only the session that holds it can save.
+"""The state in PostgreSQL, for those who have outgrown one machine: only the session that holds it can save.
 
 A copy that was paused or cut off has lost its session, so it cannot record; and what cannot be recorded is not posted.
 The small part of the document is in one row and its tasks are in a table, so that a save writes what has changed.
@@ -8,146 +8,68 @@ import contextlib
 import hashlib
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, LiteralString
-from urllib.parse import unquote
+from collections.abc import Mapping
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any
 
 import psycopg
 from psycopg import errors as kinds
-from psycopg.conninfo import conninfo_to_dict
 
 from bot.domain.state import State
 from bot.errors import StateError, StateHeldError, StateLostError
 from bot.events import NOBODY, Events
-from bot.http.redaction import plain
-from bot.secret import Secret
 from bot.store import document
+from bot.store.database import Connection, Database, Hold
+from bot.store.holder import in_words
 
-_TABLES = """
+_TABLES_ARE_THERE = "select to_regclass('lipsync_bot_tasks')"
+# The first statement: of two copies that start at once, one waits for the other.
+_MAKE_TABLES = f"""
+    select pg_advisory_xact_lock({0x6C697073796E63});
     create table if not exists lipsync_bot_states (
         account text primary key,
-        document json,
+        document json, -- without the tasks; null: nothing was ever saved
+        task_count integer not null default 0,
         holder json not null,
-        note json not null default '{}',
+        note json not null default '{{}}',
         heartbeat timestamptz not null default now());
     create table if not exists lipsync_bot_tasks (
         account text not null references lipsync_bot_states on delete cascade,
-        id text not null,
+        id text not null, -- as JSON spells it
         record json not null,
-        primary key (account, id))
+        primary key (account, id));
 """
-_FIRST = 0x6C697073796E63  # an advisory lock for whoever makes the tables
-_CONNECTING = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 12_000,
-    "application_name": "lipsync-bot",
-}
-# The server ends a session of which it hears nothing within 15 seconds, and one that is frozen within 30.
-_SESSION = {
-    "idle_session_timeout": "30s",
-    "idle_in_transaction_session_timeout": "30s",
-    "statement_timeout": "15s",
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "3",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "12s",
-}
-_SIGN_OF_LIFE = 10.0  # seconds between two statements of a session that has nothing to do
-_HEARTBEAT = 1.0  # seconds between two heartbeats that are written
-
-_Connection = psycopg.Connection[tuple[Any, ...]]
-
-
-class Database:
-    """A session with the database at *url*, shared by all accounts of the process. No error holds the password."""
-
-    def __init__(self, url: Secret) -> None:
-        self._url = url.value
-        parts = conninfo_to_dict(self._url)
-        self._secrets = tuple({str(parts.get("password") or ""), unquote(str(parts.get("password") or "")), self._url})
-        where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-        self._shown = f"PostgreSQL at {where}"
-        self._mine = threading.RLock()
-        self._connection: _Connection | None = None
-        self._ended = threading.Event()
-
-    def __str__(self) -> str:
-        return self._shown
-
-    @contextlib.contextmanager
-    def session(self, held: object = None) -> Iterator[_Connection]:
-        """Yield the connection, for this thread alone until the block ends. Raise StateError.
-
-        *held* is the connection that a lock was taken with: StateLostError if there is another one now, or none.
-        """
-        with self._mine:
-            if held is not None and (held is not self._connection or self._connection.closed):
-                raise StateLostError(f"{self}: the connection was lost, and with it the lock on the state.")
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = self._connected()
-                yield self._connection
-            except psycopg.Error as error:
-                raise self._in_words(error, lost=held is not None and self._is_closed()) from None
-
-    def close(self) -> None:
-        """End the session, and with it every lock."""
-        self._ended.set()
-        with self._mine:
-            if self._connection is not None:
-                self._connection.close()
-
-    def _connected(self) -> _Connection:
-        connection = psycopg.connect(self._url, autocommit=True, **_CONNECTING)  # type: ignore[arg-type]
-        with contextlib.ExitStack() as undo:
-            undo.callback(connection.close)
-            encoding = connection.info.parameter_status("server_encoding")
-            if encoding != "UTF8":
-                text = f"{self}: its encoding is {encoding}. Create the database with ENCODING 'UTF8'."
-                raise StateError(text)
-            for name, value in _SESSION.items():
-                with contextlib.suppress(kinds.UndefinedObject):  # idle_session_timeout came with PostgreSQL 14
-                    connection.execute("select set_config(%s, %s, false)", (name, value))
-            # A user who may not create tables may use those that an administrator has made.
-            if connection.execute("select to_regclass('lipsync_bot_tasks')").fetchone() == (None,):
-                with connection.transaction():
-                    connection.execute("select pg_advisory_xact_lock(%s)", (_FIRST,))
-                    connection.execute(_TABLES)
-            undo.pop_all()
-        threading.Thread(target=self._sign_on, args=(connection,), name="database", daemon=True).start()
-        return connection
-
-    def _sign_on(self, connection: _Connection) -> None:
-        """Give signs of life: only a process that is frozen has none."""
-        while not self._ended.wait(_SIGN_OF_LIFE) and not connection.closed:
-            with self._mine, contextlib.suppress(psycopg.Error):
-                connection.execute("select")
-
-    def _is_closed(self) -> bool:
-        return self._connection is None or self._connection.closed
-
-    def _in_words(self, error: psycopg.Error, *, lost: bool) -> StateError:
-        said = plain(str(error).splitlines()[0] if str(error) else type(error).__name__, self._secrets)
-        text = f"{self}: {said.rstrip('.')}."
-        if lost:
-            return StateLostError(f"{text} The bot goes on when it can connect again.")
-        match error:
-            case kinds.InsufficientPrivilege():
-                remedy = "Let the user create tables in its schema, or use and change those that are there."
-            case kinds.DiskFull():
-                remedy = "The server's disk is full: free some space. A running bot then goes on by itself."
-            case kinds.ReadOnlySqlTransaction():
-                remedy = "It is a replica: state.url must name the primary (or add ?target_session_attrs=read-write)."
-            case psycopg.OperationalError():
-                remedy = "Check state.url, and whether the server is running."
-            case _:
-                remedy = "Check the database."
-        return StateError(f"{text} {remedy}")
+_HOLDER = "select holder from lipsync_bot_states where account = %s"
+_HOLD = """
+    with before as (
+        select extract(epoch from heartbeat)::float8 as alive, note from lipsync_bot_states where account = %(account)s)
+    insert into lipsync_bot_states (account, holder) values (%(account)s, %(holder)s)
+    on conflict (account) do update set holder = excluded.holder, heartbeat = excluded.heartbeat
+    returning (select alive from before), (select note from before)
+"""
+_LEFT = "select extract(epoch from heartbeat)::float8, note from lipsync_bot_states where account = %s"
+_READ = """
+    select document::text, task_count, count(id), coalesce(string_agg('"' || id || '":' || record::text, ','), '')
+    from lipsync_bot_states left join lipsync_bot_tasks using (account)
+    where account = %s group by account
+"""
+# One statement is one transaction. Whoever took the lock last has its token there: should a server ever give the lock
+# to two sessions, the older one cannot save either.
+_SAVE = """
+    with held as (
+        update lipsync_bot_states set document = %(document)s, task_count = %(count)s
+        where account = %(account)s and holder->>'token' = %(token)s
+        returning account),
+    put as (
+        insert into lipsync_bot_tasks (account, id, record) select account, key, value from held, json_each(%(changed)s)
+        on conflict (account, id) do update set record = excluded.record),
+    removed as (
+        delete from lipsync_bot_tasks using held
+        where lipsync_bot_tasks.account = held.account and id = any(%(gone)s::text[]))
+    select from held
+"""
 
 
 class PostgresPlace:
@@ -160,39 +82,51 @@ class PostgresPlace:
     def __str__(self) -> str:
         return f"{self._database}, account {self._account}"
 
-    def hold(self, now: float) -> "PostgresStore":
+    def hold(self, now: float, events: Events = NOBODY) -> "PostgresStore":
         """Return the store, held until its `release`. Raise StateHeldError when another copy holds it; StateError."""
-        me = {"host": os.uname().nodename, "pid": os.getpid(), "started": now}
+        token = token_hex(8)
+        holder = {"host": os.uname().nodename, "pid": os.getpid(), "started": now, "token": token}
         with self._database.session() as connection:
-            (schema,) = connection.execute("select current_schema()").fetchone() or ("",)
-            digest = hashlib.sha256(f"{schema}\n{self._account}".encode()).digest()
-            key = int.from_bytes(digest[:8], signed=True)
-            taken = connection.execute("select pg_try_advisory_lock(%s)", (key,)).fetchone()
-            before = self._row(connection, "holder, extract(epoch from heartbeat)::float8, note")
-            if taken != (True,):
-                raise StateHeldError(f"{self}: held by {document.holder_in_words(before[0] if before else {})}.")
-            connection.execute(
-                "insert into lipsync_bot_states (account, holder) values (%s, %s)"
-                " on conflict (account) do update set holder = excluded.holder",
-                (self._account, json.dumps(me)),
-            )
-        return PostgresStore(self._database, connection, self._account, key, before[1:] if before else (None, {}))
+            # A user who may not create tables may use those that an administrator has made.
+            if connection.execute(_TABLES_ARE_THERE).fetchone() == (None,):
+                connection.execute(_MAKE_TABLES)
+            hold = self._database.lock(connection, self._key(connection))
+            if hold is None:
+                (other,) = connection.execute(_HOLDER, (self._account,)).fetchone() or ({},)
+                raise StateHeldError(
+                    f"{self}: held by {in_words(other)}. Stop it first, or give this copy a database of its own."
+                )
+            try:
+                given = {"account": self._account, "holder": json.dumps(holder)}
+                last_alive, note = connection.execute(_HOLD, given).fetchone() or (None, None)
+            except psycopg.Error:
+                with contextlib.suppress(psycopg.Error):
+                    self._database.release(hold)
+                raise
+        return PostgresStore(
+            self._database, hold, self._account, token, last_alive=last_alive, before=note or {}, events=events
+        )
 
     def peek(self) -> State | None:
         """Return the state as it is now, without the lock. None: there is none yet. Raise StateError."""
-        with self._database.session() as connection, connection.transaction():
-            connection.execute("set transaction isolation level repeatable read, read only")
-            return read(connection, self._account, str(self))
+        with self._database.session() as connection:
+            row = _row(connection, _READ, self._account)
+        return _decoded(row, str(self))
 
     def left(self) -> tuple[float, Mapping[str, Any]] | None:
-        """Return when the bot with this state was last alive, in Unix seconds, and its note. None: none ever ran."""
+        """Return when the bot with this state was last alive, in Unix seconds of the server's clock, and its note.
+
+        None: none ever ran. Raise StateError.
+        """
         with self._database.session() as connection:
-            row = self._row(connection, "extract(epoch from heartbeat)::float8, note")
+            row = _row(connection, _LEFT, self._account)
         return (row[0], row[1]) if row else None
 
-    def _row(self, connection: _Connection, columns: LiteralString) -> tuple[Any, ...] | None:
-        query: LiteralString = "select " + columns + " from lipsync_bot_states where account = %s"
-        return connection.execute(query, (self._account,)).fetchone()
+    def _key(self, connection: Connection) -> int:
+        """Return the number of the lock: the same for all who find the same table, whatever their search_path is."""
+        (table,) = connection.execute("select 'lipsync_bot_states'::regclass::oid").fetchone() or (0,)
+        digest = hashlib.sha256(f"{table}\n{self._account}".encode()).digest()
+        return int.from_bytes(digest[:8], signed=True)
 
 
 class PostgresStore:
@@ -201,44 +135,90 @@ class PostgresStore:
     def __init__(
         self,
         database: Database,
-        connection: _Connection,
+        hold: Hold,
         account: str,
-        key: int,
-        before: tuple[float | None, Mapping[str, Any]],
+        token: str,
+        *,
+        last_alive: float | None,
+        before: Mapping[str, Any],
         events: Events,
     ) -> None:
         self._database = database
-        self._connection = connection
+        self._hold = hold
         self._account = account
-        self._key = key
+        self._token = token
         self._events = events
-        self._note: Mapping[str, Any] = {}
-        self._beaten = float("-inf")  # monotonic seconds
-        self.last_alive, self.before = before
+        self._note = ""
+        self.last_alive = last_alive
+        self.before = before
         self.state = State()
 
     def load(self) -> State:
         """Read the state, which is a new one if none was ever saved. Raise StateError."""
-        with self._database.session(self._connection) as connection:
-            self.state = read(connection, self._account, str(self._database)) or State()
+        with self._database.session(self._hold) as connection:
+            row = _row(connection, _READ, self._account)
+        self.state = _decoded(row, f"{self._database}, account {self._account}") or State()
         return self.state
 
     def save(self, state: State) -> None:
-        """Save what has changed, all of it or nothing. Raise StateError; StateLostError if it is held no more."""
+        """Save what has changed, all of it or nothing. Nothing is written when nothing changed.
+
+        Raise StateError; then nothing has changed. StateLostError: it is held no longer, and perhaps it was saved.
+        """
+        changed, gone = document.difference(self.state.tasks, state.tasks)
+        if not changed and not gone and replace(state, tasks={}) == replace(self.state, tasks={}):
+            return
+        content, tasks = document.encode_rest(state).decode(), document.encode_by_name(changed).decode()
+        given = {"account": self._account, "token": self._token, "document": content, "count": len(state.tasks)}
+        given |= {"changed": tasks, "gone": [*map(document.name, gone)]}
         began = time.monotonic()
-        with self._database.session(self._connection) as connection:
-            if state == self.state:
-                return
-            changed, gone = document.difference(self.state.tasks, state.tasks)
-            content = document.encode_rest(state)
-            with connection.transaction():
-                connection.execute(
-                    "update lipsync_bot_states set document = %s, heartbeat = now() where account = %s",
-                    (content.decode(), self._account),
-                )
-                if changed:
-                    connection.execute(_PUT, (self._account, [*map(_escaped, changed)], [*changed.values()]))
-                if gone:
-                    connection.execute(_REMOVE, (self._account, [*map(_escaped, gone)]))
+        with self._database.session(self._hold) as connection:
+            if not connection.execute(_SAVE, given).rowcount:
+                raise StateLostError(f"{self._database}: another copy of the bot has taken the state over.")
         self.state = state
-        self._events.emit("state_written", seconds=time.monotonic() - began, size=len(content))
+        self._events.emit("state_written", seconds=time.monotonic() - began, size=len(content) + len(tasks))
+
+    def heartbeat(self) -> None:
+        """Say that the bot is alive: within a second, if it still holds the state."""
+        self._database.heartbeats.add(self._account, self._token, alive=True)
+
+    def leave(self, note: Mapping[str, Any]) -> None:
+        """Replace the *note*, likewise. The heartbeat stays what it is."""
+        if (text := json.dumps(note)) != self._note:
+            self._note = text
+            self._database.heartbeats.add(self._account, self._token, note=text)
+
+    def release(self) -> None:
+        """Let another copy take the state."""
+        with contextlib.suppress(StateError), self._database.session(self._hold) as connection:
+            self._database.heartbeats.write(connection)
+            self._database.release(self._hold)
+
+
+def _row(connection: Connection, query: str, account: str) -> tuple[Any, ...] | None:
+    try:
+        return connection.execute(query, (account,)).fetchone()
+    except kinds.UndefinedTable:
+        return None
+
+
+def _decoded(row: tuple[str | None, int, int, str] | None, place: str) -> State | None:
+    """Return the state in *row*. None: none was ever saved. Raise StateError: corrupt is never taken for empty."""
+    if row is None:
+        return None
+    rest, expected, found, tasks = row
+    try:
+        if expected != found:
+            raise ValueError(f"it has {found} tasks instead of {expected}")  # noqa: TRY301 - with what else may be wrong
+        return None if rest is None else document.decode(document.join(rest, tasks))
+    except document.NewerVersionError as error:
+        raise StateError(
+            f"{place}: written by a newer version of the bot ({error}). "
+            "Run that version, or restore the tables from before the upgrade."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise StateError(
+            f"{place}: what is there is not a state: {str(error)[:120]}. Restore the tables from a backup. To start "
+            "from scratch, delete the account's row from lipsync_bot_states; what has ended by then will not be "
+            "announced."
+        ) from None
