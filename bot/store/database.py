@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import errors as kinds
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from bot.errors import NO_THREAD, ConfigError, StateError, StateLostError
-from bot.http.redaction import plain
 from bot.secret import Secret
 from bot.store.heartbeats import Heartbeats
+from bot.store.postgres_errors import remedy, what
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -33,7 +32,7 @@ _CONNECTING = {
     "keepalives_count": 3,
     "tcp_user_timeout": 12_000,
 }
-# The server ends the session of a machine that has been silent for 15 seconds. That a process has ended it sees at once.
+# The server ends the session of a machine that is silent for 15 seconds. That a process has ended it sees at once.
 _SESSION = {
     "statement_timeout": "20s",
     "tcp_keepalives_idle": "5",
@@ -46,22 +45,7 @@ _CONFIGURE = """
     select set_config(name, given.value, false)
     from unnest(%s::text[], %s::text[]) as given (name, value) join pg_settings using (name)
 """
-_REMEDIES: tuple[tuple[type[psycopg.Error], str], ...] = (
-    (kinds.InvalidPassword, "Check the user and the password in state.url."),
-    (kinds.InvalidAuthorizationSpecification, "Check the user and the password in state.url."),
-    (kinds.InvalidCatalogName, "Create the database, or correct its name in state.url."),
-    (kinds.InvalidSchemaName, "Create the schema that search_path names."),
-    (
-        kinds.InsufficientPrivilege,
-        "Let the user create tables in its schema, or read and change the bot's tables there.",
-    ),
-    (kinds.DiskFull, "The server's disk is full: free some space. A running bot then goes on by itself."),
-    (kinds.ReadOnlySqlTransaction, "It can only be read: if it is a replica, let state.url name the primary."),
-    (kinds.QueryCanceled, "pg_stat_activity shows what keeps the server busy. A running bot tries again by itself."),
-    (kinds.LockNotAvailable, "pg_stat_activity shows what keeps the server busy. A running bot tries again by itself."),
-    (kinds.UndefinedTable, "The bot's tables are gone: restore them from a backup."),
-    (psycopg.OperationalError, "Check state.url, and whether the server is running."),
-)
+_LOST = "the connection was lost, and with it the lock on the state"
 _REFUSAL = 1.0  # seconds for which one failed attempt to connect answers for all accounts
 _PORTS = re.compile(r"[0-9]{0,5}(,[0-9]{0,5})*")
 
@@ -108,7 +92,7 @@ class Database:
         """
         with self._my_turn():
             if hold and not self._is_held(hold):
-                raise StateLostError(f"{self}: the connection was lost, and with it the lock on the state.")
+                raise StateLostError(f"{self}: {_LOST}.")
             connection = hold.connection if hold else self._connected()
             try:
                 yield connection
@@ -203,11 +187,9 @@ class Database:
                     last = time.monotonic()
 
     def _in_words(self, error: psycopg.Error, *, lost: bool) -> StateError:
-        said = (error.diag.message_primary or str(error)).partition("\n\tIs the server")[0]
-        said = plain(" ".join(said.split()), self._secrets).rstrip(".")
         if lost:
-            return StateLostError(f"{self}: the connection was lost, and with it the lock on the state: {said}.")
-        return StateError(f"{self}: {said}. {_remedy(error)}")
+            return StateLostError(f"{self}: {_LOST}: {what(error, self._secrets)}.")
+        return StateError(f"{self}: {what(error, self._secrets)}. {remedy(error)}")
 
 
 def _parts(url: Secret) -> dict[str, Any]:
@@ -228,10 +210,6 @@ def _parts(url: Secret) -> dict[str, Any]:
 
 def _has_port(parts: dict[str, Any]) -> bool:
     return _PORTS.fullmatch(str(parts.get("port") or "")) is not None
-
-
-def _remedy(error: psycopg.Error) -> str:
-    return next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), "Check the database.")
 
 
 def _end_unless_idle(connection: Connection) -> None:
