@@ -39,11 +39,13 @@ for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
 
 
-# Their tests look at different sides of one long run, which each process that has some of them would make.
+# Their tests look at different sides of one long run, which each process that has some of them would make. Or they need
+# a server that takes long to start.
 _SHARE_A_RUN = {
     "tests/demo/test_story.py",
     "tests/faults/test_chanjing_faults.py",
     "tests/faults/test_slack_faults.py",
+    "tests/store/test_postgres.py",
     "tests/test_packaging.py",
 }
 

@@ -82,7 +82,7 @@ class Database:
 
     def __str__(self) -> str:
         host, port, name = (self._parts.get(key) or "" for key in ("host", "port", "dbname"))
-        return f"PostgreSQL at {host or 'this machine'}{port and f':{port}'}/{name}"
+        return f"PostgreSQL at {host or 'this machine'}{port and f', port {port}'}, database {name or 'of the user'}"
 
     @contextlib.contextmanager
     def session(self, hold: Hold | None = None) -> Iterator[Connection]:
@@ -134,7 +134,8 @@ class Database:
     @contextlib.contextmanager
     def _my_turn(self) -> Iterator[None]:
         while not self._turn.acquire(timeout=min(1.0, self._patience)):
-            if self._began is not None and time.monotonic() - self._began > self._patience:
+            began = self._began
+            if began is not None and time.monotonic() - began > self._patience:
                 _cut(self._connection)
         self._began = time.monotonic()
         try:

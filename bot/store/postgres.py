@@ -210,7 +210,7 @@ def _decoded(row: tuple[str | None, int, int, str] | None, place: str) -> State 
     try:
         if expected != found:
             raise ValueError(f"it has {found} tasks instead of {expected}")  # noqa: TRY301 - with what else may be wrong
-        return None if rest is None else document.decode(document.join(rest, tasks))
+        return None if rest is None and not tasks else document.decode(document.join(rest or "", tasks))
     except document.NewerVersionError as error:
         raise StateError(
             f"{place}: written by a newer version of the bot ({error}). "

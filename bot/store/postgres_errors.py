@@ -6,9 +6,6 @@ from psycopg import errors as kinds
 from bot.http.redaction import plain
 
 _REMEDIES: tuple[tuple[type[psycopg.Error], str], ...] = (
-    (kinds.InvalidPassword, "Check the user and the password in state.url."),
-    (kinds.InvalidAuthorizationSpecification, "Check the user and the password in state.url."),
-    (kinds.InvalidCatalogName, "Create the database, or correct its name in state.url."),
     (kinds.InvalidSchemaName, "Create the schema that search_path names."),
     (
         kinds.InsufficientPrivilege,
