@@ -15,6 +15,7 @@ _REMEDIES: tuple[tuple[type[psycopg.Error], str], ...] = (
     (kinds.ReadOnlySqlTransaction, "It can only be read: if it is a replica, let state.url name the primary."),
     (kinds.QueryCanceled, "pg_stat_activity shows what keeps the server busy. A running bot tries again by itself."),
     (kinds.LockNotAvailable, "pg_stat_activity shows what keeps the server busy. A running bot tries again by itself."),
+    (kinds.SerializationFailure, "A running bot tries again by itself."),
     (kinds.UndefinedTable, "The bot's tables are gone: restore them from a backup."),
     (psycopg.OperationalError, "Check state.url, and whether the server is running."),
 )

@@ -429,7 +429,7 @@ def refusing(room: Room, code: str) -> None:
         ("55P03", "pg_stat_activity"),
         ("57014", "pg_stat_activity"),
         ("42501", "Let the user create tables"),
-        ("40001", "Check state.url"),
+        ("40001", "tries again by itself"),
         ("XX000", "Check the database"),
     ],
 )
