@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -18,14 +17,14 @@ from bot.config.sections import Config
 from bot.disk import resolve
 from bot.domain import health
 from bot.domain.health import Condition
+from bot.domain.state import State
 from bot.domain.task import Task
 from bot.errors import ConfigError
 from bot.events import Events, Labelled, Listeners
 from bot.slack.blocks import Style
 from bot.slack.client import SlackClient
-from bot.store import file
-from bot.store.file import Store
-from bot.store.lock import Lock
+from bot.store.file import FilePlace
+from bot.store.places import Store
 from bot.watch.board import Board
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
@@ -105,6 +104,8 @@ class Process:
         self._exchange = exchange
         self._stack = stack
         self._labels = () if [*configs] == [DEFAULT] else ("account",)
+        self._places = Places()
+        stack.callback(self._places.close)
         self._buckets: dict[str, Buckets] = {}  # by the secret that posts
         self._starting = threading.Lock()
         self._standings = Standings(self.accounts, named=bool(self._labels))
@@ -128,17 +129,14 @@ class Process:
         """Yield the bot of the account *name*, holding the lock of its state. Raise StateError or ConfigError."""
         config, clock = self._configs[name], self._clock
         events = self._events_of(name)
-        path = resolve(config.state.path)
-        lock = Lock(path)
-        lock.take(clock.now())
-        with contextlib.ExitStack() as stack:
-            stack.callback(lock.release)
-            last_read = health.last_read(lock.before, lock.last_alive)
+        store = self._places.at(config.state.path, config.state.url, name).hold(clock.now(), events)
+        try:
+            last_read = health.last_read(store.before, store.last_alive)
             silence = health.max_silence(config.chanjing.timeout, config.slack.timeout)
             bare = Condition(config.poll.interval, silence, last_read=last_read)
-            lock.leave(health.to_leave(bare))
-            store = _store(path, config, lock, events)
-            own_health = Health(store, lock, clock, bare)
+            store.leave(health.to_leave(bare))
+            store.save(_fitted(store.load(), config))
+            own_health = Health(store, clock, bare)
             self._standings.runs(name, own_health)
             self.listen()
             events = Listeners(events, own_health)
@@ -146,6 +144,8 @@ class Process:
             called = name if len(self._configs) > 1 else ""
             account = _Account(called, config, exchange, self._pace(config), store, clock, events)
             yield Bot(_poll(account, last_read), events)
+        finally:
+            store.release()
 
     def stand_by(self, name: str, why: str) -> None:
         """Make known that the account *name* waits for a state that another copy holds. Raise ConfigError."""
@@ -187,14 +187,9 @@ class Process:
         return Pace(config.slack.pace, self._clock, buckets)
 
 
-def _store(path: Path, config: Config, lock: Lock, events: Events) -> Store:
-    """Return the store of the state in *path*, written once, to learn whether it can be done. Raise StateError."""
-    loaded = file.load(path, lambda text: events.emit("state_recovered", detail=text))
-    outbox = loaded.outbox.for_channels(config.slack.routes.values())
-    loaded = replace(loaded, instance=loaded.instance or token_hex(4), outbox=outbox)
-    store = Store(path, loaded, verify=lock.verify, events=events)
-    store.write(loaded)
-    return store
+def _fitted(state: State, config: Config) -> State:
+    outbox = state.outbox.for_channels(config.slack.routes.values())
+    return replace(state, instance=state.instance or token_hex(4), outbox=outbox)
 
 
 def _poll(account: _Account, last_read: float | None) -> Poll:

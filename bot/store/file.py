@@ -2,22 +2,45 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bot.disk import Disk, beside, read, refuse
 from bot.domain.news import Tasks
 from bot.domain.state import State
 from bot.errors import StateError
 from bot.events import NOBODY, Events
-from bot.store import document
+from bot.store import document, lock
+from bot.store.lock import Lock
 
 _MISSING = "missing"
 
 
+class FilePlace:
+    """The state file *path*, which is resolved, and what lies beside it: a store.places.Place."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def hold(self, now: float, events: Events = NOBODY) -> "Store":
+        lock = Lock(self._path)
+        lock.take(now)
+        return Store(self._path, State(), lock=lock, events=events)
+
+    def peek(self) -> State | None:
+        return peek(self._path)
+
+    def left(self) -> tuple[float, Mapping[str, Any]] | None:
+        return lock.left(self._path)
+
+
 class Store:
-    """The state file of the copy of the bot that holds its lock: *verify* raises StateHeldError when it no longer does.
+    """The state file of the copy of the bot that holds *lock*: a store.places.Store.
 
     `state` is what the file holds: a save that fails leaves both as they were. (But for one whose last step, the sync
     of the directory, fails: then the file may hold more than `state`, which is what a crash would leave as well.)
@@ -29,37 +52,49 @@ class Store:
         state: State,
         disk: Disk | None = None,
         *,
-        verify: Callable[[], None] = lambda: None,
+        lock: Lock | None = None,
         events: Events = NOBODY,
     ) -> None:
         self._path = path
         self._disk = disk or Disk()
-        self._verify = verify
+        self._lock = lock or Lock(path)
         self._events = events
         self.state = state
+        self._written = True
         self._encoded: tuple[Tasks, bytes] = ({}, b"{}")  # most saves change no task
+        self.last_alive = self._lock.last_alive
+        self.before = self._lock.before
+        self.heartbeat = self._lock.heartbeat
+        self.leave = self._lock.leave
+        self.release = self._lock.release
+
+    def load(self) -> State:
+        """Read the state as the function `load` does. The next save is made even if it changes nothing."""
+        self.state = load(self._path, lambda text: self._events.emit("state_recovered", detail=text))
+        self._written = False  # by this copy: it is to learn at the start whether that can be done
+        return self.state
 
     def save(self, state: State) -> None:
         """Replace the state file. A crash leaves the old file or the new one. Nothing is written when nothing changed.
 
         Raise StateError; then nothing has changed.
         """
-        self._verify()
-        if not _same(state, self.state):
+        self._lock.verify()
+        if not self._written or not _same(state, self.state):
             self.write(state)
 
     def write(self, state: State) -> None:
-        """Replace the state file even when nothing changed: at the start, to learn whether it can be done."""
+        """Replace the state file even when nothing changed."""
         if state.tasks is not self._encoded[0]:
             self._encoded = (state.tasks, document.encode_tasks(state.tasks))
         content = document.encode(state, self._encoded[1])
         new = beside(self._path, ".new")
-        self._verify()
+        self._lock.verify()
         began = time.monotonic()
         try:
             self._disk.write(new, *content)
             self._disk.sync(new)
-            self._verify()
+            self._lock.verify()
             self._keep_generation()
             # Same directory: a rename is atomic only within one file system.
             self._disk.replace(new, self._path)
@@ -68,7 +103,7 @@ class Store:
             with contextlib.suppress(OSError):
                 self._disk.unlink(new)
             refuse(error, self._path, "written")
-        self.state = state
+        self.state, self._written = state, True
         self._events.emit("state_written", seconds=time.monotonic() - began, size=sum(map(len, content)))
 
     def _keep_generation(self) -> None:

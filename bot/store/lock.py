@@ -6,13 +6,13 @@ Its content is one line of JSON: who holds it, and what the running bot leaves t
 import contextlib
 import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bot import disk
 from bot.errors import StateError, StateHeldError
+from bot.store.holder import in_words
 
 _LARGEST = 64 * 1024  # bytes
 _READINGS = 3
@@ -45,7 +45,7 @@ class Lock:
                 self._holder = {"host": os.uname().nodename, "pid": os.getpid(), "started": now}
                 self._write(self._holder)
             except BlockingIOError:
-                holder = _describe(_parsed(file))
+                holder = in_words(_parsed(file))
                 raise StateHeldError(
                     f"{self._path}: held by {holder}. Stop it first, or give this copy a state.path of its own."
                 ) from None
@@ -148,11 +148,3 @@ def _parsed(file: int) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _describe(holder: Mapping[str, Any]) -> str:
-    try:
-        started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(holder["started"]))
-        return f"another copy of the bot (host {holder['host']}, pid {holder['pid']}, started {started})"
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        return "another copy of the bot"

@@ -73,7 +73,7 @@ _SAVE = """
 
 
 class PostgresPlace:
-    """The state of *account* in *database*."""
+    """The state of *account* in *database*: a store.places.Place."""
 
     def __init__(self, database: Database, account: str) -> None:
         self._database = database
@@ -130,7 +130,7 @@ class PostgresPlace:
 
 
 class PostgresStore:
-    """The state that this copy holds: see store.Store."""
+    """The state of the copy of the bot that has *hold* and wrote *token*: a store.places.Store."""
 
     def __init__(
         self,

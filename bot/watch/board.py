@@ -15,7 +15,7 @@ from bot.slack.blocks import Message, Style
 from bot.slack.board import render_board, render_closed_board
 from bot.slack.client import SlackBot
 from bot.slack.outcome import stops_every_call
-from bot.store.file import Store
+from bot.store.places import Store
 
 _EVERY = 10.0  # seconds between two updates
 _AFTER_TROUBLE = 60.0  # seconds for which the board is left alone when something went wrong

@@ -10,7 +10,7 @@ from bot.domain.notice import Receipt
 from bot.domain.outbox import Outbox
 from bot.errors import RateLimited, SlackError
 from bot.events import Events
-from bot.store.file import Store
+from bot.store.places import Store
 
 
 class Ledger:

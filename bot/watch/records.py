@@ -15,7 +15,7 @@ from bot.domain.notice import Greeting, Notice, TaskEnded
 from bot.domain.state import State
 from bot.domain.task import Task, is_final
 from bot.events import Events
-from bot.store.file import Store
+from bot.store.places import Store
 
 
 class Records:

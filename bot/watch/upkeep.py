@@ -9,7 +9,7 @@ from bot.domain import outbox, summary, trouble
 from bot.domain.news import Watched
 from bot.domain.notice import Content, Notice, Summary
 from bot.errors import ChanjingError, ForeignStateError
-from bot.store.file import Store
+from bot.store.places import Store
 
 
 class Upkeep:

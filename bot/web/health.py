@@ -7,19 +7,17 @@ from bot.clock import Clock
 from bot.domain import health
 from bot.domain.health import Condition, Reasons
 from bot.domain.state import State
-from bot.store.file import Store
-from bot.store.lock import Lock
+from bot.store.places import Store
 
 
 class Health:
-    """Listens to what the loop does; any thread may ask. What the command `health` is to know is left in the *lock*.
+    """Listens to what the loop does; any thread may ask. What the command `health` is to know is left in the *store*.
 
     *bare* is the condition of a bot of which nothing is known yet.
     """
 
-    def __init__(self, store: Store, lock: Lock, clock: Clock, bare: Condition) -> None:
+    def __init__(self, store: Store, clock: Clock, bare: Condition) -> None:
         self._store = store
-        self._lock = lock
         self._clock = clock
         self._bare = bare
         self._turned = clock.monotonic()
@@ -37,7 +35,7 @@ class Health:
         match event:
             case "page_read" | "slack_called":
                 self.turned()
-                self._lock.heartbeat()
+                self._store.heartbeat()
                 self._leave()
             case "list_read":
                 self._bare = replace(self._bare, last_read=fields["at"])
@@ -65,4 +63,4 @@ class Health:
         return health.condition(self._store.state, self._bare, failing_since=failing_since, now=now)
 
     def _leave(self) -> None:
-        self._lock.leave(health.to_leave(self._condition()))
+        self._store.leave(health.to_leave(self._condition()))

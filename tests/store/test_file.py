@@ -546,10 +546,11 @@ def test_a_copy_that_has_lost_its_lock_saves_nothing(path):
     store = saved(path, SMALL)
     before = contents(path)
 
-    def lost() -> None:
-        raise StateHeldError("lost")
+    class Lost(Lock):
+        def verify(self) -> None:
+            raise StateHeldError("lost")
 
-    held = Store(path, store.state, verify=lost)
+    held = Store(path, store.state, lock=Lost(path))
     for state in (LATER, SMALL):
         with pytest.raises(StateHeldError):
             held.save(state)
@@ -570,10 +571,11 @@ def test_a_copy_that_loses_its_lock_while_it_saves_does_not_replace_the_state(pa
     saved(path, SMALL)
     disk = Late()
 
-    def verify() -> None:
-        if disk.lost:
-            raise StateHeldError("lost")
+    class LostWithIt(Lock):
+        def verify(self) -> None:
+            if disk.lost:
+                raise StateHeldError("lost")
 
     with pytest.raises(StateHeldError):
-        Store(path, SMALL, disk, verify=verify).save(LATER)
+        Store(path, SMALL, disk, lock=LostWithIt(path)).save(LATER)
     assert load(path) == SMALL

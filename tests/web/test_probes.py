@@ -3,7 +3,6 @@
 import json
 import socket
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -24,7 +23,6 @@ from bot.domain.trouble import Ongoing
 from bot.errors import ChanjingUnavailable
 from bot.events import NOBODY
 from bot.metrics import PREFIX, Metrics
-from bot.store.lock import Lock
 from bot.web.health import Health
 from bot.web.probes import StateCollector, serving
 from bot.web.standings import Standings
@@ -38,7 +36,7 @@ class Patient:
         self.clock = SimulatedClock()
         self.store = MemoryStore()
         self.metrics = Metrics()
-        self.health = Health(self.store, Lock(Path("nowhere")), self.clock, Condition(30.0, 0.0))
+        self.health = Health(self.store, self.clock, Condition(30.0, 0.0))
         self.standings = Standings(["default"], named=False)
         self.standings.runs("default", self.health)
         self.metrics.registry.register(StateCollector(self.standings, self.clock))
