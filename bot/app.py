@@ -129,7 +129,8 @@ class Process:
         """Yield the bot of the account *name*, holding the lock of its state. Raise StateError or ConfigError."""
         config, clock = self._configs[name], self._clock
         events = self._events_of(name)
-        store = self._places.at(config.state.path, config.state.url, name).hold(clock.now(), events)
+        place = self._places.at(config.state.path, config.state.url, name)
+        store = place.hold(clock.now(), events)
         try:
             last_read = health.last_read(store.before, store.last_alive)
             silence = health.max_silence(config.chanjing.timeout, config.slack.timeout)
@@ -143,7 +144,7 @@ class Process:
             exchange = partial(self._exchange, settled=own_health.turned)
             called = name if len(self._configs) > 1 else ""
             account = _Account(called, config, exchange, self._pace(config), store, clock, events)
-            yield Bot(_poll(account, last_read), events)
+            yield Bot(_poll(account, last_read), events, store, str(place))
         finally:
             store.release()
 

@@ -1,24 +1,29 @@
 """What is known of before a command asks: the state, and the task that the first characters of an id stand for."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from bot import disk
+from bot.config import sections
 from bot.config.sections import Config
 from bot.domain.state import State
 from bot.errors import StateError, UsageError
 from bot.harmless import visible
-from bot.store import file
+from bot.store.places import Place, Places
 
 _SHOWN = 3  # ids in a message
 
 
-def known_state(path: Path) -> State:
-    """Return the state at *path*. Raise StateError when there is none."""
-    path = disk.resolve(path)
-    state = file.peek(path)
+def place_of(state: sections.State, account: str) -> Place:
+    """Return the place that the configuration names. Raise StateError or ConfigError if there can be none."""
+    return Places().at(state.path, state.url, account)
+
+
+def known_state(place: Place) -> State:
+    """Return the state at *place*. Raise StateError when there is none."""
+    state = place.peek()
     if state is None:
-        raise StateError(f"{path}: there is no state yet, as no bot has run with it. Start one with `lipsync-bot run`.")
+        raise StateError(
+            f"{place}: there is no state yet, as no bot has run with it. Start one with `lipsync-bot run`."
+        )
     return state
 
 
@@ -27,7 +32,7 @@ def known_states(configs: Mapping[str, Config]) -> dict[str, State]:
     states, errors = {}, []
     for name, config in configs.items():
         try:
-            states[name] = known_state(config.state.path)
+            states[name] = known_state(place_of(config.state, name))
         except StateError as error:
             errors.append(error)
     if not states:

@@ -8,7 +8,6 @@ from functools import partial
 
 from bot import app, log, signals
 from bot.cli import DONE, progress
-from bot.cli.known import known_state
 from bot.cli.selection import Selection
 from bot.clock import Clock, SystemClock
 from bot.config.load import load
@@ -35,20 +34,20 @@ def main(selection: Selection, *, once: bool, standby: bool) -> int:
     listeners = Listeners(events, progress.shown(events, clock, sys.stderr, many=len(configs) > 1))
     with app.process(configs, clock, listeners, listen=not once) as process:
         if once:
-            Supervisor(process, clock, stop, partial(_poll_once, process, configs)).run_once()
+            Supervisor(process, clock, stop, partial(_poll_once, process)).run_once()
         else:
-            Supervisor(process, clock, stop, partial(_watch, process, configs, clock)).run(standby=standby)
+            Supervisor(process, clock, stop, partial(_watch, process, clock)).run(standby=standby)
     return DONE
 
 
-def _watch(process: app.Process, configs: Mapping[str, Config], clock: Clock, name: str) -> None:
+def _watch(process: app.Process, clock: Clock, name: str) -> None:
     with process.bot(name) as bot:
         clock.wait(0.0)  # asked to end already?
-        bot.events.emit("started", state=str(configs[name].state.path))
+        bot.events.emit("started", state=bot.where)
         Daemon(bot.poll, clock, bot.events).run()
 
 
-def _poll_once(process: app.Process, configs: Mapping[str, Config], name: str) -> None:
+def _poll_once(process: app.Process, name: str) -> None:
     """Poll, deliver what is due, and raise LipsyncBotError when something is left undone."""
     well = False
     with process.bot(name) as bot:
@@ -58,6 +57,6 @@ def _poll_once(process: app.Process, configs: Mapping[str, Config], name: str) -
         finally:
             bot.events.emit("cycle_ended", well=well)
         if bot.poll.owing():
-            count = len(known_state(configs[name].state.path).outbox.notices)
+            count = len(bot.store.state.outbox.notices)
             owed = "1 message is" if count == 1 else f"{count} messages are"
             raise LipsyncBotError(f"{owed} still owed (lipsync-bot status says why); the next run tries again.")

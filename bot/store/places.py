@@ -1,10 +1,17 @@
 """Where a state is kept, and what that is to those who use it: whether in a file or in a database, they cannot tell."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
+from bot.disk import resolve
 from bot.domain.state import State
+from bot.errors import ConfigError
 from bot.events import NOBODY, Events
+from bot.secret import Secret
+
+if TYPE_CHECKING:
+    from bot.store.database import Database
 
 
 class Store(Protocol):
@@ -52,3 +59,31 @@ class Place(Protocol):
 
     def left(self) -> tuple[float, Mapping[str, Any]] | None:
         """Return when the bot was last alive, in Unix seconds, and its note. None: none ever ran. Raise StateError."""
+
+
+class Places:
+    """The places of one process. Those in the same database share a session, which lasts until `close`."""
+
+    def __init__(self) -> None:
+        self._databases: dict[str, Database] = {}
+
+    def at(self, path: Path, url: Secret | None = None, account: str = "default") -> Place:
+        """Return the place of *account* in the database at *url*; None: the file at *path*, which is its own.
+
+        Nothing is opened yet. Raise StateError or ConfigError if there can be no state.
+        """
+        if url is None:
+            from bot.store.file import FilePlace
+
+            return FilePlace(resolve(path))
+        try:
+            from bot.store.database import Database
+            from bot.store.postgres import PostgresPlace
+        except ImportError:
+            raise ConfigError("state.url: needs psycopg. Install it: pip install 'lipsync-bot[postgres]'") from None
+        return PostgresPlace(self._databases.setdefault(url.value, Database(url)), account)
+
+    def close(self) -> None:
+        """End the sessions, and with them every hold."""
+        for database in self._databases.values():
+            database.close()
