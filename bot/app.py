@@ -14,7 +14,6 @@ from bot.clients import MakeExchange, chanjing, connections, slack
 from bot.clock import Clock
 from bot.config.accounts import DEFAULT
 from bot.config.sections import Config
-from bot.disk import resolve
 from bot.domain import health
 from bot.domain.health import Condition
 from bot.domain.state import State
@@ -23,8 +22,7 @@ from bot.errors import ConfigError
 from bot.events import Events, Labelled, Listeners
 from bot.slack.blocks import Style
 from bot.slack.client import SlackClient
-from bot.store.file import FilePlace
-from bot.store.places import Store
+from bot.store.places import Places, Store
 from bot.watch.board import Board
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
@@ -47,6 +45,8 @@ class Bot:
 
     poll: Poll
     events: Events
+    store: Store
+    where: str  # the state is kept, for people
 
 
 @dataclass(frozen=True, slots=True)

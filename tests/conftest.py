@@ -39,16 +39,17 @@ for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
 
 
-# Their tests look at different sides of one long run, which each process that has some of them would make. Or they need
-# a server that takes long to start.
+# Their tests look at different sides of one long run, which each process that has some of them would make.
 _SHARE_A_RUN = {
     "tests/demo/test_story.py",
     "tests/faults/test_chanjing_faults.py",
     "tests/faults/test_slack_faults.py",
-    "tests/store/test_postgres.py",
     "tests/test_packaging.py",
 }
 
+
+# They need a database's server, which takes long to start.
+_SHARE_A_SERVER = {"tests/store/test_places.py", "tests/store/test_postgres.py"}
 
 # These take long, most of it waiting. What begins last decides when all have ended.
 _LONG = (
@@ -69,13 +70,15 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no t
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file in _SHARE_A_SERVER:
+            return "server"
         if file in _SHARE_A_RUN:
             return file
         return nodeid if file in _LONG else nodeid.partition("[")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
-    assert all((config.rootpath / file).exists() for file in (*_SHARE_A_RUN, *_LONG))
+    assert all((config.rootpath / file).exists() for file in (*_SHARE_A_RUN, *_SHARE_A_SERVER, *_LONG))
     return Scheduling(config, log)
 
 

@@ -69,7 +69,7 @@ class Store:
         self.release = self._lock.release
 
     def load(self) -> State:
-        """Read the state as the function `load` does. The next save is made even if it changes nothing."""
+        """Read the state as the function `load` does."""
         self.state = load(self._path, lambda text: self._events.emit("state_recovered", detail=text))
         self._written = False  # by this copy: it is to learn at the start whether that can be done
         return self.state

@@ -152,6 +152,7 @@ class PostgresStore:
         self.last_alive = last_alive
         self.before = before
         self.state = State()
+        self._written = False  # by this copy: it is to learn at the start whether that can be done
 
     def load(self) -> State:
         """Read the state, which is a new one if none was ever saved. Raise StateError."""
@@ -161,12 +162,13 @@ class PostgresStore:
         return self.state
 
     def save(self, state: State) -> None:
-        """Save what has changed, all of it or nothing. Nothing is written when nothing changed.
+        """Save what has changed, all of it or nothing. Nothing is written when nothing changed, but for the first time.
 
         Raise StateError; then nothing has changed. StateLostError: it is held no longer, and perhaps it was saved.
         """
         changed, gone = document.difference(self.state.tasks, state.tasks)
-        if not changed and not gone and replace(state, tasks={}) == replace(self.state, tasks={}):
+        same_rest = replace(state, tasks={}) == replace(self.state, tasks={})
+        if self._written and same_rest and not changed and not gone:
             return
         content, tasks = document.encode_rest(state).decode(), document.encode_by_name(changed).decode()
         given = {"account": self._account, "token": self._token, "document": content, "count": len(state.tasks)}
@@ -175,7 +177,7 @@ class PostgresStore:
         with self._database.session(self._hold) as connection:
             if not connection.execute(_SAVE, given).rowcount:
                 raise StateLostError(f"{self._database}: another copy of the bot has taken the state over.")
-        self.state = state
+        self.state, self._written = state, True
         self._events.emit("state_written", seconds=time.monotonic() - began, size=len(content) + len(tasks))
 
     def heartbeat(self) -> None:

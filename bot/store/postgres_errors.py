@@ -23,8 +23,10 @@ _REMEDIES: tuple[tuple[type[psycopg.Error], str], ...] = (
 
 def what(error: psycopg.Error, secrets: tuple[str, ...]) -> str:
     """Return what happened, in the words of the server or of libpq, without a full stop."""
-    said = (error.diag.message_primary or str(error)).partition("\n\tIs the server")[0]
-    return plain(" ".join(said.split()), secrets).rstrip(".")
+    lines = (error.diag.message_primary or str(error)).splitlines()
+    # libpq guesses at the cause on lines that begin with a tab.
+    said = " ".join(line.strip() for line in lines if not line.startswith("\t"))
+    return plain(said, secrets).rstrip(".")
 
 
 def remedy(error: psycopg.Error) -> str:

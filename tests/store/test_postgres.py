@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.news import EndedTask, TaskRecord
@@ -99,6 +99,7 @@ def saved(place: PostgresPlace, *states: State) -> PostgresStore:
 
 
 @given(st.lists(every_state, min_size=1, max_size=3))
+@example([State()])
 @settings(
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
