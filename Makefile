@@ -21,7 +21,7 @@ LOCKED = -m pip install --quiet --disable-pip-version-check --require-hashes --n
 INSTALL = $(BIN)/python $(LOCKED)
 TEST = $(BIN)/python -m pytest --quiet --numprocesses auto
 LOCK = $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --python-version 3.11 \
-	--custom-compile-command "make lock" pyproject.toml
+	--custom-compile-command "make lock" --extra postgres pyproject.toml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -88,10 +88,10 @@ def _tokens(config: Config, transport: Transport, clock: Clock) -> TokenSource:
         token = settings.access_token or Secret("")
         return GivenToken(token.value, FileSecret(token.value, token.read_again, clock) if token.read_again else None)
     app_id, secret_key = settings.app_id, settings.secret_key.value
-    try:
-        kept: Path | None = beside(resolve(config.state.path), ".token")
-    except StateError:
-        kept = None  # `check` has said so already
+    kept: Path | None = None
+    with contextlib.suppress(StateError):  # `check` has said so already
+        # No secret comes into the database.
+        kept = None if config.state.url else beside(resolve(config.state.path), ".token")
     return MintedToken(lambda: mint(app_id, secret_key, transport), app_id, settings.base_url, kept, clock)
 
 

@@ -54,17 +54,17 @@ class Supervisor:
             self._failed[name] = error
 
     def _keep(self, name: str, *, standby: bool) -> None:
-        lost = False
+        had_it = False  # the state was held, or stood by for: then a database that goes away comes back
         while error := self._try(name):
-            lost = lost or isinstance(error, StateLostError)
             held = isinstance(error, StateHeldError)
+            had_it = had_it or isinstance(error, StateLostError) or (held and standby)
+            wait = _STANDBY
             if held and standby:
                 self._process.stand_by(name, str(error))
-                wait = _STANDBY
+            elif had_it and isinstance(error, StateError) and not held:
+                self._process.fail(name, str(error))
             else:
-                wait = _STANDBY if lost and not held else _RETRY
-                if not lost or held:
-                    self._failed[name] = error
+                wait, self._failed[name] = _RETRY, error
                 if self._is_over():
                     self._stop.set()
                     return

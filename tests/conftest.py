@@ -49,7 +49,7 @@ _SHARE_A_RUN = {
 
 
 # They need a database's server, which takes long to start.
-_SHARE_A_SERVER = {"tests/store/test_places.py", "tests/store/test_postgres.py"}
+_SHARE_A_SERVER = {"tests/store/test_places.py", "tests/store/test_postgres.py", "tests/test_postgres.py"}
 
 # These take long, most of it waiting. What begins last decides when all have ended.
 _LONG = (

@@ -12,7 +12,7 @@ from bot.domain.state import State
 from bot.domain.task import Task
 from bot.errors import Stopped
 from bot.events import NOBODY, Events
-from bot.store.places import Store
+from bot.store.file import Store
 from bot.watch.cycle import Deliveries, Poll
 from bot.watch.pages import Pages, TaskSource
 from bot.watch.reader import Reader

@@ -32,7 +32,8 @@ from tests.locks import (
 )
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-OURS, GROUPS = PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]
+OURS = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["postgres"]
+GROUPS = PROJECT["dependency-groups"]
 DECLARED = {
     RUNTIME: OURS,
     TEST: OURS + GROUPS["test"],

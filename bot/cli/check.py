@@ -16,11 +16,12 @@ from bot.chanjing.answers import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.chanjing.client import Chanjing
 from bot.cli import DONE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
+from bot.cli.known import place_of
 from bot.cli.output import ascii_only
 from bot.cli.selection import Selection
 from bot.clock import SystemClock
 from bot.config.load import load, load_usable
-from bot.config.sections import Config
+from bot.config.sections import Config, State
 from bot.domain.notice import Test
 from bot.errors import ChanjingError, ConfigError, StateError
 from bot.harmless import visible
@@ -29,6 +30,7 @@ from bot.slack.blocks import Style
 from bot.slack.message import render
 from bot.store.file import peek
 from bot.store.lock import Lock
+from bot.store.places import Place
 from bot.web.ping import TIMEOUT, ask, below
 
 _NOT_THERE = {404, 405, 501}  # statuses of an address that is not known, or not for GET
@@ -43,7 +45,9 @@ def main(selection: Selection, *, send: bool) -> int:
     except ConfigError as error:
         raise ConfigError("\n".join((str(error), *_ids_of_names(selection.config)))) from None
     configs = selection.of(everything)
-    each = (one for name, config in configs.items() for one in _named(findings(config, send=send), name, len(configs)))
+    each = (
+        one for name, config in configs.items() for one in _named(findings(config, name, send=send), name, len(configs))
+    )
     signs = {"good": "+" if ascii_only() else "✓", "warning": "!", "bad": "x" if ascii_only() else "✗"}
     wrong = set()
     for finding in itertools.chain([good("configuration", "complete")], warnings, _once(configs), each):
@@ -69,11 +73,11 @@ def _once(configs: Mapping[str, Config]) -> Iterator[Finding]:
             yield ping(exchange, monitor.ping_url.value)
 
 
-def findings(config: Config, *, send: bool) -> Iterator[Finding]:
-    """Ask about the machine, Chanjing and Slack."""
+def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:
+    """Ask about the machine, Chanjing and Slack, for one account."""
     if config.slack.daily_summary is not None:
         yield daily_summary(config.slack.daily_summary, time.localtime())
-    yield state_directory(config.state.path)
+    yield database(place_of(config.state, account)) if config.state.url else state_directory(config.state.path)
     with clients.connections() as exchange:
         clock = SystemClock(threading.Event())
         # One attempt: somebody waits for the answer.
@@ -82,7 +86,7 @@ def findings(config: Config, *, send: bool) -> Iterator[Finding]:
             yield GIVEN_TOKEN
         route, slack, usable = config.slack.routes, clients.slack(config, exchange, clock), True
         channels = {_KEYS[role]: channel for role, channel in route.items()}
-        unread = _unread_channels(config.state.path)
+        unread = _unread_channels(config.state, account)
         for finding in check_slack.account(slack, channels, board=config.slack.board, unread=unread):
             yield finding
             usable = usable and (finding.subject, finding.severity) != ("slack", "bad")
@@ -116,6 +120,15 @@ def state_directory(path: Path) -> Finding:
     else:
         reason = "the bot's user may not read its directory, so it cannot be synced"
     return warning("state", f"{path} can be written, but {reason}: a power cut may undo the last change")
+
+
+def database(place: Place) -> Finding:
+    """Say whether the database can be reached, and whether what is there can be read."""
+    try:
+        known = place.peek()
+    except StateError as error:
+        return bad("state", str(error))
+    return good("state", f"{place}: {f'{len(known.tasks)} tasks' if known else 'no state yet'}")
 
 
 def _mounted_alone(path: Path) -> bool:
@@ -167,10 +180,10 @@ def ping(exchange: Callable[[str, float], Exchange], url: str) -> Finding:
     return good(subject, "it answers. `check` sends no ping of its own: only the running bot does")
 
 
-def _unread_channels(path: Path) -> list[str]:
+def _unread_channels(section: State, account: str) -> list[str]:
     """Return the channels whose history the bot could not read when it last tried."""
     try:
-        state = peek(disk.resolve(path))
+        state = place_of(section, account).peek()
     except StateError:
         return []  # reported already
     return [channel for channel, one in state.outbox.destinations.items() if one.history_unreadable] if state else []

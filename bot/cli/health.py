@@ -2,10 +2,13 @@
 
 import os
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from bot.cli import DONE, UNDONE
 from bot.cli.selection import Selection
 from bot.config.load import load_states
+from bot.config.sections import State
 from bot.disk import resolve
 from bot.domain.health import judge
 from bot.errors import StateError
@@ -20,7 +23,7 @@ def main(selection: Selection) -> int:
     for name, state in states.items():
         whose = f"account {name}: " if len(states) > 1 else ""
         try:
-            found = judge(left(resolve(state.path)), time.time())
+            found = judge(_left(state, name), time.time())
         except StateError as error:
             if len(states) == 1:
                 raise
@@ -28,3 +31,11 @@ def main(selection: Selection) -> int:
         lines += [f"{whose}{code}: {visible(detail)}" for code, detail in found]
     print("\n".join(lines) or "ok")
     return UNDONE if lines else DONE
+
+
+def _left(state: State, account: str) -> tuple[float, Mapping[str, Any]] | None:
+    if state.url is None:
+        return left(resolve(state.path))
+    from bot.cli.known import place_of
+
+    return place_of(state, account).left()

@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 configuration = typer.Typer(help="Write a configuration file.", no_args_is_help=True, context_settings=_HELP)
 app.add_typer(configuration, name="config")
+states = typer.Typer(help="Move what the bot remembers.", no_args_is_help=True, context_settings=_HELP)
+app.add_typer(states, name="state")
 
 
 def _path(text: str) -> Path:
@@ -228,3 +230,22 @@ def init(
     from bot.cli.config import main
 
     main(path or config)
+
+
+PathArgument = Annotated[Path, typer.Argument(parser=_path, metavar="PATH", help="The JSON document; -: a pipe.")]
+
+
+@states.command("export", epilog="Example:  lipsync-bot state export bot.json")
+def export(path: PathArgument, *, config: ConfigOption = None, account: AccountOption = None) -> None:
+    """Write the state as one JSON document. For another place, such as PostgreSQL; stop the bot first."""
+    from bot.cli.state import write
+
+    write(Selection(config, account), path)
+
+
+@states.command("import", epilog="Example:  lipsync-bot state import bot.json")
+def import_(path: PathArgument, *, config: ConfigOption = None, account: AccountOption = None) -> None:
+    """Make a document of `state export` the state. Nothing is overwritten."""
+    from bot.cli.state import read
+
+    read(Selection(config, account), path)

@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-from collections.abc import Mapping
 from functools import partial
 
 from bot import app, log, signals
@@ -11,7 +10,6 @@ from bot.cli import DONE, progress
 from bot.cli.selection import Selection
 from bot.clock import Clock, SystemClock
 from bot.config.load import load
-from bot.config.sections import Config
 from bot.errors import LipsyncBotError, UsageError
 from bot.events import Listeners
 from bot.supervisor import Supervisor

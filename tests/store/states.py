@@ -14,7 +14,7 @@ from bot.domain.state import State
 from bot.domain.summary import Day, Diary
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
-from tests.simulated import NOON
+from tests.fakes import NOON
 
 SMALL = State(baseline_at=NOON, tasks={"a": TaskRecord(10, 1, NOON)}, delivered_count=1)
 LATER = replace(SMALL, tasks={"a": EndedTask(20, 1)}, delivered_count=2)

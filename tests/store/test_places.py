@@ -10,8 +10,7 @@ from bot.domain.state import State
 from bot.errors import ConfigError, StateError
 from bot.secret import Secret
 from bot.store.places import Places
-from tests.fakes import RecordedEvents
-from tests.simulated import NOON
+from tests.fakes import NOON, RecordedEvents
 from tests.store.states import LATER, SMALL
 
 URL = Secret("postgresql://bot:secret@127.0.0.1:1/name")

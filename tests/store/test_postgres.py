@@ -22,7 +22,7 @@ from bot.errors import ConfigError, StateError, StateHeldError, StateLostError
 from bot.secret import Secret
 from bot.store.database import Database
 from bot.store.postgres import PostgresPlace, PostgresStore
-from tests.simulated import NOON
+from tests.fakes import NOON
 from tests.store.postgres_server import PASSWORD, Proxy, Server
 from tests.store.states import IDS, LATER, SMALL, every_state
 
