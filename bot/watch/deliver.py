@@ -25,7 +25,7 @@ from bot.slack.blocks import Style
 from bot.slack.client import Posted, Slack
 from bot.slack.digest import fitting
 from bot.slack.message import render
-from bot.store.file import Store
+from bot.store.places import Store
 from bot.watch.history import History
 from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
