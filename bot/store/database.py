@@ -129,7 +129,7 @@ class Database:
                 self._connection.close()
 
     def _is_held(self, hold: Hold) -> bool:
-        return hold.connection is self._connection and not hold.connection.closed and hold.key in self._keys
+        return not hold.connection.closed and hold.key in self._keys
 
     @contextlib.contextmanager
     def _my_turn(self) -> Iterator[None]:
