@@ -39,10 +39,6 @@ class ListProfile:
     full_scan_at: float = 0.0
     empty: bool = False
 
-    def size_of(self, page: Page) -> int:
-        """Return how many items a page holds. What a full scan saw on its pages outweighs what the server says."""
-        return self.per_page if self.last_page > 1 else page.size
-
     def newer(self, by_page: Mapping[int, AbstractSet[str]], page: Page) -> set[str]:
         """Return what *by_page* holds for the pages that list newer tasks than *page*, by their numbers."""
         higher_is_newer = self.order == "oldest_first"
@@ -131,12 +127,15 @@ class Scan:
         total = self.count_with(page)
         if total is None or total < len(self.seen) or not self._profile.count_holds:
             return "nothing"
-        per_page = min(self.per_page or page.size, page.size)
-        return "ended" if (page.number - 1) * per_page >= total else "goes on"
+        return "ended" if (page.number - 1) * self._size_of(page) >= total else "goes on"
 
     def count_with(self, page: Page) -> int | None:
         """Return the larger of the counts given last and on *page*."""
         return max((count for count in (self.total_count, page.total_count) if count is not None), default=None)
+
+    def _size_of(self, page: Page) -> int:
+        """Return how many items a page like *page* holds: the server may hold its pages smaller than it says."""
+        return min(self.per_page or page.size, page.size)
 
     def _see(self, page: Page) -> Seen:
         """Take in *page*. It, or two pages, may hold a task twice, once as an older answer."""
@@ -172,7 +171,7 @@ class Scan:
             page, seen = yield Step(number, onward=beyond)
             if seen.changed < 0 and number > 1 and self._spare > 0:
                 # Something was taken out of the list, so tasks have moved up, onto pages that have been read.
-                number = max(1, number + seen.changed // self._profile.size_of(page))
+                number = max(1, number + seen.changed // self._size_of(page))
             elif not page.listed or (beyond and self._adds_nothing(page, seen, moved=self._grown)):
                 return  # when the list grew by a page meanwhile, the same tasks come once more
             else:

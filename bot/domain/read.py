@@ -169,7 +169,7 @@ class BackwardRead(Read):
                 self._begins = page.number
 
     def _last(self, page: Page) -> int | None:
-        """Return the number of the last page by the count. The server may hold its pages smaller than it says."""
+        """Return the number of the last page by the count; None if that cannot be believed."""
         if page.total_count is None or not self._profile.count_holds:
             return None
-        return max(1, -(-page.total_count // (self.per_page or page.size)))
+        return max(1, -(-page.total_count // self._size_of(page)))

@@ -25,16 +25,16 @@ _SHARE = 5.0  # seconds that deliveries get at least, however long the poll befo
 
 
 class Deliveries(Protocol):
-    """What is owed, on its way. What saves raises StateError; what waits raises Stopped."""
+    """What is owed, on its way. Raises StateError before it posts what it could not record, or Stopped."""
 
     def run(self, until: float) -> None:
-        """Deliver what is due until *until* (monotonic seconds)."""
+        """Deliver until *until* (monotonic seconds) or until nothing is due before that; at least one step."""
 
     def run_once(self) -> None:
-        """Deliver what is due, without waiting for long."""
+        """Deliver what is due, waiting for the pace and a first look, but for nothing longer."""
 
     def idle(self) -> bool:
-        """Tell whether nothing can be delivered just now."""
+        """Tell whether nothing can be delivered just now, though something may be waiting."""
 
     def owing(self) -> bool:
         """Tell whether anything is still to be delivered."""

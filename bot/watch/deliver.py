@@ -32,7 +32,7 @@ from bot.watch.pace import Pace
 
 
 class Delivery:
-    """Delivers what the outbox owes, each role to its channel. *account* is named in messages, if not ""."""
+    """Delivers what the outbox owes, as `cycle.Deliveries` says. *account* is named in messages, if not ""."""
 
     def __init__(
         self,
@@ -59,10 +59,6 @@ class Delivery:
             self._count_from_dispatch(channel, one, repeated=one.repeats_at > 0)
 
     def run(self, until: float) -> None:
-        """Deliver until *until* (monotonic seconds) or until nothing is due before that; at least one step.
-
-        Raise StateError when something could not be recorded (then it was not posted either), or Stopped.
-        """
         stepped = False
         while step := _first(self._steps()):
             now, at = self._clock.monotonic(), step[1].at
@@ -72,16 +68,13 @@ class Delivery:
             stepped = True
 
     def run_once(self) -> None:
-        """Deliver what is due, waiting for the pace and a first look, but for nothing longer. Raises as `run` does."""
         while step := _first(self._near(self._steps())):
             self._take(*step)
 
     def idle(self) -> bool:
-        """Tell whether nothing can be delivered just now, though something may be waiting."""
         return all(step.wait != "none" for step in self._steps().values())
 
     def owing(self) -> bool:
-        """Tell whether anything is still to be delivered."""
         return bool(self._ledger.outbox.notices)
 
     def _near(self, steps: Mapping[str, Step]) -> dict[str, Step]:
