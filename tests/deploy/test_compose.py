@@ -69,3 +69,26 @@ def test_it_passes_on_any_key_from_a_file_that_git_ignores():
 
 def test_its_image_has_the_tag_of_this_version():
     assert SERVICE["image"] == f"lipsync-bot:{__version__}"
+
+
+# Two copies
+
+HA = yaml.safe_load((ROOT / "deploy/compose-ha.yaml").read_text("utf-8"))
+
+
+def test_two_copies_stand_by_for_each_other_and_are_locked_down_like_the_one():
+    one, two = (HA["services"][name] for name in ("one", "two"))
+    assert one == two
+    assert one["command"] == ["run", "--standby"]
+    for option in ("read_only", "cap_drop", "security_opt", "mem_limit", "pids_limit", "ulimits", "restart", "image"):
+        assert one[option] == SERVICE[option]
+
+
+def test_two_copies_find_their_secrets_and_the_database_by_their_names(tmp_path):
+    for name in HA["services"]["one"]["secrets"]:
+        value = "postgresql://lipsync_bot:made-up@postgres/lipsync_bot" if name == "state_url" else "xoxb-1-made-up"
+        (tmp_path / name).write_text(value, "ascii")
+    config = load(Path("/dev/null"), {"SLACK_CHANNEL": "C0AB12CD3"}, secrets_dir=tmp_path)["default"]
+    assert config.state.url
+    assert {*HA["services"]["one"]["secrets"], "postgres_password"} == set(HA["secrets"])
+    assert all(Path(source["file"]).parts[:2] == ("..", "secrets") for source in HA["secrets"].values())

@@ -3,6 +3,7 @@
 import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -192,3 +193,63 @@ def test_the_pods_do_not_reach_the_metadata_service(address):
     asked = ip_address(address)
     open_to = [b for b in blocks if asked in ip_network(b["cidr"])]
     assert all(any(asked in ip_network(one) for one in block["except"]) for block in open_to)
+
+
+# The overlays
+
+OVERLAYS = {name: ROOT / f"deploy/kubernetes-{name}" for name in ("standby", "shards")}
+
+
+def read(overlay: Path, name: str) -> Any:
+    return yaml.safe_load((overlay / name).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS.values(), ids=OVERLAYS)
+def test_an_overlay_names_its_files_and_changes_objects_that_are_there(overlay):
+    custom = read(overlay, "kustomization.yaml")
+    patches = [patch["path"] for patch in custom["patches"] if "path" in patch]
+    generated = [file for one in custom.get("configMapGenerator", []) for file in one["files"]]
+    named = {*custom["resources"], *patches, *generated}
+    assert named == {"../kubernetes", *(path.name for path in overlay.iterdir())} - {"kustomization.yaml"}
+    for patch in (read(overlay, name) for name in patches):
+        target = next(one for one in OBJECTS.values() if one["kind"] == patch["kind"])
+        assert patch["metadata"] == target["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("overlay", "name"), [("standby", "disruption"), ("shards", "statefulset"), ("shards", "service")]
+)
+def test_each_object_of_an_overlay_is_valid_by_the_schema_of_its_kind(overlay, name):
+    schemas = pytest.importorskip("kubernetes_validate", reason="make gate installs the schemas")
+    schemas.validate(read(OVERLAYS[overlay], f"{name}.yaml"), schemas.latest_version(), strict=True)
+
+
+def test_the_pods_that_stand_by_are_two_and_one_of_them_is_always_there():
+    deployment, disruption = (read(OVERLAYS["standby"], f"{name}.yaml") for name in ("deployment", "disruption"))
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["template"]["spec"]["containers"] == [
+        {"name": "lipsync-bot", "args": ["run", "--standby"]}
+    ]
+    assert disruption["spec"]["minAvailable"] == 1
+    assert disruption["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]
+
+
+def test_a_shard_is_as_locked_down_as_the_one_pod_and_there_are_as_many_as_it_says():
+    shards = read(OVERLAYS["shards"], "statefulset.yaml")["spec"]
+    (container,), (other,) = (
+        shards["template"]["spec"]["containers"],
+        DEPLOYMENT["spec"]["template"]["spec"]["containers"],
+    )
+    assert container["securityContext"] == other["securityContext"]
+    assert shards["template"]["spec"]["securityContext"] == DEPLOYMENT["spec"]["template"]["spec"]["securityContext"]
+    assert container["args"][-1] == f"$(SHARD)/{shards['replicas']}"
+    assert shards["selector"]["matchLabels"] == shards["template"]["metadata"]["labels"]
+
+
+def test_the_accounts_of_the_shards_are_a_configuration_without_their_secrets(tmp_path):
+    secrets = {"slack_bot_token": "xoxb-1-made-up", "state_url": "postgresql://bot:s3cret@db/bot"}
+    secrets |= {f"accounts_{name}_chanjing_access_token": "made-up" for name in ("shop", "school")}
+    for name, value in secrets.items():
+        (tmp_path / name).write_text(value, "ascii")
+    configs = load(OVERLAYS["shards"] / "config.yaml", CONFIGURATION["data"], secrets_dir=tmp_path)
+    assert {name: bool(config.state.url) for name, config in configs.items()} == {"shop": True, "school": True}
