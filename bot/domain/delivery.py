@@ -12,7 +12,8 @@ _REREAD = 300.0  # seconds between two tries of a history that cannot be read
 class Step:
     """What is to be done for a channel, and when (monotonic seconds). "forget" is said of an intent.
 
-    `wait`: a "short" one is worth it for a bot that polls once; "none" is, and nothing else can be done before it.
+    `wait` is how long until then: "none" if only the pace holds it up, "short" if a bot that polls once still waits for
+    it, else "long".
     """
 
     at: float

@@ -13,6 +13,7 @@ The first run is a full scan, all or nothing.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.clock import Clock
@@ -40,25 +41,16 @@ class Deliveries(Protocol):
         """Tell whether anything is still to be delivered."""
 
 
+@dataclass(frozen=True, slots=True)
 class Poll:
     """Polls one account for one state."""
 
-    def __init__(
-        self,
-        reader: Reader,
-        records: Records,
-        upkeep: Upkeep,
-        delivery: Deliveries,
-        clock: Clock,
-        *,
-        show_board: Callable[[Sequence[Task]], None] | None = None,
-    ) -> None:
-        self._reader = reader
-        self._records = records
-        self._upkeep = upkeep
-        self._delivery = delivery
-        self._clock = clock
-        self._show_board = show_board
+    reader: Reader
+    records: Records
+    upkeep: Upkeep
+    delivery: Deliveries
+    clock: Clock
+    show_board: Callable[[Sequence[Task]], None] | None = None
 
     def cycle(self) -> None:
         """Run one cycle, until the next is due.
@@ -66,45 +58,45 @@ class Poll:
         Raise ChanjingError if the list could not be read (what is due has been delivered all the same),
         ForeignStateError, StateError, or Stopped.
         """
-        began = self._clock.monotonic()
+        began = self.clock.monotonic()
         failure = self._read()
         interval = self.interval()
-        more = not failure and self._reader.has_more()
+        more = not failure and self.reader.has_more()
         # A share for each: neither a long queue, nor a long list, nor a Chanjing that hangs may starve the others.
-        share = self._clock.monotonic() + min(interval, _SHARE)
-        self._delivery.run(max(share, began + (interval / 2 if more else interval)))
+        share = self.clock.monotonic() + min(interval, _SHARE)
+        self.delivery.run(max(share, began + (interval / 2 if more else interval)))
         if not failure:
             self._update_board()
         if more:
-            failure = self._reader.read_more(began + interval)
-            self._delivery.run(began + interval)
+            failure = self.reader.read_more(began + interval)
+            self.delivery.run(began + interval)
         if failure:
             raise failure
 
     def once(self) -> None:
         """Poll, with a whole full scan if one is due, and deliver what is due. Raises as `cycle` does."""
         failure = self._read()
-        if not failure and self._reader.has_more():
-            failure = self._reader.read_more(float("inf"))
-        self._delivery.run_once()
+        if not failure and self.reader.has_more():
+            failure = self.reader.read_more(float("inf"))
+        self.delivery.run_once()
         if failure:
             raise failure
         self._update_board()
 
     def interval(self) -> float:
         """Return the seconds from the start of one poll to the start of the next."""
-        return self._reader.interval()
+        return self.reader.interval()
 
     def owing(self) -> bool:
         """Tell whether anything is still to be delivered."""
-        return self._delivery.owing()
+        return self.delivery.owing()
 
     def _read(self) -> Failure | None:
-        failure = self._reader.read()
-        self._upkeep.observe(failure, self._records.watched(), self._reader.odd)
+        failure = self.reader.read()
+        self.upkeep.observe(failure, self.records.watched(), self.reader.odd)
         return failure
 
     def _update_board(self) -> None:
-        rendering = self._records.rendering()
-        if self._show_board and self._delivery.idle():  # notices go first
-            self._show_board(rendering)
+        rendering = self.records.rendering()
+        if self.show_board and self.delivery.idle():  # notices go first
+            self.show_board(rendering)

@@ -85,7 +85,7 @@ class Delivery:
         self._clock.wait(max(0.0, step.at - self._clock.monotonic()))
         match step.act:
             case "post":
-                if step.wait == "long":
+                if step.wait == "long":  # waited for something else: the pace does not hold it up
                     self._pace.spend(channel)
                 elif not self._pace.take(channel):
                     return  # another account was faster
