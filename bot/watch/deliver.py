@@ -68,7 +68,7 @@ class Delivery:
             stepped = True
 
     def run_once(self) -> None:
-        while step := _first(self._near(self._steps())):
+        while step := _first(_near(self._steps(), self._clock.monotonic())):
             self._take(*step)
 
     def idle(self) -> bool:
@@ -76,10 +76,6 @@ class Delivery:
 
     def owing(self) -> bool:
         return bool(self._ledger.outbox.notices)
-
-    def _near(self, steps: Mapping[str, Step]) -> dict[str, Step]:
-        now = self._clock.monotonic()
-        return {channel: step for channel, step in steps.items() if step.wait != "long" or step.at <= now}
 
     def _take(self, channel: str, step: Step) -> None:
         self._clock.wait(max(0.0, step.at - self._clock.monotonic()))
@@ -185,6 +181,10 @@ class Delivery:
         if intent := destination.intent:
             passed = age(intent, now=self._clock.now(), settle=self._settings.settle, repeated=repeated)
             self._posted[channel] = self._clock.monotonic() - passed
+
+
+def _near(steps: Mapping[str, Step], now: float) -> dict[str, Step]:
+    return {channel: step for channel, step in steps.items() if step.wait != "long" or step.at <= now}
 
 
 def _first(steps: Mapping[str, Step]) -> tuple[str, Step] | None:
