@@ -92,7 +92,7 @@ def end(server: Server) -> None:
 
 def test_the_second_copy_goes_on_where_the_first_was_killed(world):
     with world.running("one", "--standby") as one:
-        until(lambda: "started" in world.events("one"), "the first works")
+        until(lambda: "baseline_taken" in world.events("one"), "the first works")
         with world.running("two", "--standby"):
             until(lambda: "standing_by" in world.events("two"), "the second stands by")
             before = world.end_a_task()
@@ -106,7 +106,7 @@ def test_the_second_copy_goes_on_where_the_first_was_killed(world):
 
 def test_a_copy_without_standby_leaves_and_names_the_holder(world):
     with world.running("one"):
-        until(lambda: "started" in world.events("one"), "the first works")
+        until(lambda: "baseline_taken" in world.events("one"), "the first works")
         ended = world.call("run")
     assert ended.code == 3
     assert "held by another copy of the bot (host " in ended.err
@@ -114,7 +114,7 @@ def test_a_copy_without_standby_leaves_and_names_the_holder(world):
 
 def test_when_every_session_is_ended_the_bot_goes_on_by_itself_and_repeats_nothing(world, server):
     with world.running("one"):
-        until(lambda: "started" in world.events("one"), "it works")
+        until(lambda: "baseline_taken" in world.events("one"), "it works")
         for _ in range(3):
             end(server)
             task = world.end_a_task()
@@ -125,7 +125,7 @@ def test_when_every_session_is_ended_the_bot_goes_on_by_itself_and_repeats_nothi
 
 def test_a_holder_that_was_frozen_while_another_took_over_says_nothing_more(world, server):
     with world.running("one", "--standby") as one:
-        until(lambda: "started" in world.events("one"), "the first works")
+        until(lambda: "baseline_taken" in world.events("one"), "the first works")
         with world.running("two", "--standby"):
             until(lambda: "standing_by" in world.events("two"), "the second stands by")
             one.send_signal(signal.SIGSTOP)
@@ -175,7 +175,7 @@ def test_a_state_moves_from_a_file_into_the_database_and_back(world):
 
 def test_a_state_that_is_held_does_not_move(world):
     with world.running("one"):
-        until(lambda: "started" in world.events("one"), "it works")
+        until(lambda: "baseline_taken" in world.events("one"), "it works")
         assert world.call("state", "export", "moved.json").code == 3
     assert not (world.room / "moved.json").exists()
 
