@@ -6,6 +6,7 @@ short of its aims.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -23,6 +24,7 @@ from pathlib import Path
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, SlackServer
+from bot.domain.state import State
 from bot.store import file as state
 from tests.faults import wire
 from tests.faults.wire import Fault
@@ -107,6 +109,10 @@ class Chaos:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self.process = self.started()
+
+    def environment(self) -> dict[str, str]:
+        """Return what the program is started with."""
         slack = {"SLACK_BOT_TOKEN": self.slack.token, "SLACK_CHANNEL": CHANNEL, "SLACK_FAILURE_CHANNEL": _FAILURES}
         if self.webhook:
             slack = {"SLACK_WEBHOOK_URL": self.slack.webhook_url}
@@ -117,14 +123,26 @@ class Chaos:
             "PYTHONPATH": str(_ROOT),
             "PATH": os.environ["PATH"],
         }
+        return {**_SETTINGS, **slack, **places}
+
+    def started(self, *options: str) -> subprocess.Popen[bytes]:
+        """Return the program, started with *options*."""
         with (self.directory / "stderr").open("ab") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "run"],
+            return subprocess.Popen(
+                [sys.executable, "-m", "bot", "run", *options],
                 cwd=self.directory,
-                env={**_SETTINGS, **slack, **places},
+                env=self.environment(),
                 stdout=stderr,
                 stderr=stderr,
             )
+
+    def end(self) -> None:
+        """Kill the program for good."""
+        self.kill()
+
+    def known(self) -> State | None:
+        """Return the state as it is saved."""
+        return state.peek(self.path)
 
     @property
     def path(self) -> Path:
@@ -137,7 +155,7 @@ class Chaos:
             self.process.kill()
             self.process.wait()
             self.process = None
-            known = state.peek(self.path)
+            known = self.known()
             intents = [one.intent for one in known.outbox.destinations.values()] if known else []
             # Killed between an intent and its outcome. A doubt that was seen is counted where it is printed.
             self.doubts += sum(intent is not None and not intent.in_doubt for intent in intents)
@@ -146,7 +164,7 @@ class Chaos:
         return (self.directory / "stderr").read_text("utf-8", "replace")
 
     def owed(self) -> int:
-        known = state.peek(self.path)
+        known = self.known()
         return len(known.outbox.notices) if known else 1
 
     def announced(self) -> list[set[str]]:
@@ -177,7 +195,7 @@ def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, faults: int, sa
         saboteur.resting = True
     _wait(lambda: len(set().union(*chaos.announced())) == len(chaos.ids) and not chaos.owed(), _BACKOFF)
     time.sleep(1)
-    chaos.kill()
+    chaos.end()
 
 
 def _live(chaos: Chaos, chance: random.Random, *, pause: float) -> None:
@@ -207,6 +225,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=2_000)
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--webhook", action="store_true")
+    parser.add_argument("--postgres", action="store_true", help="two copies on one state in PostgreSQL")
     asked = parser.parse_args()
     began = time.monotonic()
     saboteurs = [
@@ -214,6 +233,7 @@ def main() -> int:
         Saboteur("Chanjing", _CHANJING_FAULTS, random.Random(f"chanjing {asked.seed}")),  # noqa: S311 - the same
     ]
     with (
+        contextlib.ExitStack() as stack,
         tempfile.TemporaryDirectory() as directory,
         ChanjingServer("secret-chanjing") as chanjing,
         SlackServer("xoxb-secret-slack") as slack,
@@ -221,6 +241,12 @@ def main() -> int:
         slack.channels[_FAILURES] = type(slack.channels[CHANNEL])("failures")
         slack.intercept, chanjing.intercept = saboteurs
         chaos = Chaos(asked.seed, asked.webhook, Path(directory), chanjing, slack)
+        if asked.postgres:
+            from tests.chaos_postgres import Pair  # noqa: PLC0415 - it stands on this module
+            from tests.store.postgres_server import a_server  # noqa: PLC0415 - others need no psycopg
+
+            server = stack.enter_context(a_server())
+            chaos = Pair(asked.seed, asked.webhook, Path(directory), chanjing, slack, server=server)
         aims = {"kills": asked.kills, "tasks": asked.tasks, "faults": asked.faults}
         run(chaos, minutes=asked.minutes, **aims, saboteurs=saboteurs)
         announced, printed, owed = chaos.announced(), chaos.printed(), chaos.owed()
@@ -236,10 +262,11 @@ def main() -> int:
     figures = {
         "seed": asked.seed,
         "destination": "webhook" if asked.webhook else "bot token, two channels",
+        "state": "PostgreSQL, two copies" if asked.postgres else "file",
         "minutes": f"{(time.monotonic() - began) / 60:.1f}",
         "kills": chaos.kills,
         "faults injected": sum(injected.values()),
-        **{f"  {name}": count for name, count in sorted(injected.items())},
+        **{f"  {name}": count for name, count in sorted((injected | Counter(getattr(chaos, "done", {}))).items())},
         "tasks ended": len(chaos.ids),
         "announced": len(times),
         "messages": len(slack.messages),

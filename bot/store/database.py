@@ -86,7 +86,7 @@ class Database:
 
     @contextlib.contextmanager
     def session(self, hold: Hold | None = None) -> Iterator[Connection]:
-        """Yield the session, to this thread alone until the block ends. Raise StateError.
+        """Yield the session, to this thread alone until the block ends. Raise StateError; StateLostError if it ended.
 
         *hold*: the session that took it, or StateLostError. An end of which nobody knows is the end of the session.
         """
@@ -98,7 +98,7 @@ class Database:
                 yield connection
             except psycopg.Error as error:
                 _end_unless_idle(connection)
-                raise self._in_words(error, lost=hold is not None and connection.closed) from None
+                raise self._in_words(error, lost=connection.closed, held=hold is not None) from None
             finally:
                 _end_unless_idle(connection)
 
@@ -154,7 +154,7 @@ class Database:
             self._connection = connection = psycopg.connect(**self._parts, autocommit=True)
             self._prepare(connection)
         except psycopg.Error as error:
-            refused = self._in_words(error, lost=False)
+            refused = self._in_words(error)
             self._refused = (time.monotonic(), refused)
             raise refused from None
         return connection
@@ -187,10 +187,11 @@ class Database:
                     connection.execute("select")
                     last = time.monotonic()
 
-    def _in_words(self, error: psycopg.Error, *, lost: bool) -> StateError:
-        if lost:
+    def _in_words(self, error: psycopg.Error, *, lost: bool = False, held: bool = False) -> StateError:
+        if lost and held:
             return StateLostError(f"{self}: {_LOST}: {what(error, self._secrets)}.")
-        return StateError(f"{self}: {what(error, self._secrets)}. {remedy(error)}")
+        kind = StateLostError if lost else StateError
+        return kind(f"{self}: {what(error, self._secrets)}. {remedy(error)}")
 
 
 def _parts(url: Secret) -> dict[str, Any]:

@@ -81,9 +81,17 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Yield the server, one for each process that runs tests."""
-    programs = _programs()
-    if programs is None:
+    if _programs() is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(_REMEDY)
+    with a_server() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def a_server() -> Iterator[Server]:
+    """Yield a server of its own. It ends with the block."""
+    programs = _programs()
+    assert programs, _REMEDY
     with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
         server = Server(Path(directory), programs)
         server.create()
