@@ -47,7 +47,7 @@ image-test: $(TESTS) ## build the container image and try it, with docker or pod
 
 MINUTES ?= 10
 SEED ?= 1
-chaos: $(TESTS) ## kill the bot at random while everything around it fails, for 10 minutes: MINUTES=, SEED=, CHAOS=--webhook
+chaos: $(TESTS) ## kill the bot at random while everything around it fails, for 10 minutes: MINUTES=, SEED=, CHAOS=--webhook or CHAOS=--postgres
 	LISTING_EXAMPLES=10000 $(BIN)/python -m pytest --quiet tests/test_listing_model.py
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS)
 

@@ -9,7 +9,7 @@ from bot.cli.status import guarantee
 from bot.domain.destination import LOOKS
 from bot.domain.health import Condition, condition, reasons
 from bot.domain.notice import Key
-from tests.faults.world import SETTLE, World
+from tests.faults.world import SETTLE, SimulatedDisk, World
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def end_one(world: World, task_id: str = "a") -> None:
 
 
 def put_back(world: World, earlier: dict[str, bytes]) -> None:
+    assert isinstance(world.disk, SimulatedDisk)
     for name, content in earlier.items():
         world.disk.write(Path(name), content)
 

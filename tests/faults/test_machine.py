@@ -14,8 +14,13 @@ _FAULTS = st.sampled_from(["lost_before", "lost_after", "limited", "refused", "u
 
 
 class Machine(RuleBasedStateMachine):
-    @initialize(digest_after=st.sampled_from([0, 1, 5]), page_size=st.sampled_from([1, 3, 50]), two=st.booleans())
-    def begin(self, digest_after: int, page_size: int, two: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
+    @initialize(
+        digest_after=st.sampled_from([0, 1, 5]),
+        page_size=st.sampled_from([1, 3, 50]),
+        two=st.booleans(),
+        database=st.booleans(),
+    )
+    def begin(self, *, digest_after: int, page_size: int, two: bool, database: bool) -> None:
         self.directory = tempfile.TemporaryDirectory()
         failures = "C2" if two else "C1"
         self.world = World(
@@ -23,6 +28,7 @@ class Machine(RuleBasedStateMachine):
             route={"success": "C1", "failure": failures, "alerts": "C1"},
             digest_after=digest_after,
             page_size=page_size,
+            database=database,
         )
         self.status: dict[str, int] = {}
         self.expected: set[tuple[str, int]] = set()

@@ -32,12 +32,13 @@ from bot.errors import (
 from bot.events import NOBODY
 from bot.slack.blocks import Message
 from bot.slack.client import Posted
+from bot.store import document
 from bot.store import file as state
 from bot.store.file import Store
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
 from bot.watch.pace import Pace
-from tests.fakes import SimulatedClock, polling
+from tests.fakes import MemoryStore, SimulatedClock, polling
 
 Survival = Literal["kill", "power_cut", "torn"]
 """What a death leaves on the disk: all that was done; only what was synced; or every name, but only synced content."""
@@ -136,6 +137,44 @@ class SimulatedDisk(Disk):
             file.synced = file.content
         self._synced_names = dict(self._names)
         return {name: file.content for name, file in self._names.items()}
+
+
+class SimulatedDatabase:
+    """What PostgreSQL keeps of a state: a save is one statement, which was done or was not, whatever dies."""
+
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+        self.full = False
+        self.rest = ""
+        self.tasks: dict[str, bytes] = {}  # by the name of the id
+
+    def come_back(self, survival: Survival) -> dict[str, bytes]:
+        """Return the rows that are there after a death."""
+        del survival  # a server of its own
+        return {"": self.rest.encode(), **self.tasks}
+
+
+class DatabaseStore(MemoryStore):
+    """The state in a simulated *database*, written as store.postgres writes it."""
+
+    def __init__(self, database: SimulatedDatabase) -> None:
+        tasks = ",".join(f'"{name}":{record.decode()}' for name, record in database.tasks.items())
+        super().__init__(document.decode(document.join(database.rest, tasks)) if database.rest else State())
+        self._database = database
+
+    def write(self, state: State) -> None:
+        changed, gone = document.difference(self.state.tasks, state.tasks)
+        with self._database.effects.around("statement"):
+            if self._database.full:
+                raise StateError("the disk is full")
+            self._database.rest = document.encode_rest(state).decode()
+            self._database.tasks |= {
+                document.name(task_id): document.encode_by_name({task_id: record}).partition(b'":')[2][:-1]
+                for task_id, record in changed.items()
+            }
+            for task_id in gone:
+                del self._database.tasks[document.name(task_id)]
+        super().write(state)
 
 
 class SimulatedChanjing:
@@ -300,9 +339,10 @@ class World:
     digest_after: int = 5
     interval: float = 30.0
     page_size: int = 50
+    database: bool = False
     effects: Effects = field(default_factory=Effects)
     clock: SimulatedClock = field(init=False)
-    disk: SimulatedDisk = field(init=False)
+    disk: SimulatedDisk | SimulatedDatabase = field(init=False)
     chanjing: SimulatedChanjing = field(init=False)
     slack: SimulatedSlack = field(init=False)
     poll: Poll = field(init=False)
@@ -311,18 +351,22 @@ class World:
 
     def __post_init__(self) -> None:
         self.clock = TickingClock(1_750_000_000.0)
-        self.disk = SimulatedDisk(self.effects)
+        self.disk = (SimulatedDatabase if self.database else SimulatedDisk)(self.effects)
         self.chanjing = SimulatedChanjing(self.clock, self.effects)
         self.slack = SimulatedSlack(self.clock, self.effects)
 
     def start(self, survival: Survival = "kill") -> None:
         """Start the program from what the disk holds after a death."""
-        path = self.directory / "state.json"
-        for old in self.directory.iterdir():
-            old.unlink()
-        for name, content in self.disk.come_back(survival).items():
-            (self.directory / name).write_bytes(content)
-        self.store = Store(path, state.load(path, lambda _: None), self.disk)
+        kept = self.disk.come_back(survival)
+        if isinstance(self.disk, SimulatedDatabase):
+            self.store = DatabaseStore(self.disk)
+        else:
+            path = self.directory / "state.json"
+            for old in self.directory.iterdir():
+                old.unlink()
+            for name, content in kept.items():
+                (self.directory / name).write_bytes(content)
+            self.store = Store(path, state.load(path, lambda _: None), self.disk)
         self.store.write(self.store.state)
         settings = config.Slack(
             channel=self.route["success"], failure_channel=self.route["failure"], alerts_channel=self.route["alerts"],
