@@ -170,6 +170,9 @@ def test_each_account_runs_in_one_shard(world):
     for shard in ("0/2", "1/2"):
         assert world.call("run", "--once", "--shard", shard).code in {0, 2}  # 2: no account is in it
     assert all(server.calls for server in world.chanjings.values())
+    shown = [world.call("status", "--json", "--shard", shard) for shard in ("0/2", "1/2")]
+    assert {one.code for one in shown} <= {0, 2}
+    assert sum(one.out.count('"watched"') for one in shown) == 2
     assert world.call("run", "--shard", "2/2").code == 2
 
 

@@ -82,8 +82,8 @@ AccountOption = Annotated[
     ),
 ]
 ShardOption = Annotated[
-    tuple[int, int] | None,
-    typer.Option("--shard", parser=shard_of, metavar="I/N", help="Only the accounts of part I of N, counted from 0."),
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Only the accounts of part I of N, counted from 0."),
 ]
 TaskArgument = Annotated[
     str, typer.Argument(metavar="ID", callback=_task_id, help="A task's id, or its first characters.")
@@ -123,7 +123,7 @@ def run(
     """Watch the list and post to Slack, until SIGTERM or Ctrl-C."""
     from bot.cli.run import main
 
-    raise typer.Exit(main(Selection(config, account, shard), once=once, standby=standby))
+    raise typer.Exit(main(Selection(config, account, shard_of(shard)), once=once, standby=standby))
 
 
 @app.command("demo", epilog="Example:  lipsync-bot demo")
@@ -158,7 +158,7 @@ def status(
     """Show what is watched, owed and delivered. Also shows when the bot was last alive."""
     from bot.cli.status import main
 
-    main(Selection(config, account, shard), as_json=as_json)
+    main(Selection(config, account, shard_of(shard)), as_json=as_json)
 
 
 @app.command("health", epilog="Example:  lipsync-bot health || echo unwell")

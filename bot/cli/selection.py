@@ -33,8 +33,10 @@ class Selection:
         return chosen
 
 
-def shard(text: str) -> tuple[int, int]:
-    """Return the shard (index, count) of a text such as `0/3`. Raise UsageError."""
+def shard(text: str | None) -> tuple[int, int] | None:
+    """Return the shard (index, count) of a text such as `0/3`; None of None. Raise UsageError."""
+    if text is None:
+        return None
     index, slash, count = text.partition("/")
     if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
         raise UsageError("--shard: must be I/N with 0 ≤ I < N, such as 0/3 for the first of three.")
