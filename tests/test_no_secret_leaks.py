@@ -49,7 +49,7 @@ def spellings(secret):
 
 def answers_with(secret):
     """Yield answers that hold *secret* wherever an answer can."""
-    for status in (200, 400, 500):
+    for status in (200, 400, 403, 500, 502):
         yield status, {}, f"<html>{secret}</html>"
         yield status, {}, json.dumps({"code": 10400, "msg": secret, "trace_id": secret, "data": secret})
         yield status, {}, json.dumps({"code": secret, "msg": None, "ok": False, "error": secret})

@@ -171,7 +171,7 @@ ASCII = pytest.param(
 )
 
 
-@pytest.mark.parametrize("encoding", [ASCII, {"PYTHONIOENCODING": "latin-1"}])
+@pytest.mark.parametrize("encoding", [ASCII, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}])
 def test_an_encoding_without_chinese_stops_no_command(called, encoding):
     with Program(**encoding) as program:
 
