@@ -44,6 +44,7 @@ def test_options_with_a_value_may_stand_anywhere_and_one_without_is_left_to_type
     [
         ("run --once", {"httpx"}),
         ("status", {"typer", "pydantic"}),
+        ("explain nothing", {"typer", "pydantic"}),
         ("preview --kind success", {"typer", "pydantic", "rich"}),
         ("check", {"typer", "pydantic", "httpx"}),
     ],

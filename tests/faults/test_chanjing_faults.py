@@ -50,7 +50,10 @@ def one_malformed(answer: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "data": {**answer["data"], "list": [*odd, *answer["data"]["list"]]}}
 
 
-_CODES: tuple[Any, ...] = (10400, 40000, 40001, 50000, 50011, 51000, 12345, None, "soon", [])
+_CODES: tuple[Any, ...] = (
+    *(10400, 400, 40000, 40001, 40002, 50000, 50011, 51000, 12345),
+    *(None, False, "", "soon", 0.5, [], {}),
+)
 
 # What the first answers meet while the task ends. It is announced once afterwards.
 ANSWERS: dict[str, Fault] = {
@@ -60,7 +63,7 @@ ANSWERS: dict[str, Fault] = {
     "slow drip": wire.drip,
     "closed": wire.closed,
     "reset": wire.reset,
-    **{f"HTTP {status}": wire.says(wire.HTML, status) for status in (400, 429, 502)},
+    **{f"HTTP {status}": wire.says(wire.HTML, status) for status in (400, 404, 429, 500, 502, 503, 504)},
     "HTML with 200": wire.says(wire.HTML),
     "truncated JSON": wire.half_a_json,
     "nothing": wire.says(""),

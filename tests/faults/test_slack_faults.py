@@ -37,14 +37,17 @@ FIRST_POST: dict[str, tuple[Fault, int]] = {
     "hang after processing": (wire.hang_after_processing, 1),
     "dripping reply": (wire.drip, 1),
     "429 with Retry-After": (wire.says("", 429, Retry_After="1"), 2),
+    "429 with Retry-After in lower case": (wire.says("", 429, retry_after="1"), 2),
     "429 with ratelimited in JSON": (wire.says_json({"ok": False, "error": "ratelimited"}, 429, Retry_After="1"), 2),
     "200 with ratelimited": (wire.says_json({"ok": False, "error": "ratelimited"}, Retry_After="1"), 2),
-    **{f"{n} before processing": (wire.says(wire.HTML, n), 2) for n in (500, 503)},
-    **{f"{n} after processing": (wire.says(wire.HTML, n, processed=True), 1) for n in (500, 503)},
+    **{f"{n} before processing": (wire.says(wire.HTML, n), 2) for n in (500, 502, 503, 504)},
+    **{f"{n} after processing": (wire.says(wire.HTML, n, processed=True), 1) for n in (500, 502, 503, 504)},
     "HTML with 200, not processed": (wire.says(wire.HTML), 2),
     "HTML with 200, processed": (wire.says(wire.HTML, processed=True), 1),
     "half a JSON": (wire.half_a_json, 1),
+    "a list": (wire.says("[]", processed=True), 1),
     "nothing": (wire.says("", processed=True), 1),
+    "not UTF-8": (wire.says(b"\xff\xfe\x00{", processed=True), 1),
     "ok without ts": (wire.changed(without_ts), 1),
     "ok with another channel": (wire.changed(elsewhere), 1),
     "ok that is not true": (wire.says_json({"ok": "true"}, processed=True), 1),
@@ -52,8 +55,8 @@ FIRST_POST: dict[str, tuple[Fault, int]] = {
     "internal_error before processing": (says_error("internal_error"), 2),
     "request_timeout after processing": (says_error("request_timeout", processed=True), 1),
     "an error never heard of": (says_error("something_new"), 2),
-    **{f"{n} from a proxy, not processed": (wire.says(wire.HTML, n), 2) for n in (403, 407)},
-    **{f"{n} from a proxy, processed": (wire.says(wire.HTML, n, processed=True), 1) for n in (403, 413)},
+    **{f"{n} from a proxy, not processed": (wire.says(wire.HTML, n), 2) for n in (403, 404, 407)},
+    **{f"{n} from a proxy, processed": (wire.says(wire.HTML, n, processed=True), 1) for n in (400, 403, 404, 413)},
     "408": (wire.says("", 408, processed=True), 1),
     "gzip bomb": (wire.gzip_bomb, 2),
     "endless body": (wire.endless_body, 2),
@@ -175,7 +178,7 @@ def test_by_a_webhook_a_task_is_announced_and_again_only_after_a_doubt(outcomes:
     check_log(outcome.log)
 
 
-@pytest.mark.parametrize("announced", ["", "-3", "nan", "9" * 400])
+@pytest.mark.parametrize("announced", ["", "soon", "-3", "0", "nan", "1e30", "9" * 400])
 def test_an_odd_retry_after_postpones_and_polls_go_on(tmp_path: Path, announced: str) -> None:
     with scene(tmp_path) as here, here.running():
         greeted(here)
@@ -209,7 +212,8 @@ def _answering(error: str) -> Callable[..., None]:
     return break_or_mend
 
 
-REFUSALS = ("invalid_auth", "ekm_access_denied", "restricted_action")  # one of each kind
+REFUSALS = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "ekm_access_denied",
+            "access_denied", "no_permission", "team_access_not_granted", "restricted_action")  # fmt: skip
 CONFIGURATION: dict[str, Callable[..., None]] = {
     "is_archived": _archive,
     "not_in_channel": _leave,

@@ -205,7 +205,7 @@ PAGING: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("paging", PAGING)
 @pytest.mark.parametrize("count", COUNTS)
 def test_however_the_server_pages_and_counts_reads_end_and_news_is_announced_soon(order, paging, count):
-    for finished in (0, 10, 11, 35):
+    for finished in (0, 1, 10, 11, 35):
         world = World(order)
         world.account = "one"
         for name, value in PAGING[paging].items():
