@@ -149,15 +149,21 @@ class Process:
             store.release()
 
     def stand_by(self, name: str, why: str) -> None:
-        """Make known that the account *name* waits for a state that another copy holds. Raise ConfigError."""
+        """Make known that the account *name* waits for a state that another copy holds."""
         self._standings.stands_by(name)
         self._events_of(name).emit("standing_by", detail=why)
-        self.listen()
+        # If that is wrong, it ends the first that has its state: what stands by can wait.
+        with contextlib.suppress(ConfigError):
+            self.listen()
 
     def fail(self, name: str, why: str) -> None:
         """Make known that the account *name* does not run for now."""
         self._standings.failed(name, why)
         self._events_of(name).emit("account_failed", error=why)
+
+    def broke(self, name: str, error: Exception) -> None:
+        """Make known a fault of ours in the account *name*."""
+        self._events_of(name).emit("cycle_failed", exception=error)
 
     def _events_of(self, name: str) -> Events:
         return Labelled(self.events, account=name) if self._labels else self.events

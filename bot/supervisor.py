@@ -44,10 +44,16 @@ class Supervisor:
             do(names[0])
             return
         threads = [threading.Thread(target=do, args=(name,), name=name) for name in names]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.start()
+        except RuntimeError:  # no further thread can be started: better none than some, unnoticed
+            self._stop.set()
+            raise
+        finally:
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
 
     def _once(self, name: str) -> None:
         if error := self._try(name):
@@ -56,12 +62,12 @@ class Supervisor:
     def _keep(self, name: str, *, standby: bool) -> None:
         had_it = False  # the state was held, or stood by for: then a database that goes away comes back
         while error := self._try(name):
-            held = isinstance(error, StateHeldError)
-            had_it = had_it or isinstance(error, StateLostError) or (held and standby)
             wait = _STANDBY
-            if held and standby:
+            if standby and isinstance(error, StateHeldError):
+                had_it = True
                 self._process.stand_by(name, str(error))
-            elif had_it and isinstance(error, StateError) and not held:
+            elif isinstance(error, StateLostError) or (had_it and _may_pass(error)):
+                had_it = True
                 self._process.fail(name, str(error))
             else:
                 wait, self._failed[name] = _RETRY, error
@@ -83,6 +89,12 @@ class Supervisor:
             return None
         except LipsyncBotError as error:
             return error
+        except Exception as error:
+            if len(self._process.accounts) == 1:
+                raise
+            # In a thread nobody would see it.
+            self._process.broke(name, error)
+            return LipsyncBotError(f"an error in the bot itself, {type(error).__name__}; its log says more.")
         return None
 
     def _is_over(self) -> bool:
@@ -97,3 +109,7 @@ class Supervisor:
         kinds = (StateHeldError, StateError, ConfigError, LipsyncBotError)
         kind = next(kind for kind in kinds if any(isinstance(error, kind) for error in errors.values()))
         return kind("\n".join(lines))
+
+
+def _may_pass(error: LipsyncBotError) -> bool:
+    return isinstance(error, StateError) and not isinstance(error, StateHeldError)
