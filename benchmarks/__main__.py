@@ -1,9 +1,9 @@
-"""`python -m benchmarks [listing|latency|footprint] …`: measure, and write the figures into docs/performance.md."""
+"""`python -m benchmarks [SECTION] …`: measure, and write the figures into docs/performance.md."""
 
 import importlib
 import sys
 
-SECTIONS = ("listing", "latency", "footprint")
+SECTIONS = ("listing", "latency", "footprint", "accounts")
 
 
 def main() -> None:

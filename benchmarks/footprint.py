@@ -92,11 +92,11 @@ def _loop(home: Path, chanjing: ChanjingServer, slack: SlackServer) -> dict[str,
 
 
 def _printed(arguments: list[str]) -> Any:
-    done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=_environment())
+    done = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=environment())
     return json.loads(done.stdout)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     # The allocator as the container sets it.
     malloc = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}
     return {"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **malloc}
@@ -105,19 +105,19 @@ def _environment() -> dict[str, str]:
 def _process(home: Path, chanjing: ChanjingServer, slack: SlackServer) -> dict[str, float]:
     """Return CPU seconds of `lipsync-bot run`: to its first request, for an idle poll, for a message."""
     with _running(_config(home, chanjing, slack)) as pid, _watched(chanjing, pid) as seen:
-        _until(seen.__len__, 1)
+        until(seen.__len__, 1)
         start = seen[0]
-        _until(seen.__len__, 20)
-        before = _cpu(pid)
+        until(seen.__len__, 20)
+        before = cpu(pid)
         polls = len(seen)
-        _until(seen.__len__, polls + _IDLE)
-        idle = (_cpu(pid) - before) / (len(seen) - polls)
+        until(seen.__len__, polls + _IDLE)
+        idle = (cpu(pid) - before) / (len(seen) - polls)
         posted = len(slack.messages)
-        before, polls = _cpu(pid), len(seen)
+        before, polls = cpu(pid), len(seen)
         for number in range(1, _MESSAGES + 1):
             chanjing.add(status=Status.SUCCEEDED.value)
-            _until(lambda: len(slack.messages), posted + number)
-        message = (_cpu(pid) - before - idle * (len(seen) - polls)) / _MESSAGES
+            until(lambda: len(slack.messages), posted + number)
+        message = (cpu(pid) - before - idle * (len(seen) - polls)) / _MESSAGES
         return {"start": start, "poll": idle, "message": message, "memory": clients.resident(pid)}
 
 
@@ -143,7 +143,7 @@ def _health(config: Path) -> str:
 def _running(config: Path) -> Iterator[int]:
     """Run the real program for as long as the block lasts, and yield its process id."""
     command = [sys.executable, "-m", "bot", "run", "--config", str(config)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=_environment()) as process:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment()) as process:
         try:
             yield process.pid
         finally:
@@ -156,7 +156,7 @@ def _watched(chanjing: ChanjingServer, pid: int) -> Iterator[list[float]]:
     seen: list[float] = []
 
     def note(_call: Call) -> None:
-        seen.append(_cpu(pid))
+        seen.append(cpu(pid))
 
     chanjing.intercept = note
     try:
@@ -165,7 +165,7 @@ def _watched(chanjing: ChanjingServer, pid: int) -> Iterator[list[float]]:
         chanjing.intercept = None
 
 
-def _until(count: Any, least: int) -> None:
+def until(count: Any, least: int) -> None:
     late = time.monotonic() + 120
     while count() < least:
         if time.monotonic() > late:
@@ -173,7 +173,7 @@ def _until(count: Any, least: int) -> None:
         threading.Event().wait(0.005)
 
 
-def _cpu(pid: int) -> float:
+def cpu(pid: int) -> float:
     """Return the CPU seconds that a process has spent so far, to a hundredth."""
     fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
