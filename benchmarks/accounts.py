@@ -21,7 +21,7 @@ from bot.demo.slack import CHANNEL, Message, SlackServer
 _COUNTS = (1, 10, 100, 200, 1_000)
 _WINDOW = 60.0  # seconds over which idle polls are measured
 _ACTIVE = 20  # one account in so many has tasks that end
-_ROUNDS = 8  # of tasks in each active account
+_ROUNDS = 4  # of tasks in each active account
 _NEIGHBOURS = 20
 _TAKEOVERS = 5
 
