@@ -18,10 +18,10 @@ from bot.demo.chanjing import ChanjingServer
 from bot.demo.server import Call
 from bot.demo.slack import CHANNEL, Message, SlackServer
 
-_COUNTS = (1, 10, 100, 200, 1_000)
-_WINDOW = 60.0  # seconds over which idle polls are measured
+_COUNTS = (1, 10, 200, 1_000)
+_WINDOW = 45.0  # seconds over which idle polls are measured
 _ACTIVE = 20  # one account in so many has tasks that end
-_ROUNDS = 4  # of tasks in each active account
+_ROUNDS = 3  # of tasks in each active account
 _NEIGHBOURS = 20
 _TAKEOVERS = 5
 
@@ -33,7 +33,7 @@ def main() -> None:
         with _Fleet(count, max(1, count // _ACTIVE)) as fleet:
             share, each = fleet.idle()
             memory = clients.resident(fleet.pid)
-            delays = fleet.delays(2)
+            delays = fleet.delays(1)
         alone = alone or memory
         one = f"{(memory - alone) / (count - 1):.2f}" if count > 1 else ""
         rows.append([f"{count:,}", f"{memory:.0f} MiB", one, f"{1000 * each:.1f} ms", f"{share:.1%}", *_spread(delays)])
