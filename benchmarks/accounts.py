@@ -55,7 +55,8 @@ def main() -> None:
 
 def _spread(delays: list[float]) -> list[str]:
     """Return the median and the 95th percentile in words."""
-    return [paper.span(statistics.median(delays)), paper.span(statistics.quantiles(delays, n=20)[-1])]
+    most = statistics.quantiles(delays, n=20)[-1] if len(delays) > 1 else delays[0]
+    return [paper.span(statistics.median(delays)), paper.span(most)]
 
 
 class _Fleet:
