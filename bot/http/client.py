@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,8 +53,11 @@ class Exchange:
         keep_alive: bool = True,
         proxy: Proxy | None = None,
         settled: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settled = settled
+        self._monotonic = monotonic
+        self._end = float("inf")
         self._client = client
         self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
@@ -89,6 +93,7 @@ class Exchange:
     @contextlib.contextmanager
     def _response(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Iterator[httpx.Response]:
         self._overdue.clear()
+        self._end = self._monotonic() + self._timeout
         self._connecting = False
         timer = threading.Timer(self._timeout, self._cut)
         timer.daemon = True
@@ -135,6 +140,8 @@ class Exchange:
             self._connecting = True
         elif "request" in info:
             self._connecting = info["request"].method == b"CONNECT"
+            if self._monotonic() > self._end:
+                self._cut()  # the process was frozen, and the timer with it
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._socket = info["return_value"].get_extra_info("socket")
             if self._overdue.is_set():

@@ -129,8 +129,11 @@ class Delivery:
         message = render([notice.content for notice in chosen], self._style, fallback=fallback)
         ids = tuple(notice.id for notice in chosen)
         intended = self._ledger.to(channel).with_intent(channel, ids, self._clock.now())
+        began = self._clock.monotonic()
         self._ledger.save_destination(channel, intended)
-        self._posted[channel] = self._clock.monotonic()
+        now = self._posted[channel] = self._clock.monotonic()
+        if now - began > self._settings.settle:
+            return  # frozen meanwhile: another copy may have looked for it in vain by now, and posted it
         self._events.emit("notice_dispatched", channel=channel, ids=ids)
         try:
             posted = self._slack.post(channel, message, () if _without_metadata(chosen) else ids)

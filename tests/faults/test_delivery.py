@@ -466,3 +466,21 @@ def test_a_history_that_never_shows_our_messages_makes_no_flood(world: World) ->
     world.slack.lag = 1e9
     world.run(3_600)
     assert 10 <= len(world.slack.posts) <= 20
+
+
+def test_what_was_frozen_for_long_before_a_post_looks_first_as_another_copy_may_have_posted(world: World) -> None:
+    attempts = len(world.slack.attempts)
+    frozen: list[bool] = []
+
+    def freeze_before_the_intent_is_saved() -> None:
+        if world.owed and not frozen:
+            frozen.append(True)
+            world.clock.pass_by(2 * SETTLE)
+
+    world.effects.before = freeze_before_the_intent_is_saved
+    end_one(world)
+    world.run(1)
+    assert frozen
+    assert len(world.slack.attempts) == attempts
+    world.settle()
+    world.check()

@@ -276,3 +276,12 @@ def test_the_deadline_holds_inside_tls_through_a_proxy(proxy):
     with httpx.Client(verify=False, proxy=proxy, timeout=TIMEOUT) as client:  # noqa: S501 - the certificate is our own
         one = Exchange(client, timeout=TIMEOUT)
         assert seconds_until_it_gives_up(lambda: one.send("https://localhost/", headers={}, content=b"x")) < PATIENCE
+
+
+def test_a_process_that_was_frozen_past_the_deadline_sends_nothing_more():
+    passed = iter([0.0, 100.0])
+    with LoopbackServer() as server, httpx.Client() as client:
+        one = Exchange(client, timeout=30, monotonic=lambda: next(passed))
+        with pytest.raises(httpx.RequestError, match="no whole answer within 30 s"):
+            one.send(server.url, headers={}, content=b"x")
+        assert not server.calls
