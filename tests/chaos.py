@@ -195,7 +195,6 @@ def run(chaos: Chaos, *, minutes: float, kills: int, tasks: int, faults: int, sa
         saboteur.resting = True
     _wait(lambda: len(set().union(*chaos.announced())) == len(chaos.ids) and not chaos.owed(), _BACKOFF)
     time.sleep(1)
-    chaos.end()
 
 
 def _live(chaos: Chaos, chance: random.Random, *, pause: float) -> None:
@@ -248,7 +247,10 @@ def main() -> int:
             server = stack.enter_context(a_server())
             chaos = Pair(asked.seed, asked.webhook, Path(directory), chanjing, slack, server=server)
         aims = {"kills": asked.kills, "tasks": asked.tasks, "faults": asked.faults}
-        run(chaos, minutes=asked.minutes, **aims, saboteurs=saboteurs)
+        try:
+            run(chaos, minutes=asked.minutes, **aims, saboteurs=saboteurs)
+        finally:
+            chaos.end()
         announced, printed, owed = chaos.announced(), chaos.printed(), chaos.owed()
     injected = saboteurs[0].injected + saboteurs[1].injected
     times = Counter(task_id for message in announced for task_id in message)
