@@ -142,7 +142,7 @@ class Process:
             self.listen()
             events = Listeners(events, own_health)
             exchange = partial(self._exchange, settled=own_health.turned)
-            called = name if len(self._configs) > 1 else ""
+            called = name if self._labels else ""
             account = _Account(called, config, exchange, self._pace(config), store, clock, events)
             yield Bot(_poll(account, last_read), events, store, str(place))
         finally:
@@ -153,7 +153,7 @@ class Process:
         self._standings.stands_by(name)
         self._events_of(name).emit("standing_by", detail=why)
         # If that is wrong, it ends the first that has its state: what stands by can wait.
-        with contextlib.suppress(ConfigError):
+        with contextlib.suppress(ConfigError, RuntimeError):
             self.listen()
 
     def fail(self, name: str, why: str) -> None:
@@ -177,7 +177,6 @@ class Process:
 
             host, port = self._address
             registry = self._metrics.registry
-            registry.register(probes.StateCollector(self._standings, self._clock, *self._labels))
             try:
                 port = self._stack.enter_context(probes.serving(self._address, self._standings, registry, self.events))
             except OSError as error:
@@ -185,6 +184,7 @@ class Process:
                 remedy = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."
                 text = f"monitor.listen: cannot listen on {host}:{port}: {error.strerror or error}. {remedy}"
                 raise ConfigError(text) from None
+            registry.register(probes.StateCollector(self._standings, self._clock, *self._labels))
             self._address = None
             self.events.emit("monitor_listening", host=host, port=port)
 

@@ -8,6 +8,7 @@ from bot.clock import Clock
 from bot.errors import ConfigError, LipsyncBotError, StateError, StateHeldError, StateLostError, Stopped
 
 _RETRY = 30.0  # seconds between two tries of an account that cannot run
+_DEAD = 60.0  # seconds after which a server certainly knows that a lost session has ended
 _STANDBY = 1.0  # seconds between two looks whether a state is still held
 
 Work = Callable[[str], None]  # runs the account of that name until it fails or the program is asked to end
@@ -61,13 +62,16 @@ class Supervisor:
 
     def _keep(self, name: str, *, standby: bool) -> None:
         had_it = False  # the state was held, or stood by for: then a database that goes away comes back
+        lost_at = float("-inf")
         while error := self._try(name):
             wait = _STANDBY
             if standby and isinstance(error, StateHeldError):
                 had_it = True
                 self._process.stand_by(name, str(error))
-            elif isinstance(error, StateLostError) or (had_it and _may_pass(error)):
-                had_it = True
+            elif isinstance(error, StateLostError):
+                had_it, lost_at = True, self._clock.monotonic()
+                self._process.fail(name, str(error))
+            elif had_it and _may_pass(error, since_lost=self._clock.monotonic() - lost_at):
                 self._process.fail(name, str(error))
             else:
                 wait, self._failed[name] = _RETRY, error
@@ -111,5 +115,6 @@ class Supervisor:
         return kind("\n".join(lines))
 
 
-def _may_pass(error: LipsyncBotError) -> bool:
-    return isinstance(error, StateError) and not isinstance(error, StateHeldError)
+def _may_pass(error: LipsyncBotError, *, since_lost: float) -> bool:
+    """Tell whether the state may be had again: a server may hold it for a session that it does not know to be dead."""
+    return isinstance(error, StateError) and (not isinstance(error, StateHeldError) or since_lost < _DEAD)

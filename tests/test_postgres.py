@@ -180,6 +180,12 @@ def test_a_state_that_is_held_does_not_move(world):
     assert not (world.room / "moved.json").exists()
 
 
+def test_a_host_that_cannot_be_is_a_matter_of_the_configuration(world):
+    for host in ("a..b", "a" * 64):
+        ended = world.call("status", STATE_URL=f"postgresql://bot:s3cretpass@{host}/bot")
+        assert (ended.code, ended.err.startswith("lipsync-bot: state.url: ")) == (2, True)
+
+
 def test_a_database_that_is_not_there_is_a_matter_of_the_state_and_names_no_password(world):
     for command in (["run"], ["status"], ["health"], ["state", "export", "-"]):
         ended = world.call(*command, STATE_URL="postgresql://bot:s3cretpass@127.0.0.1:9/bot")

@@ -82,6 +82,12 @@ def test_an_only_account_ends_with_its_own_error():
         supervised(Process("default"), in_turn(stop, StateHeldError("held")), stop)
 
 
+def test_a_state_that_was_lost_may_be_held_for_a_while_by_the_session_that_is_dead():
+    stop, process = threading.Event(), Process("default")
+    supervised(process, in_turn(stop, StateLostError("x"), StateHeldError("x")), stop)
+    assert process.said == [("default", "fails")] * 2
+
+
 @pytest.mark.parametrize("standby", [True, False])
 def test_a_state_that_was_lost_is_taken_again_however_long_the_database_is_away(standby):
     stop, process = threading.Event(), Process("default")

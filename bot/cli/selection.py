@@ -11,6 +11,7 @@ from bot.errors import UsageError
 T = TypeVar("T")
 
 _SHOWN = 20  # names in a message
+_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Selection:
         if self.shard is not None:
             chosen = {name: one for name, one in chosen.items() if in_shard(name, *self.shard)}
         if not chosen:
-            raise UsageError("--shard: no account belongs to this shard.")
+            raise UsageError("--shard: no account belongs to this shard. Choose a smaller N, or add accounts.")
         return chosen
 
 
@@ -38,7 +39,8 @@ def shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     index, slash, count = text.partition("/")
-    if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+    digits = index.isdecimal() and count.isdecimal() and len(count) < _DIGITS and len(index) < _DIGITS
+    if not (slash and digits and int(index) < int(count)):
         raise UsageError("--shard: must be I/N with 0 ≤ I < N, such as 0/3 for the first of three.")
     return int(index), int(count)
 

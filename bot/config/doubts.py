@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +20,16 @@ def doubts(config: Config, found: Found, environ: Mapping[str, str]) -> Iterator
     yield from _readers(found)
     if config.slack.daily_summary is not None and (problem := clock.zone_problem(environ)):
         yield "TZ", f"{problem} slack.daily_summary depends on it."
+
+
+def forgotten_state(found: Found, configs: Collection[Config]) -> Iterator[tuple[str, str]]:
+    """Warn of a state from before there were *accounts*, which none of them goes on with."""
+    given = found.values.get("state.path")
+    path = str(given.value) if given else str(Config().state.path)
+    used = {os.path.realpath(config.state.path) for config in configs if config.state.url is None}
+    if found.accounts and os.path.lexists(path) and os.path.realpath(path) not in used:
+        text = f"{path} is not used any more, as there are accounts now: what it owes is never announced. "
+        yield "state.path", f"{text}Let accounts.NAME.state.path of the one that goes on with it name it, or remove it."
 
 
 def _other_states(found: Found) -> Iterator[tuple[str, str]]:

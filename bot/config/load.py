@@ -9,7 +9,7 @@ from pathlib import Path
 from bot.config import values
 from bot.config.accounts import DEFAULT, accounts_of, problems, shared_apps, with_own_state
 from bot.config.credentials import CHANNELS, credential_problems, untrusted_base_urls
-from bot.config.doubts import doubts
+from bot.config.doubts import doubts, forgotten_state
 from bot.config.sections import KEYS, Config, Key, State, config_of
 from bot.config.texts import (
     DEFAULT_PATH,
@@ -52,7 +52,7 @@ def load(
         lines += [*credential_problems(one), *refused.values()]
     _raise_if([*lines, *problems(configs)])
     said = [doubt for name, one in accounts.items() for doubt in doubts(configs[name], one, environ)]
-    for doubt in dict.fromkeys([*said, *shared_apps(configs)]):
+    for doubt in dict.fromkeys([*said, *forgotten_state(found, configs.values()), *shared_apps(configs)]):
         warn(*doubt)
     return configs
 
@@ -79,7 +79,7 @@ def load_states(path: Path | None, environ: Mapping[str, str], *, secrets_dir: P
     ConfigError if it cannot be read or the section cannot be used. Other sections are not looked at.
     """
     found = from_secret_files(_STATE, secrets_dir) | from_environment(_STATE, environ)
-    if found and not _says_more(path or DEFAULT_PATH):
+    if {"state.path", "state.url", "state.url_file"} & found.keys() and not _says_more(path or DEFAULT_PATH):
         config, refused = _parsed(_with_secret_files(found))
         _raise_if([*refused.values()])
         return {DEFAULT: config.state}

@@ -35,6 +35,7 @@ _CONNECTING = {
 # The server ends the session of a machine that is silent for 15 seconds. That a process has ended it sees at once.
 _SESSION = {
     "statement_timeout": "20s",
+    "lock_timeout": "2s",  # the session is shared: what one account waits for, all wait for
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "3",
     "tcp_keepalives_count": "3",
@@ -119,7 +120,11 @@ class Database:
     def release(self, hold: Hold) -> None:
         """Let another copy take the lock. Within `session`. Raise psycopg.Error."""
         self._keys.discard(hold.key)
-        hold.connection.execute("select pg_advisory_unlock(%s)", (hold.key,))
+        try:
+            hold.connection.execute("select pg_advisory_unlock(%s)", (hold.key,))
+        except psycopg.Error:
+            hold.connection.close()  # and with it the lock
+            raise
 
     def close(self) -> None:
         """End the session, and with it every hold."""
@@ -152,11 +157,16 @@ class Database:
         self._keys.clear()
         try:
             self._connection = connection = psycopg.connect(**self._parts, autocommit=True)
-            self._prepare(connection)
         except psycopg.Error as error:
             refused = self._in_words(error)
             self._refused = (time.monotonic(), refused)
             raise refused from None
+        except UnicodeError:
+            raise ConfigError("state.url: there can be no such host. Is its name spelled right?") from None
+        try:
+            self._prepare(connection)
+        except psycopg.Error as error:
+            raise self._in_words(error, lost=True) from None
         return connection
 
     def _prepare(self, connection: Connection) -> None:

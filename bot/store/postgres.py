@@ -193,8 +193,8 @@ class PostgresStore:
     def release(self) -> None:
         """Let another copy take the state."""
         with contextlib.suppress(StateError), self._database.session(self._hold) as connection:
-            self._database.heartbeats.write(connection)
             self._database.release(self._hold)
+            self._database.heartbeats.write(connection)  # what is still to be written must not keep the lock
 
 
 def _row(connection: Connection, query: str, account: str) -> tuple[Any, ...] | None:

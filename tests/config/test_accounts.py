@@ -209,3 +209,19 @@ def test_each_account_is_in_one_shard_and_the_shards_are_of_like_size():
     sizes = Counter(index for name in names for index in range(4) if in_shard(name, index, 4))
     assert sum(sizes.values()) == len(names)
     assert min(sizes.values()) > 200
+
+
+def test_a_state_from_before_there_were_accounts_is_a_warning_until_one_of_them_names_it(loaded):
+    said: list[str] = []
+    Path("state.json").write_text("{}")
+    loaded(TWO, warn=lambda subject, _: said.append(subject))
+    assert "state.path" in said
+    said.clear()
+    loaded(f"{TWO}  club: {{state: {{path: state.json}}}}\n", warn=lambda subject, _: said.append(subject))
+    assert "state.path" not in said
+
+
+@pytest.mark.parametrize("environ", [{"STATE_RETENTION": "3d"}, {}])
+def test_health_finds_the_state_of_the_yaml_whatever_else_the_environment_says(loaded, environ):
+    (state,) = loaded(f"{SHARED}state: {{path: elsewhere.json}}\n", environ, how=load_states).values()
+    assert state.path == Path("elsewhere.json")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from bot import __version__
+from bot.config.accounts import in_shard
 from bot.config.load import load
 from bot.config.sections import KEYS
 from bot.config.texts import environment_name
@@ -248,8 +249,14 @@ def test_a_shard_is_as_locked_down_as_the_one_pod_and_there_are_as_many_as_it_sa
 
 def test_the_accounts_of_the_shards_are_a_configuration_without_their_secrets(tmp_path):
     secrets = {"slack_bot_token": "xoxb-1-made-up", "state_url": "postgresql://bot:s3cret@db/bot"}
-    secrets |= {f"accounts_{name}_chanjing_access_token": "made-up" for name in ("shop", "school")}
+    secrets |= {f"accounts_{name}_chanjing_access_token": "made-up" for name in ("shop", "club", "school")}
     for name, value in secrets.items():
         (tmp_path / name).write_text(value, "ascii")
     configs = load(OVERLAYS["shards"] / "config.yaml", CONFIGURATION["data"], secrets_dir=tmp_path)
-    assert {name: bool(config.state.url) for name, config in configs.items()} == {"shop": True, "school": True}
+    assert {name: bool(config.state.url) for name, config in configs.items()} == {
+        "shop": True,
+        "club": True,
+        "school": True,
+    }
+    shards = read(OVERLAYS["shards"], "statefulset.yaml")["spec"]["replicas"]
+    assert {index for index in range(shards) for name in configs if in_shard(name, index, shards)} == set(range(shards))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -653,3 +654,13 @@ def test_a_database_is_named_without_its_password():
     database = Database(Secret("postgres://bot:secret@one:1,two:2/name"))
     assert str(database) == "PostgreSQL at one,two, port 1,2, database name"
     assert "secret" not in json.dumps([str(database), repr(database)])
+
+
+def test_a_release_gives_the_lock_back_though_a_heartbeat_cannot_be_written(room):
+    database = room.database()
+    one, other = (held(PostgresPlace(database, name)) for name in ("one", "other"))
+    with psycopg.connect(room.server.url(room.schema).value) as blocking:
+        blocking.execute("select from lipsync_bot_states where account = 'other' for update")
+        other.heartbeat()
+        one.release()
+    held(room.place("one"))
