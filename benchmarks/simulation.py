@@ -138,11 +138,11 @@ class Simulation:
     def cycle(self) -> Cost:
         """Run one cycle, wait until the next is due, and return what it took."""
         requests, lookups, began = self._requests, self._lookups, self.clock.monotonic()
-        told = len(self._postbox.announced)
+        before = len(self._postbox.announced)
         self._poll.cycle()
         at_end, ended = self._read
         self.clock.wait(began + self._poll.interval() - self.clock.monotonic())
-        announced = tuple(task_id for task_id, _ in self._postbox.announced[told:])
+        announced = tuple(task_id for task_id, _ in self._postbox.announced[before:])
         return Cost(at_end - requests + self._lookups - lookups, ended - began, self._requests - at_end, announced)
 
     def branch(self) -> "Simulation":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bot.chanjing.tokens import fingerprinting
 from bot.clients import MakeExchange, chanjing, connections, slack
 from bot.clock import Clock
-from bot.config.accounts import DEFAULT
+from bot.config.accounts import DEFAULT, shown
 from bot.config.sections import Config
 from bot.domain import health
 from bot.domain.health import Condition
@@ -51,7 +51,7 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """What the parts of one account are made of. `name` is "" if there are no other accounts."""
+    """What the parts of one account are made of. `name` is "" if it has none."""
 
     name: str
     config: Config
@@ -142,8 +142,7 @@ class Process:
             self.listen()
             events = Listeners(events, own_health)
             exchange = partial(self._exchange, settled=own_health.turned)
-            called = name if self._labels else ""
-            account = _Account(called, config, exchange, self._pace(config), store, clock, events)
+            account = _Account(shown(name), config, exchange, self._pace(config), store, clock, events)
             yield Bot(_poll(account, last_read), events, store, str(place))
         finally:
             store.release()
@@ -152,7 +151,7 @@ class Process:
         """Make known that the account *name* waits for a state that another copy holds."""
         self._standings.stands_by(name)
         self._events_of(name).emit("standing_by", detail=why)
-        # If that is wrong, it ends the first that has its state: what stands by can wait.
+        # An address that cannot be used is an error of the copy that works. This one can stand by without.
         with contextlib.suppress(ConfigError, RuntimeError):
             self.listen()
 

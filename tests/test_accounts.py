@@ -183,8 +183,17 @@ def test_once_does_what_it_can_and_says_which_account_failed(world):
     assert next(line for line in ended.err.splitlines() if line.startswith("lipsync-bot: ")).startswith(
         "lipsync-bot: account shop: "
     )
-    assert world.call("health").code == 0 or "account shop" in world.call("health").out
+    assert world.call("health").out == "account shop: chanjing_refused: Chanjing does not accept the token\n"
     assert world.chanjings["school"].calls
+
+
+def test_explain_says_which_state_it_could_not_read(world):
+    assert world.call("run", "--once").code == 0
+    for name in ("state.shop.json", "state.shop.json.bak"):
+        (world.room / name).write_text("not a state")
+    ended = world.call("explain", "abc")
+    assert ended.code == 2
+    assert "lipsync-bot: account shop: " in ended.err
 
 
 def test_check_asks_about_each_account(world):

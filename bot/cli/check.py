@@ -20,6 +20,7 @@ from bot.cli.known import place_of
 from bot.cli.output import ascii_only
 from bot.cli.selection import Selection
 from bot.clock import SystemClock
+from bot.config.accounts import shown
 from bot.config.load import load, load_usable
 from bot.config.sections import Config, State
 from bot.domain.notice import Test
@@ -45,24 +46,23 @@ def main(selection: Selection, *, send: bool) -> int:
     except ConfigError as error:
         raise ConfigError("\n".join((str(error), *_ids_of_names(selection.config)))) from None
     configs = selection.of(everything)
-    each = (
-        one for name, config in configs.items() for one in _named(findings(config, name, send=send), name, len(configs))
+    own = (
+        (f"account {name} " if len(configs) > 1 else "", finding)
+        for name, config in configs.items()
+        for finding in findings(config, name, send=send)
+    )
+    shared = (
+        ("", finding) for finding in itertools.chain([good("configuration", "complete")], warnings, _once(configs))
     )
     signs = {"good": "+" if ascii_only() else "✓", "warning": "!", "bad": "x" if ascii_only() else "✗"}
     wrong = set()
-    for finding in itertools.chain([good("configuration", "complete")], warnings, _once(configs), each):
-        print(visible(f"{signs[finding.severity]} {finding.subject}: {finding.text}"), flush=True)
+    for whose, finding in itertools.chain(shared, own):
+        print(visible(f"{signs[finding.severity]} {whose}{finding.subject}: {finding.text}"), flush=True)
         if finding.severity == "bad":
-            wrong.add(finding.subject.rpartition(" ")[2])
+            wrong.add(finding.subject)
     if wrong == {"state"}:
         return StateError.exit_code
     return UNDONE if wrong else DONE
-
-
-def _named(findings: Iterator[Finding], account: str, accounts: int) -> Iterator[Finding]:
-    """Yield *findings* with the account that they are of, if there are several."""
-    for one in findings:
-        yield replace(one, subject=f"account {account} {one.subject}") if accounts > 1 else one
 
 
 def _once(configs: Mapping[str, Config]) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:
             yield finding
             usable = usable and (finding.subject, finding.severity) != ("slack", "bad")
         if send and usable:  # else each post would fail as that did
-            message = render([Test()], Style(config.slack.language))
+            message = render([Test()], Style(config.slack.language, account=shown(account)))
             for channel in dict.fromkeys(route.values()):
                 yield check_slack.send(slack, channel, message, clock.wait)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.cli.known import known_states, the_only
 from bot.cli.selection import Selection
 from bot.cli.status import iso, next_step, owed, status_words
-from bot.config.accounts import DEFAULT
+from bot.config.accounts import shown
 from bot.config.load import load_local, load_usable
 from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.notice import Role, TaskEnded
@@ -27,7 +27,7 @@ def main(selection: Selection, prefix: str) -> None:
     task_id = the_only(prefix, sorted({one for ids in matching.values() for one in ids}), "is known to the state")
     for name in (name for name, ids in matching.items() if task_id in ids):
         permalink = partial(_permalink, selection.config, name)
-        account = [] if name == DEFAULT else [("account", name)]
+        account = [("account", name)] if shown(name) else []
         for what, how in (*account, *explain(states[name], task_id, configs[name].slack.routes, permalink)):
             print(visible(f"{what + ':':<12} {how}"))
 

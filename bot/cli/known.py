@@ -1,5 +1,6 @@
 """What is known of before a command asks: the state, and the task that the first characters of an id stand for."""
 
+import sys
 from collections.abc import Mapping
 
 from bot.config import sections
@@ -28,15 +29,17 @@ def known_state(place: Place) -> State:
 
 
 def known_states(configs: Mapping[str, Config]) -> dict[str, State]:
-    """Return the state of each account that has one that can be read. Raise StateError when none has."""
-    states, errors = {}, []
+    """Return the state of each account that has one, and print why others have none. Raise StateError when none has."""
+    states, errors = {}, {}
     for name, config in configs.items():
         try:
             states[name] = known_state(place_of(config.state, name))
         except StateError as error:
-            errors.append(error)
+            errors[name] = error
     if not states:
-        raise errors[0]
+        raise next(iter(errors.values()))
+    for name, why in errors.items():
+        print(visible(f"lipsync-bot: account {name}: {why}"), file=sys.stderr)
     return states
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from bot.cli import output
 from bot.cli.known import known_states, the_only
 from bot.cli.selection import Selection
-from bot.config.accounts import DEFAULT
+from bot.config.accounts import shown
 from bot.config.load import load_local
 from bot.domain.notice import TaskEnded
 from bot.domain.state import State
@@ -45,7 +45,7 @@ def main(
         raise UsageError("preview: give --json or --link, and an ID or --kind, not both.")
     configs = selection.of(load_local(selection.config, os.environ))
     styles = {
-        name: Style(language or one.slack.language, one.slack.mention_on_failure, "" if name == DEFAULT else name)
+        name: Style(language or one.slack.language, one.slack.mention_on_failure, shown(name))
         for name, one in configs.items()
     }
     first = next(iter(styles.values()))

@@ -11,7 +11,7 @@ from bot.cli import DONE, UNDONE
 from bot.cli.known import the_only
 from bot.cli.selection import Selection
 from bot.clock import SystemClock
-from bot.config.accounts import DEFAULT
+from bot.config.accounts import shown
 from bot.config.load import load
 from bot.domain.full_scan import FullScan
 from bot.domain.listing import ListProfile
@@ -46,7 +46,7 @@ def main(selection: Selection, prefix: str, *, ask: bool) -> int:
             return UNDONE
         ended, slack = TaskEnded(task), configs[name].slack
         channel = slack.routes[ended.key.role]
-        style = Style(slack.language, slack.mention_on_failure, "" if name == DEFAULT else name)
+        style = Style(slack.language, slack.mention_on_failure, shown(name))
         # Not the notice's own id: that one says that the bot has announced it.
         fresh = ended.key._replace(subject=f"{task.id}\nreplay {secrets.token_hex(8)}").id
         message = render([ended], style)

@@ -1,16 +1,20 @@
-"""Pure: the accounts of one configuration: what each takes over from the top level, and what must be its own."""
+"""The accounts of one configuration: what each takes over from the top level, and what must be its own."""
 
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from bot.config.credentials import inherited
 from bot.config.sections import Config
 from bot.config.texts import Found, Raw
 
 DEFAULT = "default"  # the account of who has named none
+
+
+def shown(name: str) -> str:
+    """Return how messages call the account *name*: "" for that of who has named none."""
+    return "" if name == DEFAULT else name
 
 
 def accounts_of(found: Found) -> dict[str, Found]:
@@ -40,11 +44,8 @@ def with_own_state(config: Config, found: Found) -> Config:
     if not found.account or (given and given.name == found.name("state.path")):
         return config
     shared = config.state.path
-    return replace(config, state=replace(config.state, path=shared.with_name(own_name(shared, found.account))))
-
-
-def own_name(path: Path, account: str) -> str:
-    return f"{path.stem}.{account}{path.suffix}"
+    path = shared.with_name(f"{shared.stem}.{found.account}{shared.suffix}")
+    return replace(config, state=replace(config.state, path=path))
 
 
 def problems(configs: Mapping[str, Config]) -> Iterator[str]:

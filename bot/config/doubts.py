@@ -23,13 +23,14 @@ def doubts(config: Config, found: Found, environ: Mapping[str, str]) -> Iterator
 
 
 def forgotten_state(found: Found, configs: Collection[Config]) -> Iterator[tuple[str, str]]:
-    """Warn of a state from before there were *accounts*, which none of them goes on with."""
+    """Warn of a state file that nobody goes on with, since there are accounts, or a database, in its place."""
     given = found.values.get("state.path")
     path = str(given.value) if given else str(Config().state.path)
     used = {os.path.realpath(config.state.path) for config in configs if config.state.url is None}
-    if found.accounts and os.path.lexists(path) and os.path.realpath(path) not in used:
-        text = f"{path} is not used any more, as there are accounts now: what it owes is never announced. "
-        yield "state.path", f"{text}Let accounts.NAME.state.path of the one that goes on with it name it, or remove it."
+    if os.path.lexists(path) and os.path.realpath(path) not in used:
+        way = "`lipsync-bot state export` and `import`" if not used else "accounts.NAME.state.path of one account"
+        text = f"{path} is not used any more, and what it still owes is never announced"
+        yield "state.path", f"{text}. Go on with it by {way}, or remove it."
 
 
 def _other_states(found: Found) -> Iterator[tuple[str, str]]:

@@ -22,12 +22,15 @@ class _Entry:
     note: str | None
 
 
+_Entries = dict[tuple[str, str], _Entry]  # by account and token
+
+
 class Heartbeats:
     """What is to be written. Any thread may add to it, which takes no time and fails for no reason."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._entries: _Entries = {}
 
     def add(self, account: str, token: str, *, alive: bool = False, note: str | None = None) -> None:
         """Have it written that *account* is *alive* now, and its *note*, as JSON, unless that is None.
@@ -35,9 +38,7 @@ class Heartbeats:
         *token* is that of the copy that says so: nothing is written once another one holds the state.
         """
         with self._lock:
-            before = self._entries.get((account, token), _Entry(alive=False, note=None))
-            entry = _Entry(alive or before.alive, before.note if note is None else note)
-            self._entries[account, token] = entry
+            self._entries = _merged(self._entries, {(account, token): _Entry(alive, note)})
 
     def write(self, connection: psycopg.Connection[Any]) -> bool:
         """Write what there is, and return whether there was anything. Raise psycopg.Error."""
@@ -47,5 +48,19 @@ class Heartbeats:
             return False
         accounts, tokens = zip(*entries, strict=True)
         alive, notes = [one.alive for one in entries.values()], [one.note for one in entries.values()]
-        connection.execute(_WRITE, ([*accounts], [*tokens], alive, notes))
+        try:
+            connection.execute(_WRITE, ([*accounts], [*tokens], alive, notes))
+        except psycopg.Error:
+            with self._lock:
+                self._entries = _merged(entries, self._entries)
+            raise
         return True
+
+
+def _merged(earlier: _Entries, later: _Entries) -> _Entries:
+    """Return what is to be written of both: the last note of each, and that it is alive if either says so."""
+    merged = dict(earlier)
+    for key, one in later.items():
+        before = merged.get(key, _Entry(alive=False, note=None))
+        merged[key] = _Entry(one.alive or before.alive, before.note if one.note is None else one.note)
+    return merged

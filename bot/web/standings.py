@@ -10,7 +10,7 @@ from bot.web.health import Health
 
 
 class Reason(NamedTuple):
-    """Why an account is not well: one of the codes of /readyz, and the account if there are several."""
+    """Why an account is not well: one of the codes of /readyz, and the account if it has a name."""
 
     code: str
     detail: str
@@ -64,10 +64,10 @@ class Standings:
 
     def ready(self) -> list[Reason]:
         """Return why the accounts do not do their work; nothing: they do, or stand by."""
-        failed = [
-            reason for name, why in [*self._failed.items()] for reason in self._of(name, [("state_unavailable", why)])
-        ]
-        return [*failed, *(reason for name, health in self._now() for reason in self._of(name, health.ready()))]
+        with self._changing:
+            failed = dict(self._failed)
+        unavailable = [Reason("state_unavailable", why, self._shown(name)) for name, why in failed.items()]
+        return [*unavailable, *(reason for name, health in self._now() for reason in self._of(name, health.ready()))]
 
     def _now(self) -> list[tuple[str, Health]]:
         with self._changing:
@@ -79,4 +79,7 @@ class Standings:
         self._standing_by.discard(account)
 
     def _of(self, account: str, reasons: Reasons) -> list[Reason]:
-        return [Reason(code, detail, account if self._named else "") for code, detail in reasons]
+        return [Reason(code, detail, self._shown(account)) for code, detail in reasons]
+
+    def _shown(self, account: str) -> str:
+        return account if self._named else ""

@@ -221,6 +221,16 @@ def test_a_state_from_before_there_were_accounts_is_a_warning_until_one_of_them_
     assert "state.path" not in said
 
 
+def test_a_state_file_beside_a_database_in_its_place_is_a_warning(loaded):
+    said: dict[str, str] = {}
+    database = f"{SHARED}state: {{url: 'postgresql://db/bot'}}\n"
+    loaded(database, warn=said.__setitem__)
+    assert "state.path" not in said
+    Path("state.json").write_text("{}")
+    loaded(database, warn=said.__setitem__)
+    assert "state export" in said["state.path"]
+
+
 @pytest.mark.parametrize("environ", [{"STATE_RETENTION": "3d"}, {}])
 def test_health_finds_the_state_of_the_yaml_whatever_else_the_environment_says(loaded, environ):
     (state,) = loaded(f"{SHARED}state: {{path: elsewhere.json}}\n", environ, how=load_states).values()

@@ -656,11 +656,12 @@ def test_a_database_is_named_without_its_password():
     assert "secret" not in json.dumps([str(database), repr(database)])
 
 
-def test_a_release_gives_the_lock_back_though_a_heartbeat_cannot_be_written(room):
+def test_a_release_gives_the_lock_back_though_a_note_cannot_be_written_and_that_is_written_later(room):
     database = room.database()
     one, other = (held(PostgresPlace(database, name)) for name in ("one", "other"))
     with psycopg.connect(room.server.url(room.schema).value) as blocking:
         blocking.execute("select from lipsync_bot_states where account = 'other' for update")
-        other.heartbeat()
+        other.leave({"health": "noted"})
         one.release()
     held(room.place("one"))
+    wait_for(lambda: (room.place("other").left() or (0.0, {}))[1] == {"health": "noted"})

@@ -1,6 +1,6 @@
 """How soon the next message may follow in a channel."""
 
-from bot.watch.pace import Pace
+from bot.watch.pace import Buckets, Pace
 from tests.fakes import SimulatedClock
 
 
@@ -49,3 +49,14 @@ def test_without_a_pace_nothing_waits():
     clock = SimulatedClock()
     pace = Pace(0.0, clock)
     assert [post(pace, clock) for _ in range(20)] == [0.0] * 20
+
+
+def test_accounts_that_post_with_one_token_share_the_buckets():
+    clock, buckets = SimulatedClock(), Buckets()
+    one, other = Pace(2.0, clock, buckets), Pace(2.0, clock, buckets)
+    assert [pace.take("C1") for pace in (one, other, one, other, one, other, one)] == [True] * 5 + [False] * 2
+    other.drain("C1", 30.0)
+    clock.pass_by(29.0)
+    assert not one.take("C1")
+    clock.pass_by(1.0)
+    assert one.take("C1")
