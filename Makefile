@@ -51,7 +51,7 @@ chaos: $(TESTS) ## kill the bot at random while everything around it fails, for 
 	LISTING_EXAMPLES=10000 $(BIN)/python -m pytest --quiet tests/test_listing_model.py
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS)
 
-bench: $(BENCH) ## measure requests, delay, CPU and memory anew, in about 10 minutes, and write docs/performance.md
+bench: $(BENCH) ## measure requests, delay, CPU and memory anew, in half an hour or more, and write docs/performance.md
 	$(BIN)/python -m benchmarks
 
 gate: $(DEV) ## run everything that must hold before a change is merged

@@ -664,4 +664,5 @@ def test_a_release_gives_the_lock_back_though_a_note_cannot_be_written_and_that_
         other.leave({"health": "noted"})
         one.release()
     held(room.place("one"))
-    wait_for(lambda: (room.place("other").left() or (0.0, {}))[1] == {"health": "noted"})
+    place = room.place("other")
+    wait_for(lambda: (place.left() or (0.0, {}))[1] == {"health": "noted"})
