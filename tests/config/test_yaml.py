@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from bot.errors import ConfigError
 from bot.secret import decoded
 
 KEYS = ("chanjing.access_token", "chanjing.page_size", "slack.channel", "slack.bot_token", "slack.mention_on_failure")
+NO_YAML = Path(os.devnull)
 
 
 @pytest.fixture
@@ -240,38 +244,38 @@ def test_the_environment_comes_before_the_secret_file_and_that_before_the_yaml(t
 
 def test_a_variable_that_is_empty_is_not_set(tmp_path):
     (tmp_path / "slack_channel").write_text("file")
-    found = gather(KEYS, None, {"SLACK_CHANNEL": "", "SLACK_BOT_TOKEN": "  "}, tmp_path)
+    found = gather(KEYS, NO_YAML, {"SLACK_CHANNEL": "", "SLACK_BOT_TOKEN": "  "}, tmp_path)
     assert {key: raw.value for key, raw in found.values.items()} == {"slack.channel": "file"}
 
 
 def test_variables_and_files_of_others_are_not_looked_at(tmp_path):
     (tmp_path / "slack_signing_secret").write_bytes(b"\xff")
     (tmp_path / "database").mkdir()
-    found = gather(KEYS, None, {"SLACK_SIGNING_SECRET": "x", "PATH": "/bin"}, tmp_path)
+    found = gather(KEYS, NO_YAML, {"SLACK_SIGNING_SECRET": "x", "PATH": "/bin"}, tmp_path)
     assert (found.values, found.problems) == ({}, [])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_is_not_part_of_a_value(tmp_path, encoding):
     (tmp_path / "slack_channel").write_bytes("C1\r\n".encode(encoding))
-    found = gather(KEYS, None, {"SLACK_BOT_TOKEN": "\ufeffxoxb-1"}, tmp_path)
+    found = gather(KEYS, NO_YAML, {"SLACK_BOT_TOKEN": "\ufeffxoxb-1"}, tmp_path)
     assert {key: raw.value for key, raw in found.values.items()} == {"slack.channel": "C1", "slack.bot_token": "xoxb-1"}
 
 
 def test_quotes_around_a_variable_are_pointed_out(tmp_path):
-    found = gather(KEYS, None, {"SLACK_CHANNEL": '"C1"'}, tmp_path)
+    found = gather(KEYS, NO_YAML, {"SLACK_CHANNEL": '"C1"'}, tmp_path)
     assert "the quotes are part of the value" in found.values["slack.channel"].problem
 
 
 @pytest.mark.parametrize(("content", "words"), [(b" \n", "empty"), (b"\xff", "not text"), (b"x" * 70_000, "more than")])
 def test_a_secret_file_that_cannot_be_used_is_a_problem_of_its_key(tmp_path, content, words):
     (tmp_path / "slack_channel").write_bytes(content)
-    assert words in gather(KEYS, None, {}, tmp_path).values["slack.channel"].problem
+    assert words in gather(KEYS, NO_YAML, {}, tmp_path).values["slack.channel"].problem
 
 
 def test_a_directory_in_place_of_a_secret_file_is_a_problem_of_its_key(tmp_path):
     (tmp_path / "slack_channel").mkdir()
-    assert "it is a directory" in gather(KEYS, None, {}, tmp_path).values["slack.channel"].problem
+    assert "it is a directory" in gather(KEYS, NO_YAML, {}, tmp_path).values["slack.channel"].problem
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "."])

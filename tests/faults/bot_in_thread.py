@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -68,7 +69,7 @@ class Scene:
     @contextmanager
     def running(self, **settings: str) -> Iterator[None]:
         """Let the program run for as long as the block lasts; it begins when the first run is over."""
-        config = load(None, self.environment(**settings), secrets_dir=self.directory / "none")["default"]
+        config = load(Path(os.devnull), self.environment(**settings), secrets_dir=self.directory / "none")["default"]
         stop, clock = threading.Event(), None
         clock = SystemClock(stop)
         events = Log(lambda line: self.log.write(f"{line}\n"), "debug", as_json)

@@ -1,8 +1,10 @@
 """Health that means work: each state is seen to turn red and green again."""
 
 import json
+import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -210,7 +212,7 @@ def test_a_network_in_which_each_request_takes_its_time_to_fail_makes_nobody_res
             return call.path.endswith("/list")
 
         chanjing.intercept = take_time
-        config = load(None, environ, secrets_dir=tmp_path / "none")["default"]
+        config = load(Path(os.devnull), environ, secrets_dir=tmp_path / "none")["default"]
         running = wiring.assembled(config, clock, NOBODY, trust_env=False)
         with running as bot, pytest.raises(ChanjingUnavailable):
             bot.poll.cycle()

@@ -1,5 +1,6 @@
 """Every language says the same things."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -54,7 +55,7 @@ def test_every_language_can_be_chosen():
     secrets = Path("none")
     for language in get_args(Language):
         settings = {"SLACK_LANGUAGE": language, "STATE_PATH": "state.json"}
-        assert load_usable(None, settings, secrets_dir=secrets)["default"][0].slack.language == language
+        assert load_usable(Path(os.devnull), settings, secrets_dir=secrets)["default"][0].slack.language == language
 
 
 @pytest.mark.parametrize("language", get_args(Language))
