@@ -1,6 +1,7 @@
 """The process around a command: its signals and its standard streams. `python -m bot` is `lipsync-bot`."""
 
 import contextlib
+import gc
 import os
 import resource
 import sys
@@ -15,6 +16,7 @@ def main() -> None:
     signals.hold_back()
     # A core dump would hold the tokens. The hard limit too: nothing that runs in the process may raise it again.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.set_threshold(20_000)  # nothing that the imports make is garbage, and 700 would look for some all the time
     _open_closed_streams()
     sys.stderr = stderr.without_waiting(sys.stderr)
     # If its encoding has no Chinese, a message with question marks is better than none.
