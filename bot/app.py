@@ -104,8 +104,7 @@ class Process:
         self._exchange = exchange
         self._stack = stack
         self._labels = () if [*configs] == [DEFAULT] else ("account",)
-        self._places = Places()
-        stack.callback(self._places.close)
+        self._places = stack.enter_context(Places())
         self._buckets: dict[str, Buckets] = {}  # by the secret that posts
         self._starting = threading.Lock()
         self._standings = Standings(self.accounts, named=bool(self._labels))
@@ -129,7 +128,7 @@ class Process:
         """Yield the bot of the account *name*, holding the lock of its state. Raise StateError or ConfigError."""
         config, clock = self._configs[name], self._clock
         events = self._events_of(name)
-        place = self._places.at(config.state.path, config.state.url, name)
+        place = self._places.at(config.state, name)
         store = place.hold(clock.now(), events)
         try:
             last_read = health.last_read(store.before, store.last_alive)

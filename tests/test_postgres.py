@@ -145,7 +145,7 @@ def test_the_commands_find_the_state_there(world):
         task = world.end_a_task()
         until(lambda: world.announced(task), "it is announced")
         until(lambda: json.loads(world.call("status", "--json").out)["delivered"] == 2, "its receipt is saved")
-        assert world.call("health").code == 0
+        until(lambda: world.call("health").code == 0, "it has said how it is doing")
         assert "delivered:" in world.call("explain", task).out
         assert "state: PostgreSQL at " in world.call("check").out
     for command in (["status"], ["health"], ["check"], ["run", "--once"]):

@@ -16,7 +16,6 @@ from bot.chanjing.answers import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.chanjing.client import Chanjing
 from bot.cli import DONE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
-from bot.cli.known import place_of
 from bot.cli.output import ascii_only
 from bot.cli.selection import Selection
 from bot.clock import SystemClock
@@ -31,7 +30,7 @@ from bot.slack.blocks import Style
 from bot.slack.message import render
 from bot.store.file import peek
 from bot.store.lock import Lock
-from bot.store.places import Place
+from bot.store.places import Place, Places
 from bot.web.ping import TIMEOUT, ask, below
 
 _NOT_THERE = {404, 405, 501}  # statuses of an address that is not known, or not for GET
@@ -77,8 +76,8 @@ def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:
     """Ask about the machine, Chanjing and Slack, for one account."""
     if config.slack.daily_summary is not None:
         yield daily_summary(config.slack.daily_summary, time.localtime())
-    yield database(place_of(config.state, account)) if config.state.url else state_directory(config.state.path)
-    with clients.connections() as exchange:
+    with Places() as places, clients.connections() as exchange:
+        yield (database(places.at(config.state, account)) if config.state.url else state_directory(config.state.path))
         clock = SystemClock(threading.Event())
         # One attempt: somebody waits for the answer.
         yield chanjing(clients.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)
@@ -86,7 +85,7 @@ def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:
             yield GIVEN_TOKEN
         route, slack, usable = config.slack.routes, clients.slack(config, exchange, clock), True
         channels = {_KEYS[role]: channel for role, channel in route.items()}
-        unread = _unread_channels(config.state, account)
+        unread = _unread_channels(places, config.state, account)
         for finding in check_slack.account(slack, channels, board=config.slack.board, unread=unread):
             yield finding
             usable = usable and (finding.subject, finding.severity) != ("slack", "bad")
@@ -180,10 +179,10 @@ def ping(exchange: Callable[[str, float], Exchange], url: str) -> Finding:
     return good(subject, "it answers. `check` sends no ping of its own: only the running bot does")
 
 
-def _unread_channels(section: State, account: str) -> list[str]:
+def _unread_channels(places: Places, settings: State, account: str) -> list[str]:
     """Return the channels whose history the bot could not read when it last tried."""
     try:
-        state = place_of(section, account).peek()
+        state = places.at(settings, account).peek()
     except StateError:
         return []  # reported already
     return [channel for channel, one in state.outbox.destinations.items() if one.history_unreadable] if state else []

@@ -36,6 +36,7 @@ def main(selection: Selection) -> int:
 def _left(state: State, account: str) -> tuple[float, Mapping[str, Any]] | None:
     if state.url is None:
         return left(resolve(state.path))
-    from bot.cli.known import place_of
+    from bot.store.places import Places
 
-    return place_of(state, account).left()
+    with Places() as places:
+        return places.at(state, account).left()

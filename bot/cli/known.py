@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping
 
-from bot.config import sections
 from bot.config.sections import Config
 from bot.domain.state import State
 from bot.errors import StateError, UsageError
@@ -11,11 +10,6 @@ from bot.harmless import visible
 from bot.store.places import Place, Places
 
 _SHOWN = 3  # ids in a message
-
-
-def place_of(state: sections.State, account: str) -> Place:
-    """Return the place that the configuration names. Raise StateError or ConfigError if there can be none."""
-    return Places().at(state.path, state.url, account)
 
 
 def known_state(place: Place) -> State:
@@ -31,11 +25,12 @@ def known_state(place: Place) -> State:
 def known_states(configs: Mapping[str, Config]) -> dict[str, State]:
     """Return the state of each account that has one, and print why others have none. Raise StateError when none has."""
     states, errors = {}, {}
-    for name, config in configs.items():
-        try:
-            states[name] = known_state(place_of(config.state, name))
-        except StateError as error:
-            errors[name] = error
+    with Places() as places:
+        for name, config in configs.items():
+            try:
+                states[name] = known_state(places.at(config.state, name))
+            except StateError as error:
+                errors[name] = error
     if not states:
         raise next(iter(errors.values()))
     for name, why in errors.items():

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot import disk
-from bot.cli.known import place_of
 from bot.cli.selection import Selection
 from bot.config.load import load_local
 from bot.domain.state import State
 from bot.errors import StateError, UsageError
 from bot.store import document
-from bot.store.places import Place, Store
+from bot.store.places import Place, Places, Store
 
 
 def write(selection: Selection, path: Path) -> None:
@@ -58,9 +57,10 @@ def _held(selection: Selection) -> Iterator[tuple[Place, Store]]:
     if len(configs) > 1:
         raise UsageError("state: name one account with --account.")
     ((name, config),) = configs.items()
-    place = place_of(config.state, name)
-    store = place.hold(time.time())
-    try:
-        yield place, store
-    finally:
-        store.release()
+    with Places() as places:
+        place = places.at(config.state, name)
+        store = place.hold(time.time())
+        try:
+            yield place, store
+        finally:
+            store.release()

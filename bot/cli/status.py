@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.cli import output
-from bot.cli.known import known_state, place_of
+from bot.cli.known import known_state
 from bot.cli.selection import Selection
 from bot.config.load import load_local
 from bot.config.sections import Config
@@ -18,35 +18,37 @@ from bot.domain.task import Status
 from bot.domain.trouble import REPORTED_WHEN_OVER
 from bot.errors import StateError
 from bot.harmless import visible
+from bot.store.places import Places
 from bot.wording.troubles import words_for
 
 
 def main(selection: Selection, *, as_json: bool) -> None:
     """Print the status of each state that is selected. Raise StateError when none can be read, or ConfigError."""
     configs = selection.of(load_local(selection.config, os.environ))
-    if len(configs) == 1:
-        ((name, config),) = configs.items()
-        facts, trouble = _of_account(name, config)
-        print(output.as_json(facts) if as_json else text(facts, trouble))
-        return
-    found = {name: _of_account_or_error(name, config) for name, config in configs.items()}
+    with Places() as places:
+        if len(configs) == 1:
+            ((name, config),) = configs.items()
+            facts, trouble = _of_account(places, name, config)
+            print(output.as_json(facts) if as_json else text(facts, trouble))
+            return
+        found = {name: _of_account_or_error(places, name, config) for name, config in configs.items()}
     if as_json:
         print(output.as_json({"accounts": {name: facts for name, (facts, _) in found.items()}}))
     else:
         print("\n\n".join(f"account {name}\n{_indented(*one)}" for name, one in found.items()))
 
 
-def _of_account(name: str, config: Config) -> tuple[dict[str, Any], list[str]]:
+def _of_account(places: Places, name: str, config: Config) -> tuple[dict[str, Any], list[str]]:
     """Return the `report` and the lines of `problems` of one account. Raise StateError."""
-    place = place_of(config.state, name)
+    place = places.at(config.state, name)
     state = known_state(place)
     last_alive, _ = place.left() or (None, {})
     return report(state, last_alive, config.slack.routes), list(problems(state))
 
 
-def _of_account_or_error(name: str, config: Config) -> tuple[dict[str, Any], list[str]]:
+def _of_account_or_error(places: Places, name: str, config: Config) -> tuple[dict[str, Any], list[str]]:
     try:
-        return _of_account(name, config)
+        return _of_account(places, name, config)
     except StateError as error:
         return {"error": str(error)}, []
 

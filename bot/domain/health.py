@@ -110,12 +110,14 @@ def last_read(content: Mapping[str, Any], last_alive: float | None) -> float | N
 def judge(left: tuple[float, Mapping[str, Any]] | None, now: float) -> Reasons:
     """Return why the bot is not well, as `reasons` does, from its heartbeat (Unix seconds) and what it has *left*."""
     if left is None:
-        return [("polls_failing", "no bot has ever run with this state file")]
+        return [("polls_failing", "no bot has ever run with this state")]
     last_alive, content = left
     try:
         return reasons(Condition(**content["health"]), silent_for=now - last_alive, now=now)
     except (KeyError, TypeError, ValueError):
-        return [("polls_failing", "the bot that last ran with this state file is of another version: restart it")]
+        return [
+            ("polls_failing", "the bot with this state has just started, or is of another version: then restart it")
+        ]
 
 
 def _since(state: "State", code: str) -> float | None:

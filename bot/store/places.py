@@ -1,16 +1,15 @@
 """Where a state is kept, and what that is to those who use it: whether in a file or in a database, they cannot tell."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from bot.disk import resolve
 from bot.domain.state import State
 from bot.errors import ConfigError
 from bot.events import NOBODY, Events
-from bot.secret import Secret
 
 if TYPE_CHECKING:
+    from bot.config import sections
     from bot.store.database import Database
 
 
@@ -62,28 +61,31 @@ class Place(Protocol):
 
 
 class Places:
-    """The places of one process. Those in the same database share a session, which lasts until `close`."""
+    """The places of one process. Those in the same database share a session, which lasts as long as the block."""
 
     def __init__(self) -> None:
         self._databases: dict[str, Database] = {}
 
-    def at(self, path: Path, url: Secret | None = None, account: str = "default") -> Place:
-        """Return the place of *account* in the database at *url*; None: the file at *path*, which is its own.
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the sessions, and with them every hold."""
+        for database in self._databases.values():
+            database.close()
+
+    def at(self, settings: "sections.State", account: str) -> Place:
+        """Return the place that *settings* name for *account*: its own file, or its part of the database.
 
         Nothing is opened yet. Raise StateError or ConfigError if there can be no state.
         """
-        if url is None:
+        if settings.url is None:
             from bot.store.file import FilePlace
 
-            return FilePlace(resolve(path))
+            return FilePlace(resolve(settings.path))
         try:
             from bot.store.database import Database
             from bot.store.postgres import PostgresPlace
         except ImportError:
             raise ConfigError("state.url: needs psycopg. Install it: pip install 'lipsync-bot[postgres]'") from None
-        return PostgresPlace(self._databases.setdefault(url.value, Database(url)), account)
-
-    def close(self) -> None:
-        """End the sessions, and with them every hold."""
-        for database in self._databases.values():
-            database.close()
+        return PostgresPlace(self._databases.setdefault(settings.url.value, Database(settings.url)), account)

@@ -386,7 +386,7 @@ def test_health_is_reported_by_the_exit_code(call, saved, ago, alive_ago, code, 
 
 def test_without_a_state_health_is_bad(call):
     ended = call("health")
-    assert (ended.code, ended.out) == (1, "polls_failing: no bot has ever run with this state file\n")
+    assert (ended.code, ended.out) == (1, "polls_failing: no bot has ever run with this state\n")
 
 
 def test_a_state_that_cannot_be_read_is_reported_and_left_alone(call, room):

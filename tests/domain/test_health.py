@@ -67,7 +67,7 @@ def test_a_bot_that_was_silent_for_three_of_its_own_intervals_is_unwell(silent_f
 
 
 def test_a_bot_that_never_ran_is_unwell():
-    assert health.judge(None, NOON) == [("polls_failing", "no bot has ever run with this state file")]
+    assert health.judge(None, NOON) == [("polls_failing", "no bot has ever run with this state")]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_it_looks_where_the_bot_keeps_its_state_when_nothing_is_set(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     assert state_paths(None, {}, tmp_path / "none") == {"default": config.State().path}
     assert healthcheck.main(Selection()) == 1
-    assert capsys.readouterr().out == "polls_failing: no bot has ever run with this state file\n"
+    assert capsys.readouterr().out == "polls_failing: no bot has ever run with this state\n"
 
 
 def test_the_running_bot_leaves_how_it_is_doing(tmp_path):

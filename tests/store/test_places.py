@@ -2,10 +2,10 @@
 
 import contextlib
 import sys
-from pathlib import Path
 
 import pytest
 
+from bot.config.sections import State as Settings
 from bot.domain.state import State
 from bot.errors import ConfigError, StateError
 from bot.secret import Secret
@@ -25,7 +25,7 @@ def kept(request, tmp_path):
         server.execute("create schema places")
         url = server.url("places")
     with contextlib.ExitStack() as stack:
-        yield lambda: stack.enter_context(contextlib.closing(Places())).at(tmp_path / "state.json", url)
+        yield lambda: stack.enter_context(Places()).at(Settings(path=tmp_path / "state.json", url=url), "default")
     if url is not None:
         server.execute("drop schema places cascade")
 
@@ -60,16 +60,16 @@ def test_the_first_save_is_made_even_if_nothing_changed(kept, state):
         assert kept().peek() == state
 
 
-def test_accounts_in_one_database_share_its_session(tmp_path):
+def test_accounts_in_one_database_share_its_session():
     places = Places()
-    one, other = (places.at(tmp_path, URL, account) for account in ("a", "b"))
+    one, other = (places.at(Settings(url=URL), account) for account in ("a", "b"))
     assert str(one) == "PostgreSQL at 127.0.0.1, port 1, database name, account a"
     assert one._database is other._database  # type: ignore[attr-defined]
-    assert one._database is not Places().at(tmp_path, URL)._database  # type: ignore[attr-defined]
+    assert one._database is not Places().at(Settings(url=URL), "a")._database  # type: ignore[attr-defined]
 
 
 def test_where_psycopg_is_missing_it_is_named(monkeypatch):
     for name in ("psycopg", "bot.store.database", "bot.store.postgres"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigError, match=r"pip install 'lipsync-bot\[postgres\]'"):
-        Places().at(Path("state.json"), URL)
+        Places().at(Settings(url=URL), "default")
