@@ -14,7 +14,7 @@ from bot.clock import Clock
 from bot.domain.task import Status
 from bot.events import NOBODY, Events
 from bot.metrics import PREFIX
-from bot.web.server import Response, listening
+from bot.web.server import Request, Response, listening
 from bot.web.standings import Reason, Standings
 
 _NAMES = {int(status): status.name.lower() for status in Status}
@@ -54,10 +54,10 @@ def serving(
 ) -> AbstractContextManager[int]:
     """Answer on *address* while the block lasts, and yield the port. Raises as server.listening does."""
 
-    def respond(method: str, path: str) -> Response:
-        if method not in {"GET", "HEAD"}:
+    def respond(request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"}:
             return Response(b"GET or HEAD\n", status=HTTPStatus.NOT_IMPLEMENTED)
-        match path:
+        match request.path:
             case "/healthz":
                 return _answer(standings.alive())
             case "/readyz":

@@ -9,8 +9,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -32,15 +32,26 @@ _A_MOMENT = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks for. `headers` are by their names in small letters, such as `user-agent`."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """What goes back to the client; for HEAD, without the body."""
 
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
     status: HTTPStatus = HTTPStatus.OK
+    headers: Sequence[tuple[str, str]] = ()
 
 
-Respond = Callable[[str, str], Response]  # (method, path)
+Respond = Callable[[Request], Response]
 
 
 @contextlib.contextmanager
@@ -69,19 +80,28 @@ def listening(
 
 def _application(respond: Respond, events: Events) -> "WSGIApplication":
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]
+        request = _request(environ)
         try:
-            response = respond(method, environ["PATH_INFO"])
+            response = respond(request)
         except Exception as error:  # noqa: BLE001 - the client and the log are to hear of it
-            events.emit("answer_failed", path=environ["PATH_INFO"][:100], exception=error)
+            events.emit("answer_failed", path=request.path[:100], exception=error)
             response = Response(
                 b"an error in the bot itself; its log says more\n", status=HTTPStatus.INTERNAL_SERVER_ERROR
             )
         headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
-        start_response(f"{response.status.value} {response.status.phrase}", headers)
-        return [] if method == "HEAD" else [response.body]
+        start_response(f"{response.status.value} {response.status.phrase}", [*headers, *response.headers])
+        return [] if request.method == "HEAD" else [response.body]
 
     return application
+
+
+def _request(environ: "WSGIEnvironment") -> Request:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    return Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"], headers)
 
 
 class _Server(TcpWSGIServer):

@@ -17,10 +17,10 @@ from tests.fakes import RecordedEvents
 from tests.faults.bot_in_thread import wait_for
 
 
-def respond(method, path):
-    if path == "/fault":
+def respond(request):
+    if request.path == "/fault":
         raise RuntimeError("a fault of ours")
-    return Response(path.encode())
+    return Response(request.path.encode())
 
 
 @contextlib.contextmanager
@@ -161,7 +161,7 @@ FEW_DESCRIPTORS = """
 import resource, sys
 from bot.web.server import Response, listening
 resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
-with listening(("127.0.0.1", 0), lambda method, path: Response(b"well")) as port:
+with listening(("127.0.0.1", 0), lambda request: Response(b"well")) as port:
     print(port, flush=True)
     sys.stdin.readline()
     with open("/dev/null"):
