@@ -7,10 +7,11 @@ from bot.domain.listing import ListProfile
 from bot.domain.news import Tasks
 from bot.domain.notice import Receipt
 from bot.domain.outbox import Outbox
+from bot.domain.recent import RecentTask, ToArchive
 from bot.domain.summary import Diary
 from bot.domain.trouble import Ongoing
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class State:
     notices there ever were. `account` is a salted hash of the app_id or token with which the list was last read ("":
     not known yet). `boards` are the ts of the boards, by channel;
     `boards_posted` is when one was last posted though there may be another, in Unix
-    seconds.
+    seconds. `ended` are the last tasks that ended, oldest first.
     """
 
     version: int = VERSION
@@ -37,4 +38,6 @@ class State:
     boards: Mapping[str, str] = field(default_factory=dict)
     boards_posted: Mapping[str, float] = field(default_factory=dict)
     account: str = ""
+    ended: tuple[RecentTask, ...] = ()
+    to_archive: tuple[ToArchive, ...] = ()
     tasks: Tasks = field(default_factory=dict)  # last: it is long

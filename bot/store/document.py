@@ -1,6 +1,6 @@
 """Pure: State ⇄ its JSON document, indented, with a line for each task.
 
-Strict: each key of each object must be there, once, and no other. A document of version 1 is translated.
+Strict: each key of each object must be there, once, and no other. A document of version 1 or 2 is translated.
 """
 
 from collections.abc import Mapping
@@ -86,6 +86,8 @@ def decode(document: bytes) -> State:
     if version == 1:
         _refuse_doubled_keys(document, parsed := msgspec.json.decode(document))
         document = _ENCODER.encode(version_1.translated(parsed))
+    elif version < VERSION:
+        document = _of_version_2(document)
     state = _DECODER.decode(document)
     # A key that is missing took its default, and one that is not known was passed over. (But not within the tasks.)
     parts = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
@@ -100,6 +102,16 @@ def decode(document: bytes) -> State:
     except OverflowError:
         raise ValueError("a number is too large") from None
     return state
+
+
+def _of_version_2(document: bytes) -> bytes:
+    """Return a *document* of version 2 as one of this version, which knows of the last tasks that ended."""
+    parts: dict[str, Any] = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
+    _refuse_doubled_keys(document, parts)
+    new = {"ended": (), "to_archive": ()}
+    if later := parts.keys() & new.keys():
+        raise ValueError(f"{min(later)}: the key is not known")
+    return _ENCODER.encode(parts | new | {"version": VERSION})
 
 
 def _refuse_doubled_keys(document: bytes, parsed: Any) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.domain.state import VERSION
+
 _TASK = {"status", "create_time", "first_seen", "place", "missed", "missed_since"}
 _TASK |= {"linkless_since", "vanished", "noted"}
 
@@ -22,9 +24,9 @@ def translated(document: dict[str, Any]) -> dict[str, Any]:
 
 def _state(old: dict[str, Any]) -> dict[str, Any]:
     summarised = [day for day in old["summarised"].split(",") if day]
-    state = _changed(old, {"listing": "profile"}, boards_posted={}, account="", diary={})
+    state = _changed(old, {"listing": "profile"}, boards_posted={}, account="", diary={}, ended=[], to_archive=[])
     return _without(state, "days", "summarised") | {
-        "version": 2,
+        "version": VERSION,
         "profile": _changed(old["listing"], {"full_read_at": "full_scan_at"}, empty=False),
         "tasks": {task_id: _task(record) for task_id, record in old["tasks"].items()},
         "outbox": old["outbox"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.clock import Clock
 from bot.config.sections import Config
-from bot.domain import news, outbox, summary
+from bot.domain import news, outbox, recent, summary
 from bot.domain.baseline import BaselineResult
 from bot.domain.full_scan import FullScan
 from bot.domain.listing import ListProfile
@@ -77,6 +77,7 @@ class Records:
                 diary=diary,
                 tasks={**state.tasks, **found.changed} if found.changed else state.tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered, before=newer),
+                ended=recent.with_ended(state.ended, contents, state.to_archive, now),
                 profile=profile,
             )
         )
@@ -115,10 +116,8 @@ class Records:
         profile = scan.outcome(state.profile, asked=asked, now=now)
         greeting = Greeting(result.watching, result.baselined, len(result.announced), state.instance)
         announced = profile.oldest_first(result.announced)
-        notices = [
-            Notice(greeting, now),
-            *(Notice(self._content(task, None, now), now) for task in announced),
-        ]
+        contents = [self._content(task, None, now) for task in announced]
+        notices = [Notice(greeting, now), *(Notice(content, now) for content in contents)]
         self._store.save(
             replace(
                 state,
@@ -127,6 +126,7 @@ class Records:
                 profile=replace(profile, floor=result.floor),
                 tasks=result.tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered),
+                ended=recent.with_ended(state.ended, contents, state.to_archive, now),
             )
         )
         self._events.emit(

@@ -8,7 +8,7 @@ from bot.domain.destination import Destination, Intent
 from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.notice import Greeting, Notice, Role, TaskEnded
 from bot.domain.outbox import Outbox
-from bot.domain.state import State
+from bot.domain.state import VERSION, State
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
 from tests.fakes import NOON
@@ -37,7 +37,7 @@ STATE = State(
 
 def test_status_shows_everything_under_the_promised_keys():
     assert report(STATE, NOON, ROUTE) == {
-        "version": 2,
+        "version": VERSION,
         "baseline_at": "2025-02-04T11:00:00Z",
         "last_alive": "2025-02-04T12:00:00Z",
         "guarantee": "once",

@@ -381,9 +381,9 @@ def test_a_missing_file_beside_one_that_cannot_be_read_is_no_first_run(path, rea
 @pytest.mark.parametrize("where", ["", ".bak"])
 def test_a_newer_format_is_refused_and_left_alone(path, where):
     path.write_bytes(b"{")
-    path.with_name(path.name + where).write_text(json.dumps(good() | {"version": 3, "tasks": "something new"}))
+    path.with_name(path.name + where).write_text(json.dumps(good() | {"version": 4, "tasks": "something new"}))
     before = contents(path)
-    with pytest.raises(StateError, match=r"newer version of the bot \(format 3, this one reads 2\)\. Run that version"):
+    with pytest.raises(StateError, match=r"newer version of the bot \(format 4, this one reads 3\)\. Run that version"):
         load(path)
     assert contents(path) == before
 
@@ -411,9 +411,18 @@ _FREE = {
 }  # objects whose keys are data
 
 
-def newest() -> bytes:
+def translated() -> dict[str, Any]:
     """Return the same state as this version writes it."""
-    return json.dumps(version_1.translated(json.loads(VERSION_1))).encode()
+    return version_1.translated(json.loads(VERSION_1))
+
+
+def newest() -> bytes:
+    """Return the same state with what version 1 could not have."""
+    content = next(one["content"] for one in translated()["outbox"]["notices"] if one["content"]["kind"] == "task")
+    archived = {"video": "2025/02/a.mp4", "cover": ""}
+    copy = {"task_id": "a", "since": 1.5, "attempts": 1, "next_attempt": 2.5, "last_error": "no"}
+    ended = {"content": content, "seen_at": 1.5, "archived": archived}
+    return json.dumps(translated() | {"ended": [ended], "to_archive": [copy]}).encode()
 
 
 def objects(value: Any, name: str = "") -> Iterator[dict[str, Any]]:
@@ -431,7 +440,7 @@ def objects(value: Any, name: str = "") -> Iterator[dict[str, Any]]:
 def test_the_state_of_the_first_version_is_read_and_saved_as_this_one(path):
     path.write_bytes(VERSION_1)
     read = load(path)
-    assert json.loads(written(read)) == json.loads(newest())
+    assert json.loads(written(read)) == translated()
     Store(path, State()).write(read)
     assert load(path) == read
     assert json.loads(path.read_bytes())["version"] == VERSION
@@ -453,6 +462,27 @@ def test_a_document_that_lacks_a_key_or_has_another_or_both_is_no_state_at_any_d
                 states.peek(path)
             broken += 1
     assert broken > 150
+
+
+def test_the_state_of_the_second_version_is_read_as_it_is(path):
+    newer = {key: value for key, value in translated().items() if key not in {"ended", "to_archive"}}
+    path.write_text(json.dumps(newer | {"version": 2}))
+    assert json.loads(written(load(path))) == translated()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"ended": [], ', "ended: the key is not known"),
+        ('{"instance": "b", ', "a key is missing or appears twice"),
+        ('{"instance2": "b", ', "instance2: a key is missing or not known"),
+    ],
+)
+def test_a_document_of_the_second_version_is_read_as_strictly(path, text, why):
+    older = {key: value for key, value in translated().items() if key not in {"ended", "to_archive"}}
+    path.write_text(json.dumps(older | {"version": 2}).replace("{", text, 1))
+    with pytest.raises(StateError, match=f"not a state file: {why}"):
+        states.peek(path)
 
 
 def number_places(parsed: Any) -> Iterator[tuple[Any, Any]]:

@@ -531,7 +531,7 @@ CORRUPT = {
     "null": "update lipsync_bot_states set document = 'null', task_count = 1",
     "a list": "update lipsync_bot_states set document = '[]'",
     "an empty object": "update lipsync_bot_states set document = '{}'",
-    "a version": """update lipsync_bot_states set document = '{"version": 2}'""",
+    "a version": """update lipsync_bot_states set document = '{"version": 3}'""",
     "tasks twice": """update lipsync_bot_states
         set document = (rtrim(document::text, '}') || ', "tasks": {}}')::json""",
     "a text for a number": """update lipsync_bot_states
@@ -557,11 +557,11 @@ def test_what_is_not_a_state_is_refused_and_left_alone(room, spoil):
 def test_a_newer_format_is_refused(room):
     saved(room.place(), SMALL).release()
     room.rows(
-        "update lipsync_bot_states set document = replace(document::text, '\"version\":2', '\"version\":3')::json"
+        "update lipsync_bot_states set document = replace(document::text, '\"version\":3', '\"version\":4')::json"
     )
     for read in (room.place().hold(NOON).load, room.place().peek):
         with pytest.raises(
-            StateError, match=r"newer version of the bot \(format 3, this one reads 2\)\. Run that version"
+            StateError, match=r"newer version of the bot \(format 4, this one reads 3\)\. Run that version"
         ):
             read()
 
