@@ -20,7 +20,8 @@ from bot.cli.output import ascii_only
 from bot.cli.selection import Selection
 from bot.clock import SystemClock
 from bot.config.accounts import shown
-from bot.config.load import load, load_usable
+from bot.config.credentials import CHANNELS
+from bot.config.load import load, read
 from bot.config.sections import Config, State
 from bot.domain.notice import Test
 from bot.errors import ChanjingError, ConfigError, StateError
@@ -191,7 +192,9 @@ def _unread_channels(places: Places, settings: State, account: str) -> list[str]
 def _ids_of_names(path: Path | None) -> list[str]:
     """Return a line with the id of each channel that is configured by its name, as far as Slack knows."""
     lines: list[str] = []
-    for config, names in load_usable(path, os.environ).values():
+    for one in read(path, os.environ).accounts.values():
+        config = one.config
+        names = {one.found.name(key): str(one.found.values[key].value) for key in CHANNELS if key in one.refused}
         if not names or config.slack.bot_token is None:
             continue
         try:

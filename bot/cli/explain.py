@@ -9,7 +9,7 @@ from bot.cli.known import known_states, the_only
 from bot.cli.selection import Selection
 from bot.cli.status import iso, next_step, owed, status_words
 from bot.config.accounts import shown
-from bot.config.load import load_local, load_usable
+from bot.config.load import load_local, read
 from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.notice import Role, TaskEnded
 from bot.domain.outbox import RECEIPTS
@@ -35,7 +35,7 @@ def main(selection: Selection, prefix: str) -> None:
 def _permalink(path: Path | None, account: str, channel: str, ts: str) -> str:
     """Return Slack's link to a message, or why there is none."""
     try:
-        config, _ = load_usable(path, os.environ)[account]
+        config = read(path, os.environ).accounts[account].config
         if config.slack.bot_token is None:
             return "not known: asking for it needs slack.bot_token"
         from bot import clients

@@ -2,14 +2,23 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 import typer
 
 from bot import __version__, signals
+from bot.cli.options import (
+    AccountOption,
+    ConfigOption,
+    PathArgument,
+    ShardOption,
+    TaskArgument,
+    choice,
+    given_id,
+    given_path,
+)
 from bot.cli.selection import Selection
 from bot.cli.selection import shard as shard_of
-from bot.errors import UsageError
 from bot.language import Language
 
 Kind = Literal["success", "failure", "digest", "board", "summary", "alert", "greeting"]
@@ -29,65 +38,10 @@ app = typer.Typer(
     # A shell completes a program by its name: from `python -m bot` it would run `python` for this.
     add_completion=Path(sys.argv[0]).name == _NAME,
 )
-configuration = typer.Typer(help="Write a configuration file.", no_args_is_help=True, context_settings=_HELP)
+configuration = typer.Typer(context_settings=_HELP)
 app.add_typer(configuration, name="config")
 states = typer.Typer(help="Move what the bot remembers.", no_args_is_help=True, context_settings=_HELP)
 app.add_typer(states, name="state")
-
-
-def _path(text: str) -> Path:
-    """Return the path. An empty one would be the current directory."""
-    if not text.strip():
-        raise UsageError("PATH: it is empty. Is a variable unset?")
-    return Path(text)
-
-
-def _task_id(text: str | None) -> str | None:
-    """Refuse an empty id: every id begins with it."""
-    if text is not None and not text.strip():
-        raise UsageError("ID: it is empty. Is a variable unset?")
-    return text
-
-
-def _choice(choices: Any, text: str) -> Any:
-    """Return an option for one of *choices*, a Literal. typer's own error for it speaks of a "Value error"."""
-    names = get_args(choices)
-
-    def parse(given: str) -> str:
-        if given.lower() not in names:
-            raise typer.BadParameter(f"{given!r} is not one of {', '.join(names)}.")
-        return given.lower()
-
-    return typer.Option(parser=parse, metavar="|".join(names), help=text)
-
-
-def _config(context: typer.Context, path: Path | None) -> Path | None:
-    """Return what stands behind the command, else what stands before it."""
-    return path or (context.obj and context.obj.config)
-
-
-def _accounts(context: typer.Context, names: list[str] | None) -> list[str] | None:
-    """Return those behind the command, else those before it."""
-    return names or (context.obj and context.obj.accounts)
-
-
-_CONFIG = "The YAML file. Default: config.yaml, if there is one."
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", parser=_path, callback=_config, metavar="PATH", help=_CONFIG)
-]
-AccountOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--account", callback=_accounts, metavar="NAME", help="Only this account; more than one can be given."
-    ),
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option("--shard", metavar="I/N", help="Only the accounts of part I of N, counted from 0."),
-]
-TaskArgument = Annotated[
-    str, typer.Argument(metavar="ID", callback=_task_id, help="A task's id, or its first characters.")
-]
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
@@ -127,7 +81,7 @@ def run(
 
 
 @app.command("demo", epilog="Example:  lipsync-bot demo")
-def demo(language: Annotated[Language, _choice(Language, "The language of the messages. Default: en.")] = "en") -> None:
+def demo(language: Annotated[Language, choice(Language, "The language of the messages. Default: en.")] = "en") -> None:
     """See the bot at work for half a minute. It has a Chanjing and a Slack of its own: no account, no network."""
     from bot.cli.demo import main
 
@@ -174,15 +128,15 @@ def preview(
     task: Annotated[
         str | None,
         typer.Argument(
-            metavar="ID", callback=_task_id, help="A task whose message is still owed, instead of a sample."
+            metavar="ID", callback=given_id, help="A task whose message is still owed, instead of a sample."
         ),
     ] = None,
     *,
     config: ConfigOption = None,
     account: AccountOption = None,
-    kind: Annotated[Kind | None, _choice(Kind, "Which message; default: all of them.")] = None,
+    kind: Annotated[Kind | None, choice(Kind, "Which message; default: all of them.")] = None,
     language: Annotated[
-        Language | None, _choice(Language, "The language of the messages. Default: slack.language.")
+        Language | None, choice(Language, "The language of the messages. Default: slack.language.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the message as Slack gets it.")] = False,
     as_link: Annotated[
@@ -217,11 +171,27 @@ def replay(
     raise typer.Exit(main(Selection(config, account), task, ask=not yes))
 
 
+@configuration.callback(invoke_without_command=True, epilog="Example:  lipsync-bot config")
+def show(
+    context: typer.Context,
+    *,
+    config: ConfigOption = None,
+    account: AccountOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Show the configuration in force. Says where each value stands; hides secrets."""
+    context.obj = Selection(config, account)
+    if context.invoked_subcommand is None:
+        from bot.cli import config as command
+
+        command.show(context.obj, as_json=as_json)
+
+
 @configuration.command("init", epilog="Example:  lipsync-bot config init")
 def init(
     path: Annotated[
         Path | None,
-        typer.Argument(parser=_path, metavar="PATH", help="The file to write. Default: config.yaml; -: stdout."),
+        typer.Argument(parser=given_path, metavar="PATH", help="The file to write. Default: config.yaml; -: stdout."),
     ] = None,
     *,
     config: ConfigOption = None,
@@ -230,9 +200,6 @@ def init(
     from bot.cli.config import main
 
     main(path or config)
-
-
-PathArgument = Annotated[Path, typer.Argument(parser=_path, metavar="PATH", help="The JSON document; -: a pipe.")]
 
 
 @states.command("export", epilog="Example:  lipsync-bot state export bot.json")

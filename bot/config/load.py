@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from bot.config import values
 from bot.config.accounts import DEFAULT, accounts_of, problems, shared_apps, with_own_state
-from bot.config.credentials import CHANNELS, credential_problems, untrusted_base_urls
+from bot.config.credentials import credential_problems, untrusted_base_urls
 from bot.config.doubts import doubts, forgotten_state
 from bot.config.sections import KEYS, Config, Key, State, config_of
 from bot.config.texts import (
@@ -30,6 +30,44 @@ _STATE = tuple(name for name in _KEYS if name.startswith("state."))
 _MORE = re.compile(rb"accounts|\burl")  # in a YAML file: it may say more of states than that one is a file
 
 
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """What was found for one account, and the configuration made of as much of it as can be used.
+
+    `refused` has for each key that cannot be used a line that says why. Secrets that stand in files are among `found`.
+    """
+
+    config: Config
+    found: Found
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The configuration of each account as far as it can be used, and every problem: a line each, without a value."""
+
+    found: Found
+    accounts: dict[str, Usable]
+    problems: list[str]
+
+
+def read(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS) -> Reading:
+    """Return what there is, right or wrong.
+
+    *path* None means `config.yaml` in the current directory, if there is one.
+    """
+    found = gather(_KEYS, path, environ, secrets_dir)
+    lines = [problem.text for problem in found.problems]
+    usable = {}
+    for name, one in _accounts(found, named=path is not None).items():
+        opened = _with_secret_files(one.values)
+        config, refused = _parsed(opened)
+        places = {key: [raw, *one.places.get(key, [])[1:]] for key, raw in opened.items()}
+        usable[name] = Usable(with_own_state(config, one), replace(one, places=places), refused)
+        lines += [*credential_problems(one), *refused.values()]
+    return Reading(found, usable, [*lines, *problems({name: one.config for name, one in usable.items()})])
+
+
 def load(
     path: Path | None,
     environ: Mapping[str, str],
@@ -39,20 +77,14 @@ def load(
 ) -> dict[str, Config]:
     """Return the configuration that the bot runs with for each account: "default" if none is named.
 
-    *path* None means `config.yaml` in the current directory, if there is one. *warn* is given what can be used but is
-    hardly meant: what it is about, and a sentence. ConfigError lists every problem, one line each; no line holds a
-    value.
+    *warn* is given what can be used but is hardly meant: what it is about, and a sentence. ConfigError lists every
+    problem, one line each; no line holds a value.
     """
-    found = gather(_KEYS, path, environ, secrets_dir)
-    accounts = _accounts(found, named=path is not None)
-    configs, lines = {}, [problem.text for problem in found.problems]
-    for name, one in accounts.items():
-        config, refused = _parsed(_with_secret_files(one.values))
-        configs[name] = with_own_state(config, one)
-        lines += [*credential_problems(one), *refused.values()]
-    _raise_if([*lines, *problems(configs)])
-    said = [doubt for name, one in accounts.items() for doubt in doubts(configs[name], one, environ)]
-    for doubt in dict.fromkeys([*said, *forgotten_state(found, configs.values()), *shared_apps(configs)]):
+    reading = read(path, environ, secrets_dir=secrets_dir)
+    raise_if(reading.problems)
+    configs = {name: one.config for name, one in reading.accounts.items()}
+    said = [doubt for one in reading.accounts.values() for doubt in doubts(one.config, one.found, environ)]
+    for doubt in dict.fromkeys([*said, *forgotten_state(reading.found, configs.values()), *shared_apps(configs)]):
         warn(*doubt)
     return configs
 
@@ -69,7 +101,7 @@ def load_local(path: Path | None, environ: Mapping[str, str], *, secrets_dir: Pa
         config, refused = _parsed(one.values | _with_secret_files(state))
         configs[name] = with_own_state(config, one)
         lines += [line for key, line in refused.items() if key in _STATE]
-    _raise_if(lines)
+    raise_if(lines)
     return configs
 
 
@@ -81,24 +113,9 @@ def load_states(path: Path | None, environ: Mapping[str, str], *, secrets_dir: P
     found = from_secret_files(_STATE, secrets_dir) | from_environment(_STATE, environ)
     if {"state.path", "state.url", "state.url_file"} & found.keys() and not _says_more(path or DEFAULT_PATH):
         config, refused = _parsed(_with_secret_files(found))
-        _raise_if([*refused.values()])
+        raise_if([*refused.values()])
         return {DEFAULT: config.state}
     return {name: config.state for name, config in load_local(path, environ, secrets_dir=secrets_dir).items()}
-
-
-def load_usable(
-    path: Path | None, environ: Mapping[str, str], *, secrets_dir: Path = RUN_SECRETS
-) -> dict[str, tuple[Config, dict[str, str]]]:
-    """Return for each account its configuration as far as it can be used, and what stands where a channel's id should.
-
-    It has the secrets that stand in files. The channels are by key: a name such as `#videos`.
-    """
-    accounts = _accounts(gather(_KEYS, path, environ, secrets_dir), named=path is not None)
-    usable = {}
-    for name, one in accounts.items():
-        config, refused = _parsed(_with_secret_files(one.values))
-        usable[name] = config, {one.name(key): str(one.values[key].value) for key in CHANNELS if key in refused}
-    return usable
 
 
 def _accounts(found: Found, *, named: bool) -> dict[str, Found]:
@@ -159,6 +176,7 @@ def _read_again(key: Key, file: Path) -> str:
         raise ConfigError(str(problem)) from None
 
 
-def _raise_if(problems: list[str]) -> None:
+def raise_if(problems: list[str]) -> None:
+    """Raise ConfigError if there are *problems*."""
     if problems:
         raise ConfigError("\n".join(dict.fromkeys(problems)))

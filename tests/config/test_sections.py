@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.load import load, load_local, load_usable
+from bot.config.load import load, load_local, read
 from bot.config.sections import KEYS
 from bot.config.texts import environment_name
 from bot.errors import ConfigError
@@ -542,8 +542,9 @@ def test_a_secret_file_of_the_machine_is_not_sent_where_such_a_file_says(problem
     assert "cannot choose where slack.bot_token (" in line
 
 
-def test_a_command_that_uses_what_it_can_uses_no_such_address(loaded):
-    config, _ = loaded(ENOUGH, "slack: {base_url: https://slack.evil.example}", how=load_usable)
+def test_a_command_that_uses_what_it_can_uses_no_such_address(room):
+    (room / "config.yaml").write_text("slack: {base_url: https://slack.evil.example}")
+    config = read(None, ENOUGH, secrets_dir=room / "secrets").accounts["default"].config
     assert config.slack.base_url == "https://slack.com/api/"
 
 

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from bot.config.load import load_usable
+from bot.config.load import read
 from bot.language import Language
 from bot.wording import phrases, reasons, slack_remedies, troubles
 from bot.wording.phrases import Phrase, duration
@@ -55,7 +55,9 @@ def test_every_language_can_be_chosen():
     secrets = Path("none")
     for language in get_args(Language):
         settings = {"SLACK_LANGUAGE": language, "STATE_PATH": "state.json"}
-        assert load_usable(Path(os.devnull), settings, secrets_dir=secrets)["default"][0].slack.language == language
+        assert (
+            read(Path(os.devnull), settings, secrets_dir=secrets).accounts["default"].config.slack.language == language
+        )
 
 
 @pytest.mark.parametrize("language", get_args(Language))
