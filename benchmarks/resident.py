@@ -6,14 +6,13 @@ Prints resident MiB after the first poll, after a tenth of them and after all, a
 import json
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 
 from benchmarks.clients import resident
 from bot import app as wiring
 from bot import log
-from bot.clock import SystemClock
+from bot.clock import Stop, SystemClock
 from bot.config.accounts import DEFAULT
 from bot.config.load import load
 
@@ -21,7 +20,7 @@ from bot.config.load import load
 def main() -> None:
     """Poll as often as asked, and print the figures as JSON."""
     path, polls = Path(sys.argv[1]), int(sys.argv[2])
-    clock, events = SystemClock(threading.Event()), log.make("error", "json")
+    clock, events = SystemClock(Stop()), log.make("error", "json")
     with wiring.assembled(load(path, os.environ)[DEFAULT], clock, events, trust_env=False) as bot:
         memory = []
         for number in range(polls + 1):

@@ -31,6 +31,7 @@ from bot.watch.pages import Pages
 from bot.watch.reader import Reader
 from bot.watch.records import Records
 from bot.watch.upkeep import Upkeep
+from bot.watch.wake import Wake
 from bot.web.health import Health
 from bot.web.ping import TIMEOUT, Ping
 from bot.web.standings import Standings
@@ -44,6 +45,7 @@ class Bot:
     """What the loop of one account runs, and who hears of what happens."""
 
     poll: Poll
+    wake: Wake
     events: Events
     store: Store
     where: str  # the state is kept, for people
@@ -59,6 +61,7 @@ class _Account:
     pace: Pace
     store: Store
     clock: Clock
+    wake: Wake
     events: Events
 
 
@@ -122,11 +125,12 @@ class Process:
             ping = Ping(url, exchange(url, TIMEOUT), clock, self._standings.ready, self.events)
             stack.callback(ping.close)
             self.events = Listeners(self.events, ping)
+        self._wakes = {name: Wake(clock, self._events_of(name)) for name in configs}
 
     @contextlib.contextmanager
     def bot(self, name: str) -> Iterator[Bot]:
         """Yield the bot of the account *name*, holding the lock of its state. Raise StateError or ConfigError."""
-        config, clock = self._configs[name], self._clock
+        config, clock, wake = self._configs[name], self._clock, self._wakes[name]
         events = self._events_of(name)
         place = self._places.at(config.state, name)
         store = place.hold(clock.now(), events)
@@ -141,8 +145,8 @@ class Process:
             self.listen()
             events = Listeners(events, own_health)
             exchange = partial(self._exchange, settled=own_health.turned)
-            account = _Account(shown(name), config, exchange, self._pace(config), store, clock, events)
-            yield Bot(_poll(account, last_read), events, store, str(place))
+            account = _Account(shown(name), config, exchange, self._pace(config), store, clock, wake, events)
+            yield Bot(_poll(account, last_read), wake, events, store, str(place))
         finally:
             store.release()
 
@@ -199,8 +203,9 @@ def _fitted(state: State, config: Config) -> State:
 
 def _poll(account: _Account, last_read: float | None) -> Poll:
     config, store, clock, events = account.config, account.store, account.clock, account.events
+    pace, wake = account.pace, account.wake
     destination = slack(config, account.exchange, clock)
-    delivery = Delivery(destination, store, clock, events, config.slack, pace=account.pace, account=account.name)
+    delivery = Delivery(destination, store, clock, events, config.slack, pace=pace, wake=wake, account=account.name)
     fingerprint = fingerprinting(store.state.instance)
     source = chanjing(config, account.exchange, clock, events, fingerprint=fingerprint)
     size = store.state.profile.page_size or config.chanjing.page_size
@@ -208,7 +213,7 @@ def _poll(account: _Account, last_read: float | None) -> Poll:
     records = Records(store, clock, events, config, last_read=last_read)
     reader = Reader(pages, records, clock, events, config)
     upkeep = Upkeep(store, clock, config)
-    return Poll(reader, records, upkeep, delivery, clock, show_board=_board(account, destination))
+    return Poll(reader, records, upkeep, delivery, clock, wake, show_board=_board(account, destination))
 
 
 def _board(account: _Account, destination: SlackClient) -> Callable[[Sequence[Task]], None] | None:

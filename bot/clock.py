@@ -22,14 +22,40 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Return seconds that only grow, since an unknown start."""
 
-    def wait(self, seconds: float) -> None:
-        """Return after that many seconds. Raise Stopped at once when the program was asked to end."""
+    def wait(self, seconds: float, sooner: threading.Event | None = None) -> None:
+        """Return after that many seconds, or as soon as *sooner* is set.
+
+        Raise Stopped at once when the program was asked to end.
+        """
+
+
+class Stop(threading.Event):
+    """Set when the program was asked to end; and with it what somebody waits for meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._awaited: set[threading.Event] = set()
+
+    def set(self) -> None:
+        super().set()
+        for event in list(self._awaited):
+            event.set()
+
+    def wait_or(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until this or *event* is set, for that many seconds at most. Tell whether this is set.
+
+        *event* is remembered for good: it must be one of few.
+        """
+        self._awaited.add(event)  # before the look: one of the two sees the other
+        if not self.is_set():
+            event.wait(seconds)
+        return self.is_set()
 
 
 class SystemClock:
     """The machine's clock. Waiting ends when *stop* is set."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: Stop) -> None:
         self._stop = stop
 
     def now(self) -> float:
@@ -38,8 +64,9 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
-    def wait(self, seconds: float) -> None:
-        if self._stop.wait(max(0.0, seconds)):
+    def wait(self, seconds: float, sooner: threading.Event | None = None) -> None:
+        left = max(0.0, seconds)
+        if self._stop.wait_or(sooner, left) if sooner else self._stop.wait(left):
             raise Stopped
 
 

@@ -14,7 +14,7 @@ from bot.stderr import NonBlocking, without_waiting
 Level = Literal["debug", "info", "warning", "error"]
 
 _EVENTS: Mapping[Level, str] = {
-    "debug": "full_read_finished full_read_started notice_dispatched poll_finished",
+    "debug": "full_read_finished full_read_started notice_dispatched poll_finished woken",
     "info": "baseline_taken list_being_read monitor_listening notice_delivered notice_looked_for notices_found"
     " ping_recovered poll_recovered standing_by started stopped task_ended"
     " task_lookup_refused",

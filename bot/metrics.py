@@ -14,6 +14,7 @@ _DELAYS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 86_400)  # seconds
 # Each metric: its name, the events that change it, what it is, and the fields that are its labels or its value.
 _COUNTERS = (
     ("polls", {"list_read", "list_not_read"}, "Polls of Chanjing's list.", ("result",)),
+    ("wakes", {"woken"}, "Polls that a wake-up asked for.", ()),
     ("chanjing_requests", {"chanjing_answered"}, "Requests to Chanjing.", ("operation", "code")),
     ("tasks_ended", {"task_ended"}, "Tasks seen to have ended.", ("status",)),
     ("notices_delivered", {"notice_delivered"}, "Notices with a receipt.", ("role",)),

@@ -1,5 +1,7 @@
 """Stand-ins that more than one test or benchmark needs: for the clock, the state, the delivery and the events."""
 
+import heapq
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from bot.watch.pages import Pages, TaskSource
 from bot.watch.reader import Reader
 from bot.watch.records import Records
 from bot.watch.upkeep import Upkeep
+from bot.watch.wake import Wake
 
 NOON = 1_738_670_400.0  # 2025-02-04 12:00 UTC
 
@@ -35,6 +38,7 @@ class SimulatedClock:
         self.skew = 0.0
         self.waits: list[float] = []
         self.stops_at = float("inf")
+        self._coming: list[tuple[float, int, Callable[[], object]]] = []  # a heap
 
     def now(self) -> float:
         return self.real + self.skew
@@ -47,13 +51,23 @@ class SimulatedClock:
         """What everybody else's clock says."""
         return self._start + self._elapsed
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, sooner: threading.Event | None = None) -> None:
         end = self.monotonic() + max(0.0, seconds)
         if end >= self.stops_at:
             self.pass_by(max(0.0, self.stops_at - self.monotonic()))
             raise Stopped
         self.waits.append(seconds)
-        self.pass_by(max(0.0, seconds))
+        while not (sooner and sooner.is_set()):
+            if not self._coming or self._coming[0][0] > end:
+                self.pass_by(max(0.0, end - self._elapsed))
+                return
+            at, _, act = heapq.heappop(self._coming)
+            self.pass_by(max(0.0, at - self._elapsed))
+            act()
+
+    def at(self, seconds: float, act: Callable[[], object]) -> None:
+        """Let *act* be done while somebody waits, at *seconds* (monotonic)."""
+        heapq.heappush(self._coming, (seconds, len(self._coming), act))
 
     def pass_by(self, seconds: float) -> None:
         """Let time pass."""
@@ -129,6 +143,7 @@ def polling(
     settings: Config,
     *,
     events: Events = NOBODY,
+    wake: Wake | None = None,
     show_board: Callable[[Sequence[Task]], None] | None = None,
 ) -> Poll:
     """Return a Poll of *source*, put together as bot.app does."""
@@ -137,4 +152,4 @@ def polling(
     records = Records(store, clock, events, settings, last_read=None)
     reader = Reader(pages, records, clock, events, settings)
     upkeep = Upkeep(store, clock, settings)
-    return Poll(reader, records, upkeep, delivery, clock, show_board=show_board)
+    return Poll(reader, records, upkeep, delivery, clock, wake or Wake(clock, events), show_board=show_board)

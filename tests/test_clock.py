@@ -3,12 +3,12 @@ import time
 
 import pytest
 
-from bot.clock import SystemClock, zone_problem
+from bot.clock import Stop, SystemClock, zone_problem
 from bot.errors import Stopped
 
 
 def test_the_system_clock_has_the_machines_time():
-    clock = SystemClock(threading.Event())
+    clock = SystemClock(Stop())
     assert abs(clock.now() - time.time()) < 10
     assert abs(clock.monotonic() - time.monotonic()) < 10
 
@@ -16,12 +16,12 @@ def test_the_system_clock_has_the_machines_time():
 @pytest.mark.parametrize("seconds", [0.0, -5.0, 0.05])
 def test_a_wait_takes_as_long_as_asked(seconds):
     began = time.monotonic()
-    SystemClock(threading.Event()).wait(seconds)
+    SystemClock(Stop()).wait(seconds)
     assert max(0.0, seconds) - 0.01 <= time.monotonic() - began < 10
 
 
 def test_a_wait_ends_at_once_when_the_program_is_asked_to_end():
-    stop = threading.Event()
+    stop = Stop()
     timer = threading.Timer(0.05, stop.set)
     timer.start()
     began = time.monotonic()
@@ -33,7 +33,7 @@ def test_a_wait_ends_at_once_when_the_program_is_asked_to_end():
 
 @pytest.mark.parametrize("seconds", [0.0, 30.0])
 def test_no_wait_begins_after_the_program_was_asked_to_end(seconds):
-    stop = threading.Event()
+    stop = Stop()
     stop.set()
     with pytest.raises(Stopped):
         SystemClock(stop).wait(seconds)

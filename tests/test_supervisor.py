@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.clock import SystemClock
+from bot.clock import Stop, SystemClock
 from bot.errors import ConfigError, LipsyncBotError, StateError, StateHeldError, StateLostError, Stopped
 from bot.supervisor import Supervisor
 
@@ -13,8 +13,8 @@ from bot.supervisor import Supervisor
 class Quick(SystemClock):
     """A clock with which nobody waits for long."""
 
-    def wait(self, seconds: float) -> None:
-        super().wait(min(seconds, 0.01))
+    def wait(self, seconds: float, sooner: threading.Event | None = None) -> None:
+        super().wait(min(seconds, 0.01), sooner)
 
 
 class Process:
@@ -34,11 +34,11 @@ class Process:
         self.said.append((name, type(error).__name__))
 
 
-def supervised(process: Process, work: Callable[[str], None], stop: threading.Event, *, standby: bool = False) -> None:
+def supervised(process: Process, work: Callable[[str], None], stop: Stop, *, standby: bool = False) -> None:
     Supervisor(process, Quick(stop), stop, work).run(standby=standby)  # type: ignore[arg-type]
 
 
-def in_turn(stop: threading.Event, *ends: BaseException | None) -> Callable[[str], None]:
+def in_turn(stop: Stop, *ends: BaseException | None) -> Callable[[str], None]:
     """Return the work of one account: it ends in each of *ends*, and then asks the program to end."""
     left = list(ends)
 
@@ -54,13 +54,13 @@ def in_turn(stop: threading.Event, *ends: BaseException | None) -> Callable[[str
 
 @pytest.mark.parametrize("error", [StateError("x"), StateHeldError("x"), ConfigError("x"), ZeroDivisionError("x")])
 def test_an_account_that_fails_in_whatever_way_is_tried_again_and_the_others_go_on(error):
-    stop, process = threading.Event(), Process("a", "b")
+    stop, process = Stop(), Process("a", "b")
     ill = in_turn(stop, error, error)
     supervised(process, lambda name: ill(name) if name == "a" else waits(stop), stop)
     assert [name for name, what in process.said if what == "fails"] == ["a", "a"]
 
 
-def waits(stop: threading.Event) -> None:
+def waits(stop: Stop) -> None:
     assert stop.wait(60)
     raise Stopped
 
@@ -72,38 +72,38 @@ def test_when_none_is_left_that_runs_the_program_ends_with_what_matters_most():
         raise errors[name]
 
     with pytest.raises(StateHeldError) as ended:
-        supervised(Process(*errors), work, threading.Event())
+        supervised(Process(*errors), work, Stop())
     assert sorted(str(ended.value).splitlines()) == ["account a: one", "account b: two", "account c: three"]
 
 
 def test_an_only_account_ends_with_its_own_error():
-    stop = threading.Event()
+    stop = Stop()
     with pytest.raises(StateHeldError, match=r"^held$"):
         supervised(Process("default"), in_turn(stop, StateHeldError("held")), stop)
 
 
 def test_a_state_that_was_lost_may_be_held_for_a_while_by_the_session_that_is_dead():
-    stop, process = threading.Event(), Process("default")
+    stop, process = Stop(), Process("default")
     supervised(process, in_turn(stop, StateLostError("x"), StateHeldError("x")), stop)
     assert process.said == [("default", "fails")] * 2
 
 
 @pytest.mark.parametrize("standby", [True, False])
 def test_a_state_that_was_lost_is_taken_again_however_long_the_database_is_away(standby):
-    stop, process = threading.Event(), Process("default")
+    stop, process = Stop(), Process("default")
     supervised(process, in_turn(stop, StateLostError("x"), StateError("x"), StateError("x")), stop, standby=standby)
     assert process.said == [("default", "fails")] * 3
 
 
 def test_a_standby_waits_for_whoever_holds_the_state_and_through_a_database_that_goes_away():
-    stop, process = threading.Event(), Process("default")
+    stop, process = Stop(), Process("default")
     held, away = StateHeldError("x"), StateError("x")
     supervised(process, in_turn(stop, held, away, held), stop, standby=True)
     assert [what for _, what in process.said] == ["stands by", "fails", "stands by"]
 
 
 def test_where_not_all_accounts_can_have_a_thread_none_runs_unnoticed(monkeypatch):
-    stop = threading.Event()
+    stop = Stop()
     begun: list[threading.Thread] = []
     start = threading.Thread.start
 

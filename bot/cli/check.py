@@ -3,7 +3,6 @@
 import errno
 import itertools
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from bot.cli import DONE, UNDONE, check_slack
 from bot.cli.finding import Finding, bad, good, warning
 from bot.cli.output import ascii_only
 from bot.cli.selection import Selection
-from bot.clock import SystemClock
+from bot.clock import Stop, SystemClock
 from bot.config.accounts import shown
 from bot.config.credentials import CHANNELS
 from bot.config.load import load, read
@@ -79,7 +78,7 @@ def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:
         yield daily_summary(config.slack.daily_summary, time.localtime())
     with Places() as places, clients.connections() as exchange:
         yield (database(places.at(config.state, account)) if config.state.url else state_directory(config.state.path))
-        clock = SystemClock(threading.Event())
+        clock = SystemClock(Stop())
         # One attempt: somebody waits for the answer.
         yield chanjing(clients.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)
         if (token := config.chanjing.access_token) and not token.read_again:

@@ -4,13 +4,12 @@ import contextlib
 import os
 import secrets
 import sys
-import threading
 
 from bot import clients, log
 from bot.cli import DONE, UNDONE
 from bot.cli.known import the_only
 from bot.cli.selection import Selection
-from bot.clock import SystemClock
+from bot.clock import Stop, SystemClock
 from bot.config.accounts import shown
 from bot.config.load import load
 from bot.domain.full_scan import FullScan
@@ -34,7 +33,7 @@ def main(selection: Selection, prefix: str, *, ask: bool) -> int:
     settings = next(iter(configs.values())).log
     events = log.make(settings.level, settings.format)
     with clients.connections() as exchange:
-        clock = SystemClock(threading.Event())
+        clock = SystemClock(Stop())
         found: dict[str, tuple[Task, str]] = {}
         for name, config in configs.items():
             pages = Pages(clients.chanjing(config, exchange, clock), clock, events, size=config.chanjing.page_size)

@@ -2,13 +2,12 @@
 
 import os
 import sys
-import threading
 from functools import partial
 
 from bot import app, log, signals
 from bot.cli import DONE, progress
 from bot.cli.selection import Selection
-from bot.clock import Clock, SystemClock
+from bot.clock import Clock, Stop, SystemClock
 from bot.config.load import load
 from bot.errors import LipsyncBotError, UsageError
 from bot.events import Listeners
@@ -23,7 +22,7 @@ def main(selection: Selection, *, once: bool, standby: bool) -> int:
     warnings: list[tuple[str, str]] = []
     configs = selection.of(load(selection.config, os.environ, warn=lambda *warning: warnings.append(warning)))
     settings = next(iter(configs.values())).log  # the process's own, so the same in each
-    stop = threading.Event()
+    stop = Stop()
     signals.end_on_signals(stop)
     clock = SystemClock(stop)
     events = log.make(settings.level, settings.format)
@@ -42,7 +41,7 @@ def _watch(process: app.Process, clock: Clock, name: str) -> None:
     with process.bot(name) as bot:
         clock.wait(0.0)  # asked to end already?
         bot.events.emit("started", state=bot.where)
-        Daemon(bot.poll, clock, bot.events).run()
+        Daemon(bot.poll, clock, bot.events, bot.wake).run()
 
 
 def _poll_once(process: app.Process, name: str) -> None:

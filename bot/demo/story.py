@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bot import app as wiring
 from bot import log
-from bot.clock import SystemClock
+from bot.clock import Stop, SystemClock
 from bot.config.accounts import DEFAULT
 from bot.config.load import load
 from bot.config.sections import Config
@@ -211,13 +211,13 @@ def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, langu
 @contextmanager
 def _running(config: Config, stage: _Stage) -> Iterator[None]:
     """Run the real loop in a thread for as long as the block lasts."""
-    stop = threading.Event()
+    stop = Stop()
 
     def run() -> None:
         clock = SystemClock(stop)
         events = log.make("warning", "text")
         with stage.watched(), wiring.assembled(config, clock, events, trust_env=False) as bot:
-            Daemon(bot.poll, clock, bot.events).run()
+            Daemon(bot.poll, clock, bot.events, bot.wake).run()
 
     thread = threading.Thread(target=run, name="bot")
     thread.start()

@@ -21,6 +21,7 @@ from bot.domain.task import Task
 from bot.watch.reader import Failure, Reader
 from bot.watch.records import Records
 from bot.watch.upkeep import Upkeep
+from bot.watch.wake import Wake
 
 _SHARE = 5.0  # seconds that deliveries get at least, however long the poll before them took
 
@@ -29,7 +30,10 @@ class Deliveries(Protocol):
     """What is owed, on its way. Raises StateError before it posts what it could not record, or Stopped."""
 
     def run(self, until: float) -> None:
-        """Deliver until *until* (monotonic seconds) or until nothing is due before that; at least one step."""
+        """Deliver until *until* (monotonic seconds) or until nothing is due before that; at least one step.
+
+        It waits no longer once another poll is asked for.
+        """
 
     def run_once(self) -> None:
         """Deliver what is due, waiting for the pace and a first look, but for nothing longer."""
@@ -50,6 +54,7 @@ class Poll:
     upkeep: Upkeep
     delivery: Deliveries
     clock: Clock
+    wake: Wake
     show_board: Callable[[Sequence[Task]], None] | None = None
 
     def cycle(self) -> None:
@@ -68,7 +73,7 @@ class Poll:
         if not failure:
             self._update_board()
         if more:
-            failure = self.reader.read_more(began + interval)
+            failure = self.reader.read_more(lambda: self._is_due(began + interval))
             self.delivery.run(began + interval)
         if failure:
             raise failure
@@ -77,7 +82,7 @@ class Poll:
         """Poll, with a whole full scan if one is due, and deliver what is due. Raises as `cycle` does."""
         failure = self._read()
         if not failure and self.reader.has_more():
-            failure = self.reader.read_more(float("inf"))
+            failure = self.reader.read_more(lambda: False)
         self.delivery.run_once()
         if failure:
             raise failure
@@ -91,8 +96,18 @@ class Poll:
         """Tell whether anything is still to be delivered."""
         return self.delivery.owing()
 
+    def _is_due(self, regular: float) -> bool:
+        """Tell whether the next poll is due: at *regular* (monotonic seconds), or asked for."""
+        return self.clock.monotonic() >= regular or self.wake.due()
+
     def _read(self) -> Failure | None:
-        failure = self.reader.read()
+        self.wake.poll_begins()
+        failure, well = None, False
+        try:
+            failure = self.reader.read()
+            well = failure is None
+        finally:
+            self.wake.poll_ended(well=well)
         self.upkeep.observe(failure, self.records.watched(), self.reader.odd)
         return failure
 

@@ -29,6 +29,7 @@ from bot.store.places import Store
 from bot.watch.history import History
 from bot.watch.ledger import Ledger
 from bot.watch.pace import Pace
+from bot.watch.wake import Wake
 
 
 class Delivery:
@@ -43,6 +44,7 @@ class Delivery:
         settings: config.Slack,
         *,
         pace: Pace,
+        wake: Wake,
         account: str = "",
     ) -> None:
         self._slack = slack
@@ -52,6 +54,7 @@ class Delivery:
         self._settings = settings
         self._route = settings.routes
         self._pace = pace
+        self._wake = wake
         self._style = Style(settings.language, settings.mention_on_failure, account)
         self._history = History(slack, self._ledger, clock, events)
         self._posted: dict[str, float] = {}  # channel → when we last posted there, in monotonic seconds
@@ -63,6 +66,8 @@ class Delivery:
         while step := _first(self._steps()):
             now, at = self._clock.monotonic(), step[1].at
             if max(at, now) >= until and (stepped or at > now):
+                return
+            if at > now and self._wake.wait(at - now):
                 return
             self._take(*step)
             stepped = True

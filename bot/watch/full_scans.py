@@ -1,5 +1,6 @@
 """The full scans of the list, each spread over polls. What it finds is saved page by page."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from bot.clock import Clock
@@ -27,8 +28,8 @@ class FullScans:
         overdue = not 0 <= self._clock.now() - profile.full_scan_at < self._interval
         return self._scan is not None or overdue or profile.asked != self._pages.size
 
-    def go_on(self, until: float) -> bool:
-        """Go on, page by page, until *until* (monotonic seconds) or the end. Tell whether that was the end of a scan.
+    def go_on(self, enough: Callable[[], bool]) -> bool:
+        """Go on, page by page, until *enough* says so or the end. Tell whether that was the end of a scan.
 
         Raise ChanjingError.
         """
@@ -46,7 +47,7 @@ class FullScans:
                 unknown = sum(not is_known(task, state.tasks, floor=profile.floor) for task in new)
                 profile = replace(profile, total_count=profile.total_count + unknown)
             owed[page.number] = self._records.save_news(new, profile, newer=profile.newer(owed, page))
-            if self._clock.monotonic() >= until:
+            if enough():
                 break
         if scan.complete:
             self._scan = None

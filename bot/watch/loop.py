@@ -6,15 +6,17 @@ from bot.clock import Clock
 from bot.errors import ChanjingError, ForeignStateError, StateError, StateHeldError, StateLostError, Stopped
 from bot.events import Events
 from bot.watch.cycle import Poll
+from bot.watch.wake import Wake
 
 
 class Daemon:
-    """Runs cycles at the pace that the poll asks for."""
+    """Runs cycles at the pace that the poll asks for, and when *wake* does."""
 
-    def __init__(self, poll: Poll, clock: Clock, events: Events) -> None:
+    def __init__(self, poll: Poll, clock: Clock, events: Events, wake: Wake) -> None:
         self._poll = poll
         self._clock = clock
         self._events = events
+        self._wake = wake
         self._scheduler = schedule.Scheduler()
 
     def run(self) -> None:
@@ -31,7 +33,7 @@ class Daemon:
             self._events.emit("stopped")
 
     def _wait(self) -> None:
-        """Wait for the next cycle, at most for the interval.
+        """Wait for the next cycle, at most for the interval, or until one is asked for.
 
         `schedule` reckons in naive local time: when the clock was set back, its next run lies too far ahead.
         """
@@ -40,7 +42,8 @@ class Daemon:
         if idle is None or idle > interval:
             self._arm(0.0)
             return
-        self._clock.wait(max(0.0, idle))
+        if self._wake.wait(max(0.0, idle)):
+            self._arm(0.0)
 
     def _arm(self, seconds: float) -> None:
         self._scheduler.clear()

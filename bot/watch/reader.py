@@ -1,5 +1,6 @@
 """Reads the list: for news, for late tasks, and, spread over polls, as a whole. What it finds is saved page by page."""
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from bot.clock import Clock
@@ -62,14 +63,14 @@ class Reader:
         """Tell whether there is more to read before the next poll, after a read that did not fail."""
         return self._ours and (bool(self._due_late()) or self._full_scans.due())
 
-    def read_more(self, until: float) -> Failure | None:
-        """Ask for a late task, and go on with a full scan that is due, until *until* (monotonic seconds) or its end."""
+    def read_more(self, enough: Callable[[], bool]) -> Failure | None:
+        """Ask for a late task, and go on with a full scan that is due, until *enough* says so or its end."""
         if due := self._due_late():
             task = self._late.ask(due)
             if task is not None:
                 self._records.save_news([task], self._records.state.profile)
         try:
-            if self._full_scans.due() and self._full_scans.go_on(until):
+            if self._full_scans.due() and self._full_scans.go_on(enough):
                 self._late.full_scan_finished()
         except ChanjingError as error:
             return error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import app as wiring
-from bot.clock import SystemClock
+from bot.clock import Stop, SystemClock
 from bot.config.load import load
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, SlackServer
@@ -70,13 +70,13 @@ class Scene:
     def running(self, **settings: str) -> Iterator[None]:
         """Let the program run for as long as the block lasts; it begins when the first run is over."""
         config = load(Path(os.devnull), self.environment(**settings), secrets_dir=self.directory / "none")["default"]
-        stop, clock = threading.Event(), None
+        stop, clock = Stop(), None
         clock = SystemClock(stop)
         events = Log(lambda line: self.log.write(f"{line}\n"), "debug", as_json)
 
         def run() -> None:
             with wiring.assembled(config, clock, events) as bot:
-                Daemon(bot.poll, clock, bot.events).run()
+                Daemon(bot.poll, clock, bot.events, bot.wake).run()
 
         thread = threading.Thread(target=run)
         thread.start()

@@ -38,6 +38,7 @@ from bot.store.file import Store
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
 from bot.watch.pace import Pace
+from bot.watch.wake import Wake
 from tests.fakes import MemoryStore, SimulatedClock, polling
 
 Survival = Literal["kill", "power_cut", "torn"]
@@ -372,14 +373,13 @@ class World:
             channel=self.route["success"], failure_channel=self.route["failure"], alerts_channel=self.route["alerts"],
             digest_after=self.digest_after,
         )  # fmt: skip
-        self.delivery = Delivery(
-            self.slack, self.store, self.clock, NOBODY, settings, pace=Pace(settings.pace, self.clock)
-        )
+        pace, wake = Pace(settings.pace, self.clock), Wake(self.clock, NOBODY)
+        self.delivery = Delivery(self.slack, self.store, self.clock, NOBODY, settings, pace=pace, wake=wake)
         how = config.Config(
             chanjing=config.Chanjing(page_size=self.page_size), poll=config.Poll(interval=self.interval),
             slack=settings,
         )  # fmt: skip
-        self.poll = polling(self.chanjing, self.store, self.clock, self.delivery, how)
+        self.poll = polling(self.chanjing, self.store, self.clock, self.delivery, how, wake=wake)
 
     def run(self, seconds: float) -> None:
         """Let the program poll and deliver for *seconds*, as bot.daemon does."""

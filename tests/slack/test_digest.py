@@ -20,6 +20,7 @@ from bot.slack.message import render
 from bot.slack.mrkdwn import link
 from bot.watch.deliver import Delivery
 from bot.watch.pace import Pace
+from bot.watch.wake import Wake
 from bot.wording.samples import NOW
 from tests.fakes import MemoryStore, SimulatedClock
 from tests.limits import check, strings
@@ -146,7 +147,7 @@ def test_twenty_signed_links_that_are_due_at_once_all_arrive():
     clock = SimulatedClock(NOW)
     channel, config = Channel(), Config(slack=Slack(channel="C1"))
     store, pace = MemoryStore(State(outbox=Outbox(due))), Pace(1.0, clock)
-    Delivery(channel, store, clock, NOBODY, config.slack, pace=pace).run_once()
+    Delivery(channel, store, clock, NOBODY, config.slack, pace=pace, wake=Wake(clock, NOBODY)).run_once()
     assert 2 <= len(channel.messages) < 20
     shown = "".join(everything(message) for message in channel.messages)
     assert [name for name, url in urls.items() if f"<{url}|" not in shown or name not in shown] == []

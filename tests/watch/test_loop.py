@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from bot.clock import SystemClock
+from bot.clock import Stop, SystemClock
 from bot.errors import ChanjingUnavailable, StateError, StateHeldError
 from bot.watch.loop import Daemon
+from bot.watch.wake import Wake
 from tests.fakes import RecordedEvents
 
 
@@ -19,7 +20,7 @@ class Script:
     def __init__(self, *raised: Exception | None, intervals: tuple[float, ...] = (0.01,)) -> None:
         self._raised = list(raised)
         self._intervals = list(intervals)
-        self.stop = threading.Event()
+        self.stop = Stop()
         self.events = RecordedEvents()
 
     def cycle(self) -> None:
@@ -38,7 +39,8 @@ class Script:
         late = threading.Timer(10, self.stop.set)
         late.daemon = True
         late.start()
-        Daemon(self, SystemClock(self.stop), self.events).run()  # type: ignore[arg-type]
+        clock = SystemClock(self.stop)
+        Daemon(self, clock, self.events, Wake(clock, self.events)).run()  # type: ignore[arg-type]
         return [(event, fields.get("reason", "")) for event, fields in self.events.all if event != "cycle_ended"]
 
     @property
