@@ -24,6 +24,7 @@ PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"]}
 
 METRICS: dict[str, set[str]] = {
     "lipsync_bot_polls_total": {"result"},
+    "lipsync_bot_wakes_total": set(),
     "lipsync_bot_poll_duration_seconds": set(),
     "lipsync_bot_chanjing_requests_total": {"operation", "code"},
     "lipsync_bot_tasks_ended_total": {"status"},
