@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.domain.chart import Chart
 from bot.domain.listing import ListProfile
 from bot.domain.news import Tasks
 from bot.domain.notice import Receipt
@@ -23,7 +24,8 @@ class State:
     notices there ever were. `account` is a salted hash of the app_id or token with which the list was last read ("":
     not known yet). `boards` are the ts of the boards, by channel;
     `boards_posted` is when one was last posted though there may be another, in Unix
-    seconds. `ended` are the last tasks that ended, oldest first.
+    seconds. `ended` are the last tasks that ended, oldest first, and `chart`
+    counts those of the last days.
     """
 
     version: int = VERSION
@@ -38,6 +40,7 @@ class State:
     boards: Mapping[str, str] = field(default_factory=dict)
     boards_posted: Mapping[str, float] = field(default_factory=dict)
     account: str = ""
+    chart: Chart = field(default_factory=dict)
     ended: tuple[RecentTask, ...] = ()
     to_archive: tuple[ToArchive, ...] = ()
     tasks: Tasks = field(default_factory=dict)  # last: it is long

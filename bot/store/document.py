@@ -108,7 +108,7 @@ def _of_version_2(document: bytes) -> bytes:
     """Return a *document* of version 2 as one of this version, which knows of the last tasks that ended."""
     parts: dict[str, Any] = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
     _refuse_doubled_keys(document, parts)
-    new = {"ended": (), "to_archive": ()}
+    new: dict[str, Any] = {"chart": {}, "ended": (), "to_archive": ()}
     if later := parts.keys() & new.keys():
         raise ValueError(f"{min(later)}: the key is not known")
     return _ENCODER.encode(parts | new | {"version": VERSION})

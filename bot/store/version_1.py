@@ -24,7 +24,9 @@ def translated(document: dict[str, Any]) -> dict[str, Any]:
 
 def _state(old: dict[str, Any]) -> dict[str, Any]:
     summarised = [day for day in old["summarised"].split(",") if day]
-    state = _changed(old, {"listing": "profile"}, boards_posted={}, account="", diary={}, ended=[], to_archive=[])
+    state = _changed(
+        old, {"listing": "profile"}, boards_posted={}, account="", diary={}, chart={}, ended=[], to_archive=[]
+    )
     return _without(state, "days", "summarised") | {
         "version": VERSION,
         "profile": _changed(old["listing"], {"full_read_at": "full_scan_at"}, empty=False),

@@ -1,12 +1,12 @@
 """What the list said of the tasks, as the state holds it: new statuses and the notices owed for them in one write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from bot.clock import Clock
 from bot.config.sections import Config
-from bot.domain import news, outbox, recent, summary
+from bot.domain import chart, news, outbox, recent, summary
 from bot.domain.baseline import BaselineResult
 from bot.domain.full_scan import FullScan
 from bot.domain.listing import ListProfile
@@ -47,6 +47,10 @@ class Records:
             self._watched = (self.state.tasks, found)
         return found
 
+    def progress(self) -> Mapping[str, Task]:
+        """Return the tasks that were unfinished when they were last listed. Nobody changes it: any thread may ask."""
+        return self._latest
+
     def rendering(self) -> list[Task]:
         """Return the unfinished tasks as they were last listed; what was not since the start, as it is remembered."""
         self._latest = {
@@ -63,7 +67,7 @@ class Records:
         What is already owed with the ids *newer* comes after them.
         """
         state, now = self.state, self._clock.now()
-        self._latest |= {task.id: task for task in listed if not is_final(task.status)}
+        self._latest = self._latest | {task.id: task for task in listed if not is_final(task.status)}
         found = news.news(state.tasks, listed, floor=state.profile.floor, now=now)
         ended = profile.oldest_first(found.ended)
         contents = [self._content(task, state.tasks.get(task.id), now) for task in ended]
@@ -75,6 +79,7 @@ class Records:
             replace(
                 state,
                 diary=diary,
+                chart=chart.counted(state.chart, contents, now=now, zone=None) if contents else state.chart,
                 tasks={**state.tasks, **found.changed} if found.changed else state.tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered, before=newer),
                 ended=recent.with_ended(state.ended, contents, state.to_archive, now),

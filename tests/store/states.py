@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from bot.domain import notice as notices
+from bot.domain.chart import DayCount
 from bot.domain.destination import Destination, Intent
 from bot.domain.listing import ListProfile
 from bot.domain.news import EndedTask, TaskRecord
@@ -53,4 +54,7 @@ every_state = st.builds(
     troubles=st.dictionaries(text, st.builds(Ongoing, seconds, seconds, st.lists(text, max_size=2).map(tuple))),
     diary=st.builds(Diary, st.dictionaries(text, day, max_size=2), st.lists(text, max_size=2).map(tuple)),
     boards=st.dictionaries(text, text, max_size=2),
+    chart=st.dictionaries(
+        text, st.builds(DayCount, number, number, st.none() | seconds, st.tuples(seconds)), max_size=2
+    ),
 )
