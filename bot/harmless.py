@@ -6,6 +6,7 @@ colours, a mark of writing direction turns the line around, and invisible charac
 
 import json
 import unicodedata
+from urllib.parse import quote, urlsplit
 
 # Letters, marks and signs by their category, and yet blank:
 # https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt (Default_Ignorable_Code_Point)
@@ -16,6 +17,7 @@ _BLANK = frozenset(
 _HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _PICTURE_STYLE = frozenset("\ufe0e\ufe0f")  # ❤ as text or as a picture
 _JOINERS = frozenset("\u200c\u200d")  # 👩‍👧 and Persian need them
+_IN_A_URL = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '|<>"`')
 
 
 def visible(text: str) -> str:
@@ -32,6 +34,18 @@ def visible(text: str) -> str:
 def clean(text: str) -> str:
     """Return *text* on one line, without the characters that do not show. Nothing is escaped yet."""
     return " ".join(visible(text).split())
+
+
+def safe_url(url: str) -> str | None:
+    """Return *url* with what could end a link percent-encoded, or None for anything but http and https."""
+    encoded = quote(url.strip(), safe=_IN_A_URL, errors="replace")
+    try:
+        parts = urlsplit(encoded)
+    except ValueError:  # e.g. half an IPv6 address
+        return None
+    # Slack compares the scheme as it stands; urlsplit has it in small letters.
+    small = parts.scheme + encoded[len(parts.scheme) :]
+    return small if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def in_json(document: str) -> str:

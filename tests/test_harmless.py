@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.harmless import clean, in_json, visible
-from bot.slack.mrkdwn import code, outside, safe_url
+from bot.harmless import clean, in_json, safe_url, visible
+from bot.slack.mrkdwn import code, outside
 
 # Default_Ignorable_Code_Point beyond the controls and format characters, and signs that are blank all the same.
 BLANKS = (

@@ -22,11 +22,11 @@ from bot.domain.notice import (
     Trouble,
 )
 from bot.domain.task import Status, Task
-from bot.harmless import clean
+from bot.harmless import clean, safe_url
 from bot.language import Language
 from bot.slack.blocks import IMAGE_URL, SECTION, TEXT, Block, Message, Style, columns, context, image, packed
 from bot.slack.digest import render_digest
-from bot.slack.mrkdwn import code, date, outside, safe_url, say
+from bot.slack.mrkdwn import code, date, outside, say
 from bot.slack.task import away_line, cover_link, watch_link, what_to_do, why_failed
 from bot.wording import phrases as wording
 from bot.wording.phrases import duration

@@ -8,9 +8,8 @@ Source: https://docs.slack.dev/messaging/formatting-message-text
 import re
 from datetime import UTC, datetime
 from itertools import accumulate
-from urllib.parse import quote, urlsplit
 
-from bot.harmless import clean
+from bot.harmless import clean, safe_url
 from bot.language import Language
 from bot.slack.blocks import ELLIPSIS
 from bot.wording.phrases import Phrase
@@ -22,7 +21,6 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LOOKALIKES = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
 _INSIDE_A_NAME = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")  # snake_case is not formatted: it can stay as it is
 _ALIVE_COLON = re.compile(r":(?=//|[^\s:]+:)")  # `:name:` becomes an emoji, `http://…` a link
-_IN_A_URL = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '|<>"`')
 
 
 def say(phrase: Phrase, language: Language, **values: object) -> str:
@@ -46,18 +44,6 @@ def code(text: str) -> str:
     shown = clean(text).replace("`", _LOOKALIKES["`"]) or "?"
     cut = _joined(list(shown), LONGEST_ID)
     return f"`{''.join(_ENTITIES.get(char, char) for char in cut)}`"
-
-
-def safe_url(url: str) -> str | None:
-    """Return *url* with what could end a link percent-encoded, or None for anything but http and https."""
-    encoded = quote(url.strip(), safe=_IN_A_URL, errors="replace")
-    try:
-        parts = urlsplit(encoded)
-    except ValueError:  # e.g. half an IPv6 address
-        return None
-    # Slack compares the scheme as it stands; urlsplit has it in small letters.
-    small = parts.scheme + encoded[len(parts.scheme) :]
-    return small if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def link(url: str, label: str) -> str | None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.harmless import clean
-from bot.slack.mrkdwn import code, date, link, outside, safe_url
+from bot.harmless import clean, safe_url
+from bot.slack.mrkdwn import code, date, link, outside
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 
