@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from bot import cli
-from bot.cli import check_slack
+from bot.cli import check_slack, config
 from bot.cli.program import app
 from bot.config.sections import KEYS
 from bot.config.texts import environment_name
@@ -62,6 +62,12 @@ def test_each_setting_named_in_a_document_exists():
     for document in DOCUMENTS:
         named = re.findall(rf"`((?:{sections}|slack)\.[a-z_]+)`", document.read_text("utf-8"))
         assert set(named) - known - {"state.json", "slack.client", "slack.call"} == set(), document
+
+
+def test_the_schema_is_the_one_that_the_program_prints(capsys):
+    config.print_schema()
+    wanted = capsys.readouterr().out
+    assert (ROOT / "config.schema.json").read_text("utf-8") == wanted, "lipsync-bot config schema > config.schema.json"
 
 
 # Commands

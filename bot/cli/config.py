@@ -1,5 +1,6 @@
 """`config`: the values in force, each with its place; and `config init`: write a configuration file to fill in."""
 
+import json
 import os
 import shlex
 import textwrap
@@ -78,6 +79,13 @@ def _words(value: Any, place: str | None) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def print_schema() -> None:
+    """Print the JSON Schema of the YAML file."""
+    from bot.config.schema import schema
+
+    print(json.dumps(schema(_example()), indent=2))
 
 
 def main(path: Path | None) -> None:

@@ -202,6 +202,14 @@ def init(
     main(path or config)
 
 
+@configuration.command("schema", epilog="Example:  lipsync-bot config schema > config.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of the file. With it, editors complete and check what you write."""
+    from bot.cli.config import print_schema
+
+    print_schema()
+
+
 @states.command("export", epilog="Example:  lipsync-bot state export bot.json")
 def export(path: PathArgument, *, config: ConfigOption = None, account: AccountOption = None) -> None:
     """Write the state as one JSON document. For another place, such as PostgreSQL; stop the bot first."""

@@ -21,8 +21,12 @@ def _key(parse: Callable[[Any], Any], default: str = "", *, many: bool = False) 
 
 
 _path = values.path
-_secret = values.secret(values.own)
-_secret_url = values.secret(values.url)
+_secret = values.Hidden(values.own)
+_secret_url = values.Hidden(values.url)
+_level = values.OneOf(
+    ("debug", "info", "warning", "error"),
+    {"trace": "debug", "warn": "warning", "err": "error", "critical": "error", "fatal": "error"},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +39,16 @@ class Chanjing:
     app_id: str | None = _key(values.own)
     secret_key: Secret | None = _key(_secret)
     secret_key_file: Path | None = _key(_path)
-    page_size: int = _key(values.number(1, 1000, whole=True), "50")
+    page_size: int = _key(values.Number(1, 1000, whole=True), "50")
     timeout: float = _key(values.positive, "10s")
-    max_requests_per_second: float = _key(values.number(0.01, 1000), "5")
+    max_requests_per_second: float = _key(values.Number(0.01, 1000), "5")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     interval: float = _key(values.interval, "30s")
     active_interval: float = _key(values.interval, "5s")
-    first_run: Literal["baseline", "announce"] = _key(values.one_of("baseline", "announce"), "baseline")
+    first_run: Literal["baseline", "announce"] = _key(values.OneOf(("baseline", "announce")), "baseline")
     full_scan_interval: float = _key(values.interval, "1h")
     stuck_after: float = _key(values.positive, "1h")
 
@@ -53,7 +57,7 @@ class Poll:
 class Slack:
     """Exactly one of `bot_token` (then `channel` is set) and `webhook_url` (then no channel is)."""
 
-    bot_token: Secret | None = _key(values.secret(values.bot_token))
+    bot_token: Secret | None = _key(values.Hidden(values.bot_token))
     bot_token_file: Path | None = _key(_path)
     webhook_url: Secret | None = _key(_secret_url)
     webhook_url_file: Path | None = _key(_path)
@@ -61,13 +65,13 @@ class Slack:
     failure_channel: str | None = _key(values.channel)
     alerts_channel: str | None = _key(values.channel)
     mention_on_failure: tuple[str, ...] = _key(values.mentions, many=True)
-    language: Language = _key(values.one_of(*get_args(Language)), "en")
-    digest_after: int = _key(values.number(0, 1000, whole=True), "5")
+    language: Language = _key(values.OneOf(get_args(Language)), "en")
+    digest_after: int = _key(values.Number(0, 1000, whole=True), "5")
     board: bool = _key(values.yes_or_no, "false")
     daily_summary: str | None = _key(values.clock_time)
     pace: float = _key(values.seconds, "1s")
     settle: float = _key(values.positive, "45s")
-    base_url: str = _key(lambda text: f"{values.base_url(text)}/", "https://slack.com/api/")
+    base_url: str = _key(values.base_url_with_slash, "https://slack.com/api/")
     timeout: float = _key(values.positive, "10s")
 
     @property
@@ -83,7 +87,7 @@ class State:
     """`url` is set if the state is in PostgreSQL; else it is the file at `path`."""
 
     path: Path = _key(_path, "state.json")
-    url: Secret | None = _key(values.secret(values.database))
+    url: Secret | None = _key(values.Hidden(values.database))
     url_file: Path | None = _key(_path)
     retention: float = _key(values.positive, "7d")
 
@@ -98,8 +102,8 @@ class Monitor:
 class Log:
     """`format` is None if nobody chose: text on a terminal, else json."""
 
-    level: Literal["debug", "info", "warning", "error"] = _key(values.log_level, "info")
-    format: Literal["text", "json"] | None = _key(values.one_of("text", "json"))
+    level: Literal["debug", "info", "warning", "error"] = _key(_level, "info")
+    format: Literal["text", "json"] | None = _key(values.OneOf(("text", "json")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +131,16 @@ class Key:
     def secret(self) -> bool:
         return bool(self.field.type == Secret | None)
 
+    @property
+    def written(self) -> Callable[[Any], Any]:
+        """What makes a value of the text, as it was declared: it says how the text is written."""
+        return self.field.metadata["parse"]  # type: ignore[no-any-return]
+
     def parse(self, text: str | list[str]) -> Any:
         """Return the value that *text* stands for. Raise ValueError, without the text, if it stands for none."""
         if isinstance(text, list) and not self.field.metadata["many"]:
             raise ValueError("must be one value, not a list")
-        return self.field.metadata["parse"](text)
+        return self.written(text)
 
 
 _SECTIONS: Mapping[str, Any] = {section.name: section.default for section in fields(Config)}

@@ -6,7 +6,8 @@ No error quotes the text: people put secrets under the wrong key.
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,13 +16,12 @@ from bot.secret import Secret, visible_ascii
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _LONGEST = 3650 * 86400.0
-_SHORTEST_INTERVAL = 0.1
+SHORTEST_INTERVAL = 0.1
 _PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$|^\$\{?\w+\}?$", re.IGNORECASE)
 _EXAMPLE_CHANNEL = re.compile(r"[CG]0?X+")
-_MENTION = re.compile(r"<!(here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
-_YES = {"true", "yes", "on", "1", "t", "y"}
-_NO = {"false", "no", "off", "0", "f", "n"}
-_LEVELS = {"trace": "debug", "warn": "warning", "err": "error", "critical": "error", "fatal": "error"}
+MENTION = re.compile(r"(?:<!(?:here|channel|everyone)>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>)")
+YES = {"true", "yes", "on", "1", "t", "y"}
+NO = {"false", "no", "off", "0", "f", "n"}
 _TOKENS_ARE_AT = "api.slack.com/apps → your app → OAuth & Permissions"
 _OTHER_TOKENS = {
     "xoxp-": "is a user token; the bot posts under its own name",
@@ -51,45 +51,56 @@ def positive(text: str) -> float:
 
 
 def interval(text: str) -> float:
-    if (duration := seconds(text)) < _SHORTEST_INTERVAL:
+    if (duration := seconds(text)) < SHORTEST_INTERVAL:
         raise ValueError("must be at least 100ms")
     return duration
 
 
-def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:
-    """Return what makes a number of its text."""
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What makes a number of its text."""
 
-    def parse(text: str) -> float:
-        pattern = r"[+-]?[0-9]{1,9}" if whole else r"[+-]?[0-9]{0,9}\.?[0-9]{1,9}"
-        if not re.fullmatch(pattern, text) or not least <= float(text) <= most:
-            raise ValueError(f"must be a {'whole ' if whole else ''}number from {least} to {most}")
-        return int(text) if whole else float(text)
+    least: float
+    most: float
+    whole: bool = False
 
-    return parse
+    def __call__(self, text: str) -> float:
+        pattern = r"[+-]?[0-9]{1,9}" if self.whole else r"[+-]?[0-9]{0,9}\.?[0-9]{1,9}"
+        if not re.fullmatch(pattern, text) or not self.least <= float(text) <= self.most:
+            raise ValueError(f"must be a {'whole ' if self.whole else ''}number from {self.least} to {self.most}")
+        return int(text) if self.whole else float(text)
 
 
 def yes_or_no(text: str) -> bool:
     """Return what YAML and the environment say in many words."""
-    if text.lower() not in _YES | _NO:
+    if text.lower() not in YES | NO:
         raise ValueError("must be true or false")
-    return text.lower() in _YES
+    return text.lower() in YES
 
 
-def one_of(*names: str) -> Callable[[str], str]:
-    """Return what takes one of *names*, in whatever case, and makes it the name."""
-    *others, last = map(repr, names)
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """What takes one of `names`, in whatever case and also by its `other` names, and makes it the name."""
 
-    def parse(text: str) -> str:
-        if text.lower() not in names:
+    names: tuple[str, ...]
+    other: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, text: str) -> str:
+        name = self.other.get(text.lower(), text.lower())
+        if name not in self.names:
+            *others, last = map(repr, self.names)
             raise ValueError(f"must be {', '.join(others)} or {last}")
-        return text.lower()
-
-    return parse
+        return name
 
 
-def secret(parse: Callable[[str], str]) -> Callable[[str], Secret]:
-    """Return what makes a Secret of a text that *parse* takes."""
-    return lambda text: Secret(parse(text))
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What makes a Secret of a text that `parse` takes."""
+
+    parse: Callable[[str], str]
+
+    def __call__(self, text: str) -> Secret:
+        return Secret(self.parse(text))
 
 
 def own(text: str) -> str:
@@ -122,7 +133,7 @@ def channel(text: str) -> str:
 def mentions(raw: str | list[str]) -> tuple[str, ...]:
     """Return whom to mention: a list, or one text with commas."""
     items = [item.strip() for item in (raw.split(",") if isinstance(raw, str) else raw)]
-    if not all(_MENTION.fullmatch(item) for item in items if item):
+    if not all(MENTION.fullmatch(item) for item in items if item):
         raise ValueError("each must be written as <!here>, <!channel>, <@U0AB12CD3> or <!subteam^S0AB12CD3>")
     return tuple(item for item in items if item)
 
@@ -147,6 +158,11 @@ def base_url(text: str) -> str:
     if parts.query or parts.fragment or text.endswith(("?", "#")):
         raise ValueError("must be an address to which paths can be added: nothing after ? or #")
     return text.rstrip("/")
+
+
+def base_url_with_slash(text: str) -> str:
+    """Return an address as slack_sdk wants it, with a slash at its end."""
+    return f"{base_url(text)}/"
 
 
 def _split(text: str) -> SplitResult:
@@ -185,11 +201,6 @@ def clock_time(text: str) -> str:
     if match is None:
         raise ValueError("must be a time of day, such as 09:00")
     return f"{match[1]:0>2}:{match[2]}"
-
-
-def log_level(text: str) -> str:
-    """Return the level under the one name that each has here."""
-    return one_of("debug", "info", "warning", "error")(_LEVELS.get(text.lower(), text))
 
 
 def path(text: str) -> Path:

@@ -20,7 +20,7 @@ _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "
 _NULL_TAG = "tag:yaml.org,2002:null"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _ACCOUNTS = "accounts"
-_NAME = r"[a-z][a-z0-9-]{0,39}"
+ACCOUNT_NAME = r"[a-z][a-z0-9-]{0,39}"
 
 
 def read(keys: Collection[str], file: Path) -> Found:
@@ -108,7 +108,7 @@ class _Reading:
             return
         known = [section for section in _sections(self.keys) if section not in OF_THE_PROCESS]
         for name, at, account in self.entries(node, _ACCOUNTS):
-            if not re.fullmatch(_NAME, name):
+            if not re.fullmatch(ACCOUNT_NAME, name):
                 text = (
                     "the name of an account must begin with a small letter and have small letters, digits and hyphens"
                 )

@@ -9,6 +9,7 @@ from bot.config.accounts import in_shard
 from bot.config.load import load, load_local, load_states
 from bot.errors import ConfigError
 from bot.secret import Secret
+from tests.config.editor import complaints
 
 SHARED = """
 chanjing: {access_token: shared, page_size: 20}
@@ -24,7 +25,9 @@ def loaded(tmp_path, monkeypatch):
 
     def loaded(yaml, environ=None, *, how=load, **more):
         Path("config.yaml").write_text(yaml, "utf-8")
-        return how(None, environ or {}, secrets_dir=tmp_path / "secrets", **more)
+        configs = how(None, environ or {}, secrets_dir=tmp_path / "secrets", **more)
+        assert complaints(yaml) == []
+        return configs
 
     return loaded
 

@@ -10,6 +10,7 @@ from bot.config.sections import KEYS
 from bot.config.texts import environment_name
 from bot.errors import ConfigError
 from bot.secret import Secret
+from tests.config.editor import complaints
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 ENOUGH = {"CHANJING_ACCESS_TOKEN": "tok", "SLACK_BOT_TOKEN": "xoxb-1-a", "SLACK_CHANNEL": "C0AB12CD3"}
@@ -30,7 +31,9 @@ def loaded(room):
     def loaded(environ=ENOUGH, yaml=None, *, how=load):
         if yaml is not None:
             (room / "config.yaml").write_text(yaml)
-        return how(None, environ, secrets_dir=room / "secrets")["default"]
+        config = how(None, environ, secrets_dir=room / "secrets")["default"]
+        assert how is not load or yaml is None or complaints(yaml) == []
+        return config
 
     return loaded
 
