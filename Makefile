@@ -59,6 +59,7 @@ gate: $(DEV) ## run everything that must hold before a change is merged
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(BIN)/python -m check_jsonschema --quiet --schemafile config.schema.json config.example.yaml
 	$(TEST) --cov
 
 fix: $(DEV) ## format the code, and mend what can be mended without thought
