@@ -21,6 +21,7 @@ from bot.errors import LipsyncBotError
 from bot.http.client import Exchange
 from bot.slack.client import SlackBot
 from docs.house import house
+from docs.manual import files
 
 ROOT = Path(__file__).parents[1]
 README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
@@ -71,6 +72,11 @@ def test_the_schema_is_the_one_that_the_program_prints(capsys):
 
 
 # Commands
+
+
+@pytest.mark.parametrize("path", files())
+def test_the_manual_page_and_the_completions_are_those_of_the_program(path):
+    assert (ROOT / "share" / path).read_text("utf-8") == files()[path], "python -m docs.manual"
 
 
 def commands(readme: str = README) -> list[str]:

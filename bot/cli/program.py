@@ -56,7 +56,9 @@ def _common(
     *,
     config: ConfigOption = None,
     account: AccountOption = None,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     del version  # printed already
     context.obj = Selection(config, account)

@@ -1,0 +1,1 @@
+complete --command lipsync-bot --no-files --arguments "(env _LIPSYNC_BOT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) lipsync-bot)" --condition "env _LIPSYNC_BOT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) lipsync-bot"
