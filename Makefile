@@ -25,7 +25,7 @@ LOCK = $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --n
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: FORCE help demo run check test image-test gate chaos bench fix lock base wheel install clean
+.PHONY: FORCE help demo run check test image-test package-test gate chaos bench fix lock base wheel dist install clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ test: $(TESTS) ## run the tests
 
 image-test: $(TESTS) ## build the container image and try it, with docker or podman, in about 4 minutes
 	@$(BIN)/python -m pytest --quiet tests/image
+
+package-test: $(TESTS) ## install the wheel and the sdist as a stranger would, and run the demo of each, in about a minute
+	@$(BIN)/python -m pytest --quiet tests/package
 
 MINUTES ?= 10
 SEED ?= 1
@@ -79,6 +82,9 @@ base: ## bring the image's base up to date: the digest that python:3.13-slim has
 
 wheel: $(TESTS) ## build the wheel, with the locked tools: dist/lipsync_bot-….whl
 	@rm -rf dist && $(BIN)/python -m hatchling build --target wheel --directory dist
+
+dist: $(TESTS) ## build what is published, wheel and sdist: the same files make the same bytes
+	@rm -rf dist && $(BIN)/python -m hatchling build --directory dist && cd dist && sha256sum *
 
 PREFIX ?= $(HOME)/lipsync-bot
 install: wheel ## install the program and its locked libraries: PREFIX=/opt/lipsync-bot

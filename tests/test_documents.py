@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from bot import cli
-from bot.cli import check_slack, config
+from bot.cli import check_slack
 from bot.cli.program import app
 from bot.config.sections import KEYS
 from bot.config.texts import environment_name
@@ -21,7 +21,6 @@ from bot.errors import LipsyncBotError
 from bot.http.client import Exchange
 from bot.slack.client import SlackBot
 from docs.house import house
-from docs.manual import files
 
 ROOT = Path(__file__).parents[1]
 README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
@@ -65,18 +64,7 @@ def test_each_setting_named_in_a_document_exists():
         assert set(named) - known - {"state.json", "slack.client", "slack.call"} == set(), document
 
 
-def test_the_schema_is_the_one_that_the_program_prints(capsys):
-    config.print_schema()
-    wanted = capsys.readouterr().out
-    assert (ROOT / "config.schema.json").read_text("utf-8") == wanted, "lipsync-bot config schema > config.schema.json"
-
-
 # Commands
-
-
-@pytest.mark.parametrize("path", files())
-def test_the_manual_page_and_the_completions_are_those_of_the_program(path):
-    assert (ROOT / "share" / path).read_text("utf-8") == files()[path], "python -m docs.manual"
 
 
 def commands(readme: str = README) -> list[str]:

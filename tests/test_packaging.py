@@ -16,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.builds import build
 from tests.locks import (
     BENCH,
     DEV,
@@ -90,11 +91,37 @@ def test_a_lock_names_no_host(lock):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (path,) = folder.iterdir()
-    return path
+    return build("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """Return the source distribution, unpacked by another user at another time."""
+    folder = tmp_path_factory.mktemp("sdist")
+    shutil.unpack_archive(build("sdist", folder / "dist"), folder, filter="data")
+    (source,) = folder.glob("lipsync_bot-*")
+    for path in source.rglob("*"):
+        path.chmod(path.stat().st_mode & 0o700)
+        os.utime(path, (1e9, 1e9))
+    return source
+
+
+def test_the_same_files_make_the_same_wheel_and_sdist_byte_for_byte(wheel, unpacked, tmp_path):
+    assert build("wheel", tmp_path / "wheel", unpacked).read_bytes() == wheel.read_bytes()
+    first, again = (build("sdist", tmp_path / name, unpacked) for name in ("first", "again"))
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_the_wheel_brings_what_shells_and_man_look_for(wheel):
+    with ZipFile(wheel) as archive:
+        data = {name.partition(".data/data/share/")[2] for name in archive.namelist()} - {""}
+    assert data == {str(path.relative_to(ROOT / "share")) for path in (ROOT / "share").rglob("*") if path.is_file()}
+    assert len(data) == 4
+
+
+def test_the_sdist_has_what_it_takes_to_check_it(unpacked):
+    for path in ("Makefile", "config.schema.json", "requirements-test.txt", "tests/test_packaging.py", "share", "docs"):
+        assert (unpacked / path).exists(), path
 
 
 def test_the_wheel_holds_the_bot_and_nothing_else(wheel):
