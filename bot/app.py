@@ -113,6 +113,7 @@ class Process:
         self._standings = Standings(self.accounts, named=bool(self._labels))
         monitor = next(iter(configs.values())).monitor  # the process's, so the same in each
         self._address = monitor.listen if listen else None
+        self._wake_token = monitor.wake_token
         self._metrics: Metrics | None = None
         self.events = events
         if self._address is not None:
@@ -176,11 +177,14 @@ class Process:
             if self._address is None or self._metrics is None:
                 return
             from bot.web import probes
+            from bot.web.wake import Wakes
 
             host, port = self._address
-            registry = self._metrics.registry
+            registry, events = self._metrics.registry, self.events
+            wake = Wakes(self._wake_token, {name: one.ask for name, one in self._wakes.items()}).respond
+            serving = probes.serving(self._address, self._standings, registry, events, wake=wake)
             try:
-                port = self._stack.enter_context(probes.serving(self._address, self._standings, registry, self.events))
+                port = self._stack.enter_context(serving)
             except OSError as error:
                 foreign = error.errno == errno.EADDRNOTAVAIL
                 remedy = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."

@@ -65,11 +65,16 @@ def main(selection: Selection, *, send: bool) -> int:
 
 
 def _once(configs: Mapping[str, Config]) -> Iterator[Finding]:
-    """Ask about the process itself: the dead-man's switch."""
+    """Ask about the process itself: the dead-man's switch, and the way of a wake-up."""
     monitor = next(iter(configs.values())).monitor
     if monitor.ping_url is not None:
         with clients.connections() as exchange:
             yield ping(exchange, monitor.ping_url.value)
+    if monitor.public_url is not None and monitor.wake_token is not None:
+        from bot.cli import check_wake
+
+        with clients.connections() as exchange:
+            yield check_wake.wake(exchange(monitor.public_url, TIMEOUT), monitor.public_url, monitor.wake_token.value)
 
 
 def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ _WAYS = (
     (("slack.bot_token",), ("slack.bot_token_file",), *_WEBHOOK),
 )
 _DATABASE = (("state.url",), ("state.url_file",))  # or neither: then the state is a file
+_WAKE = (("monitor.wake_token",), ("monitor.wake_token_file",))  # or neither: then nobody can
 _NOT_SET = "; not set)"  # how each line about something missing begins
 _CHANNEL = "slack.channel"
 CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
@@ -49,7 +50,9 @@ def untrusted_base_urls(found: Found, defaults: Mapping[str, str]) -> Iterator[t
 
     Meant for a file that nobody named: whoever can put one into the current directory could collect tokens with it.
     """
-    for key, ways in (("chanjing.base_url", _WAYS[0]), ("slack.base_url", _WAYS[1][: -len(_WEBHOOK)])):
+    slack = _WAYS[1][: -len(_WEBHOOK)]
+    sent_to = (("chanjing.base_url", _WAYS[0]), ("slack.base_url", slack), ("monitor.public_url", _WAKE))
+    for key, ways in sent_to:
         url = found.values.get(key)
         if url is None or url.file is None or _same(url.value, defaults[key]):
             continue
@@ -66,10 +69,11 @@ def _same(url: object, default: str) -> bool:
 
 
 def _way_problems(found: Found) -> Iterator[str]:
-    for ways in (*_WAYS, _DATABASE):
+    optional = (_DATABASE, _WAKE)
+    for ways in (*_WAYS, *optional):
         stood = [keys for way in ways if (keys := [key for key in way if key in found.values])]
         if not stood:
-            if ways is _DATABASE:
+            if ways in optional:
                 continue
             yield from _missing(ways[0][0], f"needed. Set one of: {_spelled(ways)}", found)
         elif len(stood) > 1:

@@ -18,6 +18,8 @@ def doubts(config: Config, found: Found, environ: Mapping[str, str]) -> Iterator
     yield from _other_states(found)
     yield from _plain_http(config, found)
     yield from _readers(found)
+    if config.monitor.wake_token and not config.monitor.listen:
+        yield "monitor.wake_token", "without monitor.listen no wake-up can arrive."
     if config.slack.daily_summary is not None and (problem := clock.zone_problem(environ)):
         yield "TZ", f"{problem} slack.daily_summary depends on it."
 
@@ -52,6 +54,7 @@ def _plain_http(config: Config, found: Found) -> Iterator[tuple[str, str]]:
         "slack.base_url": config.slack.base_url if config.slack.bot_token else None,
         "slack.webhook_url": config.slack.webhook_url,
         "monitor.ping_url": config.monitor.ping_url,
+        "monitor.public_url": config.monitor.public_url if config.monitor.wake_token else None,
     }
     for key, url in urls.items():
         parts = urlsplit(url.value if isinstance(url, Secret) else url or "")

@@ -96,6 +96,9 @@ class State:
 class Monitor:
     listen: tuple[str, int] | None = _key(values.listen)
     ping_url: Secret | None = _key(_secret_url)
+    wake_token: Secret | None = _key(_secret)
+    wake_token_file: Path | None = _key(_path)
+    public_url: str | None = _key(values.base_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,13 +27,15 @@ class Daemon:
         try:
             self._cycle()
             while True:
-                self._wait()
-                self._scheduler.run_pending()
+                if self._wait():
+                    self._cycle()
+                else:
+                    self._scheduler.run_pending()
         except Stopped:
             self._events.emit("stopped")
 
-    def _wait(self) -> None:
-        """Wait for the next cycle, at most for the interval, or until one is asked for.
+    def _wait(self) -> bool:
+        """Wait for the next cycle, at most for the interval, or until one is asked for. Tell whether one is.
 
         `schedule` reckons in naive local time: when the clock was set back, its next run lies too far ahead.
         """
@@ -41,9 +43,8 @@ class Daemon:
         idle = self._scheduler.idle_seconds
         if idle is None or idle > interval:
             self._arm(0.0)
-            return
-        if self._wake.wait(max(0.0, idle)):
-            self._arm(0.0)
+            return False
+        return self._wake.wait(max(0.0, idle))
 
     def _arm(self, seconds: float) -> None:
         self._scheduler.clear()

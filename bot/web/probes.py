@@ -14,8 +14,9 @@ from bot.clock import Clock
 from bot.domain.task import Status
 from bot.events import NOBODY, Events
 from bot.metrics import PREFIX
-from bot.web.server import Request, Response, listening
+from bot.web.server import Request, Respond, Response, listening
 from bot.web.standings import Reason, Standings
+from bot.web.wake import PATH
 
 _NAMES = {int(status): status.name.lower() for status in Status}
 
@@ -51,10 +52,17 @@ def serving(
     standings: Standings,
     registry: CollectorRegistry,
     events: Events = NOBODY,
+    *,
+    wake: Respond,
 ) -> AbstractContextManager[int]:
-    """Answer on *address* while the block lasts, and yield the port. Raises as server.listening does."""
+    """Answer on *address* while the block lasts, and yield the port. *wake* answers below `/wake/`.
+
+    Raises as server.listening does.
+    """
 
     def respond(request: Request) -> Response:
+        if request.path.startswith(PATH):
+            return wake(request)
         if request.method not in {"GET", "HEAD"}:
             return Response(b"GET or HEAD\n", status=HTTPStatus.NOT_IMPLEMENTED)
         match request.path:

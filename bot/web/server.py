@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _THREADS = 2
 _CONNECTIONS = 32  # a process often has no more than 1,024 descriptors, and the loop needs some
 _HEADERS = 16 * 1024  # bytes
+_BODY = 64 * 1024  # bytes
 _A_MOMENT = 0.1  # seconds
 
 
@@ -84,7 +85,8 @@ def _application(respond: Respond, events: Events) -> "WSGIApplication":
         try:
             response = respond(request)
         except Exception as error:  # noqa: BLE001 - the client and the log are to hear of it
-            events.emit("answer_failed", path=request.path[:100], exception=error)
+            path = request.path.split("/")[1:2]  # what follows may be a secret
+            events.emit("answer_failed", path=f"/{''.join(path)[:100]}", exception=error)
             response = Response(
                 b"an error in the bot itself; its log says more\n", status=HTTPStatus.INTERNAL_SERVER_ERROR
             )
@@ -119,7 +121,7 @@ class _Server(TcpWSGIServer):
         adjustments = Adjustments(
             sockets=[listener],
             max_request_header_size=_HEADERS,
-            max_request_body_size=1,  # none of it is read
+            max_request_body_size=_BODY + 1,  # refused from there on; what is taken, nobody reads
             ident="lipsync-bot",
             log_socket_errors=False,
             clear_untrusted_proxy_headers=False,  # none of them is read

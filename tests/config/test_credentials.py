@@ -21,6 +21,7 @@ def problems(*keys: str, note: str = "") -> list[str]:
         (*CHANJING, "slack.bot_token_file", "slack.channel", "slack.alerts_channel"),
         (*CHANJING, "slack.webhook_url"),
         (*CHANJING, "slack.webhook_url_file"),
+        (*CHANJING, *SLACK, "monitor.wake_token_file"),
     ],
 )
 def test_one_way_to_each_credential_is_enough(keys):
@@ -70,6 +71,8 @@ def test_nothing_is_called_missing_while_the_file_cannot_be_read():
         ((*CHANJING, *SLACK, "slack.bot_token_file"), "slack.bot_token", "slack.bot_token_file"),
         ((*CHANJING, *SLACK, "slack.webhook_url"), "slack.bot_token", "slack.webhook_url"),
         ((*CHANJING, "slack.webhook_url", "slack.webhook_url_file"), "slack.webhook_url", "slack.webhook_url_file"),
+        ((*CHANJING, *SLACK, "monitor.wake_token", "monitor.wake_token_file"),
+         "monitor.wake_token", "monitor.wake_token_file"),
     ],
 )  # fmt: skip
 def test_two_ways_to_one_credential_are_reported_with_their_places(keys, first, second):

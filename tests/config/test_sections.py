@@ -100,7 +100,8 @@ def test_the_defaults_are_those_of_the_manual(loaded):
         "url_file": None,
         "retention": 604800.0,
     }
-    assert shown(config.monitor) == {"listen": None, "ping_url": None}
+    nothing = dict.fromkeys(("listen", "ping_url", "wake_token", "wake_token_file", "public_url"))
+    assert shown(config.monitor) == nothing
     assert shown(config.log) == {"level": "info", "format": None}
 
 
@@ -120,7 +121,7 @@ def test_yaml_sets_every_kind_of_value(loaded):
           pace: 0
           base_url: http://localhost:2/api
         state: {path: /var/lib/b ot/状态.json}
-        monitor: {listen: "[::1]:8080", ping_url: https://hc.example/a}
+        monitor: {listen: "[::1]:8080", ping_url: https://hc.example/a, wake_token: t, public_url: https://b.example/x/}
         log: {level: Debug, format: JSON}
         """,
     )
@@ -133,6 +134,7 @@ def test_yaml_sets_every_kind_of_value(loaded):
     assert config.slack.base_url == "http://localhost:2/api/"
     assert config.state.path == Path("/var/lib/b ot/状态.json")
     assert (config.monitor.listen, config.monitor.ping_url) == (("::1", 8080), Secret("https://hc.example/a"))
+    assert (config.monitor.wake_token, config.monitor.public_url) == (Secret("t"), "https://b.example/x")
     assert (config.log.level, config.log.format) == ("debug", "json")
 
 
@@ -401,6 +403,7 @@ def test_the_table_knows_the_secrets():
         "slack.webhook_url",
         "state.url",
         "monitor.ping_url",
+        "monitor.wake_token",
     ]
 
 
@@ -526,6 +529,12 @@ OWN = "https://open-api.chanjing.cc"
             "chanjing.base_url",
             "chanjing.access_token_file",
         ),
+        (
+            {**ENOUGH, "MONITOR_WAKE_TOKEN": "t", "MONITOR_LISTEN": "127.0.0.1:1"},
+            "monitor: {public_url: https://evil.example}",
+            "monitor.public_url",
+            "monitor.wake_token",
+        ),
     ],
 )
 def test_a_file_that_nobody_named_does_not_choose_where_a_credential_from_elsewhere_goes(
@@ -611,6 +620,17 @@ def test_an_unencrypted_address_is_said_aloud(warned, key, url):
     assert list(said) == [key]
     assert "Use https://" in said[key]
     assert "s3cret" not in said[key]
+
+
+def test_an_unencrypted_way_for_wake_ups_is_said_aloud(warned):
+    wake = {"MONITOR_WAKE_TOKEN": "t", "MONITOR_LISTEN": "127.0.0.1:1", "MONITOR_PUBLIC_URL": "http://bot.example"}
+    assert list(warned({**ENOUGH, **wake})) == ["monitor.public_url"]
+    assert warned({**ENOUGH, **wake, "MONITOR_WAKE_TOKEN": ""}) == {}
+
+
+def test_a_wake_token_that_nobody_can_use_is_said_aloud(warned):
+    said = warned({**ENOUGH, "MONITOR_WAKE_TOKEN": "t"})
+    assert said == {"monitor.wake_token": "without monitor.listen no wake-up can arrive."}
 
 
 def test_an_unencrypted_webhook_is_said_aloud(warned):

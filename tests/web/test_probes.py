@@ -28,6 +28,7 @@ from bot.metrics import PREFIX, Metrics
 from bot.web.health import Health
 from bot.web.probes import StateCollector, serving
 from bot.web.standings import Standings
+from bot.web.wake import Wakes
 from tests.fakes import MemoryStore, SimulatedClock
 
 
@@ -66,7 +67,7 @@ class Patient:
 @pytest.fixture
 def patient():
     patient = Patient()
-    with serving(("127.0.0.1", 0), patient.standings, patient.metrics.registry) as port:
+    with serving(("127.0.0.1", 0), patient.standings, patient.metrics.registry, wake=Wakes(None, {}).respond) as port:
         patient.url = f"http://127.0.0.1:{port}"
         yield patient
 
