@@ -31,6 +31,27 @@ def test_a_wait_ends_at_once_when_the_program_is_asked_to_end():
     timer.join()
 
 
+def test_a_wait_ends_as_soon_as_what_it_waits_for():
+    stop, event = Stop(), threading.Event()
+    timer = threading.Timer(0.05, event.set)
+    timer.start()
+    began = time.monotonic()
+    SystemClock(stop).wait(300, event)
+    assert time.monotonic() - began < 60
+    timer.join()
+
+
+def test_a_wait_for_something_ends_at_once_too_when_the_program_is_asked_to_end():
+    stop, event = Stop(), threading.Event()
+    timer = threading.Timer(0.05, stop.set)
+    timer.start()
+    with pytest.raises(Stopped):
+        SystemClock(stop).wait(300, event)
+    with pytest.raises(Stopped):
+        SystemClock(stop).wait(300, threading.Event())
+    timer.join()
+
+
 @pytest.mark.parametrize("seconds", [0.0, 30.0])
 def test_no_wait_begins_after_the_program_was_asked_to_end(seconds):
     stop = Stop()

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.store import file as state
@@ -149,4 +151,35 @@ def test_a_copy_that_has_lost_its_lock_posts_nothing_more_and_ends_with_3(
             assert running.wait(60) == 3
         assert here.announced(ids) == [0, 0]
         assert "state.json.lock: removed or replaced while the bot was running" in printed(here)
+        check_output(here)
+
+
+def test_a_wake_up_brings_the_news_at_once_and_check_sends_one(tmp_path: Path, start: Start, program: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    wakes = {
+        "POLL_INTERVAL": "10m",
+        "POLL_ACTIVE_INTERVAL": "10m",
+        "MONITOR_LISTEN": address,
+        "MONITOR_WAKE_TOKEN": "secret-wake",
+        "MONITOR_PUBLIC_URL": f"http://{address}",
+    }
+    with scene(tmp_path) as here, greeting(here, start(here, **wakes)) as running:
+        ids = here.end("a")
+        assert httpx.post(f"http://{address}/wake/other", timeout=30).status_code == 404
+        assert httpx.post(f"http://{address}/wake/secret-wake", content=b"{}", timeout=30).status_code == 204
+        here.wait_until_told(ids)
+        assert here.announced(ids) == [1]
+        late = here.end("b")
+        with (here.directory / "stdout").open("w+") as out:
+            check = program.start(
+                "check", directory=here.directory, environ=here.environment(**wakes), out=out.fileno(), err=out.fileno()
+            )
+            check.wait()
+        here.wait_until_told(late)
+        output = (here.directory / "stdout").read_text()
+        assert "monitor.public_url: a wake-up reaches the bot" in output
+        assert "secret-wake" not in output
+        running.send_signal(signal.SIGTERM)  # ten minutes before its next poll
+        assert running.wait(10) == 0
         check_output(here)

@@ -14,7 +14,7 @@ from bot.demo.server import Call
 Fault = Callable[[Call], bool | None]
 
 HANG = 1.5  # seconds; longer than the timeouts that the tests set
-SECRETS = ("xoxb-secret-slack", "secret-chanjing", "secret-key", "T000/B000/XXXX")
+SECRETS = ("xoxb-secret-slack", "secret-chanjing", "secret-wake", "secret-key", "T000/B000/XXXX")
 """What the tests use as tokens, and what must never be printed."""
 
 
