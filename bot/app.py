@@ -111,7 +111,9 @@ class Process:
         self._buckets: dict[str, Buckets] = {}  # by the secret that posts
         self._starting = threading.Lock()
         self._standings = Standings(self.accounts, named=bool(self._labels))
-        monitor = next(iter(configs.values())).monitor  # the process's, so the same in each
+        first = next(iter(configs.values()))
+        monitor = first.monitor  # the process's, so the same in each
+        self._language, self._password = first.slack.language, monitor.password
         self._address = monitor.listen if listen else None
         self._wake_token = monitor.wake_token
         self._metrics: Metrics | None = None
@@ -142,12 +144,13 @@ class Process:
             store.leave(health.to_leave(bare))
             store.save(_fitted(store.load(), config))
             own_health = Health(store, clock, bare)
-            self._standings.runs(name, own_health)
-            self.listen()
             events = Listeners(events, own_health)
             exchange = partial(self._exchange, settled=own_health.turned)
             account = _Account(shown(name), config, exchange, self._pace(config), store, clock, wake, events)
-            yield Bot(_poll(account, last_read), wake, events, store, str(place))
+            poll = _poll(account, last_read)
+            self._standings.runs(name, own_health, poll.records.progress)
+            self.listen()
+            yield Bot(poll, wake, events, store, str(place))
         finally:
             store.release()
 
@@ -177,12 +180,15 @@ class Process:
             if self._address is None or self._metrics is None:
                 return
             from bot.web import probes
+            from bot.web.access import Access
+            from bot.web.page import Page
             from bot.web.wake import Wakes
 
             host, port = self._address
             registry, events = self._metrics.registry, self.events
             wake = Wakes(self._wake_token, {name: one.ask for name, one in self._wakes.items()}).respond
-            serving = probes.serving(self._address, self._standings, registry, events, wake=wake)
+            page = Page(self._standings.all, self._clock, self._language, Access(host, self._password)).respond
+            serving = probes.serving(self._address, self._standings, registry, events, wake=wake, page=page)
             try:
                 port = self._stack.enter_context(serving)
             except OSError as error:

@@ -13,6 +13,7 @@ _WAYS = (
 )
 _DATABASE = (("state.url",), ("state.url_file",))  # or neither: then the state is a file
 _WAKE = (("monitor.wake_token",), ("monitor.wake_token_file",))  # or neither: then nobody can
+_PASSWORD = (("monitor.password",), ("monitor.password_file",))  # or neither
 _NOT_SET = "; not set)"  # how each line about something missing begins
 _CHANNEL = "slack.channel"
 CHANNELS = (_CHANNEL, "slack.failure_channel", "slack.alerts_channel")
@@ -69,7 +70,7 @@ def _same(url: object, default: str) -> bool:
 
 
 def _way_problems(found: Found) -> Iterator[str]:
-    optional = (_DATABASE, _WAKE)
+    optional = (_DATABASE, _WAKE, _PASSWORD)
     for ways in (*_WAYS, *optional):
         stood = [keys for way in ways if (keys := [key for key in way if key in found.values])]
         if not stood:

@@ -99,6 +99,8 @@ class Monitor:
     wake_token: Secret | None = _key(_secret)
     wake_token_file: Path | None = _key(_path)
     public_url: str | None = _key(values.base_url)
+    password: Secret | None = _key(_secret)
+    password_file: Path | None = _key(_path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

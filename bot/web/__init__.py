@@ -1,1 +1,1 @@
-"""HTTP around a running bot: the probes it answers, and the ping it sends."""
+"""HTTP around a running bot: the page and the probes that it answers, and the ping it sends."""

@@ -27,6 +27,11 @@ class Health:
     def state(self) -> State:
         return self._store.state
 
+    @property
+    def last_read(self) -> float | None:
+        """When the list was last read, in Unix seconds; None: never."""
+        return self._bare.last_read
+
     def turned(self) -> None:
         """Take note that the loop turns. Several requests may follow one another before anything else says so."""
         self._turned = self._clock.monotonic()

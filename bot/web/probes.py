@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics over HTTP."""
+"""The page, /healthz, /readyz and /metrics over HTTP."""
 
 import json
 from collections import Counter
@@ -54,8 +54,9 @@ def serving(
     events: Events = NOBODY,
     *,
     wake: Respond,
+    page: Respond | None = None,
 ) -> AbstractContextManager[int]:
-    """Answer on *address* while the block lasts, and yield the port. *wake* answers below `/wake/`.
+    """Answer on *address* while the block lasts, and yield the port. *wake* answers below `/wake/`, *page* at `/`.
 
     Raises as server.listening does.
     """
@@ -66,13 +67,15 @@ def serving(
         if request.method not in {"GET", "HEAD"}:
             return Response(b"GET or HEAD\n", status=HTTPStatus.NOT_IMPLEMENTED)
         match request.path:
+            case "/" if page is not None:
+                return page(request)
             case "/healthz":
                 return _answer(standings.alive())
             case "/readyz":
                 return _answer(standings.ready(), standby=standings.all_stand_by())
             case "/metrics":
                 return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
-        return Response(b"/healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)
+        return Response(b"/, /healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)
 
     return listening(address, respond, events)
 

@@ -1,11 +1,13 @@
-"""How each account of the process is doing, for /healthz, /readyz, /metrics and the ping."""
+"""How each account of the process is doing, for the page, /healthz, /readyz, /metrics and the ping."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bot.domain.health import Reasons
+from bot.domain.standing import Standing
 from bot.domain.state import State
+from bot.domain.task import Task
 from bot.web.health import Health
 
 
@@ -15,6 +17,12 @@ class Reason(NamedTuple):
     code: str
     detail: str
     account: str = ""
+
+
+class _Running(NamedTuple):
+    health: Health
+    progress: Callable[[], Mapping[str, Task]]
+    public_url: str
 
 
 class Standings:
@@ -27,15 +35,25 @@ class Standings:
         self._accounts = tuple(accounts)
         self._named = named
         self._changing = threading.Lock()
-        self._running: dict[str, Health] = {}
+        self._running: dict[str, _Running] = {}
         self._failed: dict[str, str] = {}
         self._standing_by: set[str] = set()
 
-    def runs(self, account: str, health: Health) -> None:
-        """Take note that *account* holds its state and does its work."""
+    def runs(
+        self,
+        account: str,
+        health: Health,
+        progress: Callable[[], Mapping[str, Task]] = dict,
+        public_url: str = "",
+    ) -> None:
+        """Take note that *account* holds its state and does its work.
+
+        *progress* returns its unfinished tasks as they were last listed, whatever the thread. *public_url* is where
+        people reach its archive ("": they do not).
+        """
         with self._changing:
             self._forget(account)
-            self._running[account] = health
+            self._running[account] = _Running(health, progress, public_url)
 
     def stands_by(self, account: str) -> None:
         """Take note that *account* waits for a state that another copy holds."""
@@ -58,6 +76,21 @@ class Standings:
         for account, health in self._now():
             yield account, health.state
 
+    def all(self) -> list[Standing]:
+        """Return how each account is, as the page shows it."""
+        with self._changing:
+            running, failed, standing_by = dict(self._running), dict(self._failed), set(self._standing_by)
+        found = []
+        for name in self._accounts:
+            shown = self._shown(name)
+            if name in running:
+                health, progress, public_url = running[name]
+                found.append(Standing(shown, health.state, health.ready(), progress(), health.last_read, public_url))
+            else:
+                reasons = [("state_unavailable", failed[name])] if name in failed else []
+                found.append(Standing(shown, reasons=reasons, standing_by=name in standing_by))
+        return found
+
     def alive(self) -> list[Reason]:
         """Return nothing while the loops turn, however badly they fare: a restart would not help."""
         return [reason for account, health in self._now() for reason in self._of(account, health.alive())]
@@ -71,7 +104,7 @@ class Standings:
 
     def _now(self) -> list[tuple[str, Health]]:
         with self._changing:
-            return list(self._running.items())
+            return [(account, one.health) for account, one in self._running.items()]
 
     def _forget(self, account: str) -> None:
         self._running.pop(account, None)

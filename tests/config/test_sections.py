@@ -100,8 +100,7 @@ def test_the_defaults_are_those_of_the_manual(loaded):
         "url_file": None,
         "retention": 604800.0,
     }
-    nothing = dict.fromkeys(("listen", "ping_url", "wake_token", "wake_token_file", "public_url"))
-    assert shown(config.monitor) == nothing
+    assert shown(config.monitor) == dict.fromkeys(field.name for field in fields(config.monitor))
     assert shown(config.log) == {"level": "info", "format": None}
 
 
@@ -404,6 +403,7 @@ def test_the_table_knows_the_secrets():
         "state.url",
         "monitor.ping_url",
         "monitor.wake_token",
+        "monitor.password",
     ]
 
 

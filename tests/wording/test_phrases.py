@@ -12,7 +12,7 @@ import pytest
 
 from bot.config.load import read
 from bot.language import Language
-from bot.wording import phrases, reasons, slack_remedies, troubles
+from bot.wording import page, phrases, reasons, slack_remedies, troubles
 from bot.wording.phrases import Phrase, duration
 
 
@@ -33,7 +33,7 @@ def _phrases(value: object, name: str) -> Iterator[tuple[str, Phrase]]:
 
 SENTENCES = {
     found: phrase
-    for module in (phrases, reasons, slack_remedies, troubles)
+    for module in (page, phrases, reasons, slack_remedies, troubles)
     for name, value in vars(module).items()
     if not name.startswith("__")
     for found, phrase in _phrases(value, name)
