@@ -68,14 +68,16 @@ def serving(
             return Response(b"GET or HEAD\n", status=HTTPStatus.NOT_IMPLEMENTED)
         match request.path:
             case "/" if page is not None:
-                return page(request)
+                answer = page(request)
             case "/healthz":
-                return _answer(standings.alive())
+                answer = _answer(standings.alive())
             case "/readyz":
-                return _answer(standings.ready(), standby=standings.all_stand_by())
+                answer = _answer(standings.ready(), standby=standings.all_stand_by())
             case "/metrics":
-                return Response(generate_latest(registry), CONTENT_TYPE_LATEST)
-        return Response(b"/, /healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)
+                answer = Response(generate_latest(registry), CONTENT_TYPE_LATEST)
+            case _:
+                answer = Response(b"/, /healthz, /readyz or /metrics\n", status=HTTPStatus.NOT_FOUND)
+        return answer
 
     return listening(address, respond, events)
 
