@@ -109,7 +109,7 @@ def test_what_renders_is_there_with_its_progress_and_age():
     ],
 )
 def test_a_task_is_found_by_how_its_id_begins(query, found):
-    tasks = {
+    tasks: dict[str, TaskRecord | EndedTask] = {
         "old-1": EndedTask(30, 5),
         "vanished": TaskRecord(10, 5, NOON, vanished=True),
         "rendering": TaskRecord(10, 5, NOON),
@@ -198,7 +198,7 @@ def test_whatever_a_task_says_stays_text_and_only_web_addresses_become_links():
 def test_nothing_from_outside_but_pictures_may_be_loaded_and_the_style_is_allowed():
     answer = get(page(standing(State())))
     headers = dict(answer.headers)
-    style = re.search(r"<style>(.*?)</style>", answer.body.decode(), re.DOTALL)[1]
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.body.decode(), re.DOTALL)
     allowed = b64encode(sha256(style.encode()).digest()).decode()
     policy = headers["Content-Security-Policy"]
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{allowed}'; img-src https: http: data:;")
