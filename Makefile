@@ -63,6 +63,9 @@ gate: $(DEV) ## run everything that must hold before a change is merged
 	$(BIN)/python -m mypy
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	$(BIN)/python -m check_jsonschema --quiet --schemafile config.schema.json config.example.yaml
+	$(BIN)/python -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m check_jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet --no-progress .github
 	$(TEST) --cov
 
 fix: $(DEV) ## format the code, and mend what can be mended without thought
