@@ -19,6 +19,7 @@ from bot.errors import ConfigError, StateError
 from bot.events import NOBODY, Events
 from bot.http import transport as connection
 from bot.http.client import Exchange
+from bot.http.deadlines import Deadlines
 from bot.http.proxy import proxy_for
 from bot.http.transport import Resolver
 from bot.secret import FileSecret, Secret
@@ -46,7 +47,7 @@ def connections(*, trust_env: bool = True) -> Iterator[MakeExchange]:
         text = f"{name}: must name certificates that can be read, in PEM format."
         raise ConfigError(text) from None
     resolver = Resolver()
-    with contextlib.ExitStack() as stack:
+    with Deadlines() as deadlines, contextlib.ExitStack() as stack:
 
         def make(
             url: str, timeout: float, *, keep_alive: bool = True, settled: Callable[[], None] = lambda: None
@@ -57,8 +58,8 @@ def connections(*, trust_env: bool = True) -> Iterator[MakeExchange]:
                 text = f"the address with the host {urlsplit(url).hostname} cannot be used: is the name spelled right?"
                 raise ConfigError(text) from None
             proxy = proxy_for(url, os.environ if trust_env else {})
-            client = stack.enter_context(connection.client(context, resolver, proxy, timeout))
-            return Exchange(client, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled)
+            transport = stack.enter_context(connection.transport(context, resolver, proxy))
+            return Exchange(transport, deadlines, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled)
 
         yield make
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from bot.clock import Clock
 from bot.config.sections import Config
 from bot.domain.notice import Notice, TaskEnded
@@ -14,6 +16,8 @@ from bot.domain.state import State
 from bot.domain.task import Task
 from bot.errors import Stopped
 from bot.events import NOBODY, Events
+from bot.http.client import Exchange
+from bot.http.deadlines import Deadlines
 from bot.store.file import Store
 from bot.watch.cycle import Deliveries, Poll
 from bot.watch.pages import Pages, TaskSource
@@ -23,6 +27,12 @@ from bot.watch.upkeep import Upkeep
 from bot.watch.wake import Wake
 
 NOON = 1_738_670_400.0  # 2025-02-04 12:00 UTC
+_DEADLINES = Deadlines()
+
+
+def exchange(transport: httpx.BaseTransport, timeout: float = 5, **options: Any) -> Exchange:
+    """Return an Exchange through *transport*, with the *options* of its constructor."""
+    return Exchange(transport, _DEADLINES, timeout=timeout, **options)
 
 
 class SimulatedClock:

@@ -18,9 +18,9 @@ from bot.config.sections import KEYS
 from bot.config.texts import environment_name
 from bot.demo.slack import Channel, SlackServer
 from bot.errors import LipsyncBotError
-from bot.http.client import Exchange
 from bot.slack.client import SlackBot
 from docs.house import house
+from tests.fakes import exchange
 
 ROOT = Path(__file__).parents[1]
 README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
@@ -126,8 +126,8 @@ def scopes() -> set[str]:
 
 def findings(granted: set[str], channel: Channel) -> list[tuple[str, str]]:
     """Return severity and text of what `check` says of a Slack app with the scopes *granted*."""
-    with SlackServer(scopes=granted, channels={"C0LIPSYNC01": channel}) as server, httpx.Client() as client:
-        bot = SlackBot(server.token, server.base_url, Exchange(client, timeout=5))
+    with SlackServer(scopes=granted, channels={"C0LIPSYNC01": channel}) as server, httpx.HTTPTransport() as transport:
+        bot = SlackBot(server.token, server.base_url, exchange(transport))
         return [(found.severity, found.text) for found in check_slack.account(bot, {"slack.channel": "C0LIPSYNC01"})]
 
 

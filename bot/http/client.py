@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bot.errors import NO_THREAD
+from bot.http.deadlines import Deadlines
 from bot.http.failures import why
 from bot.http.proxy import Proxy
 
 MAX_BODY = 16 * 1024 * 1024  # bytes
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "lipsync-bot"}
 _ZLIB = {"gzip", "x-gzip", "deflate"}
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32  # whichever the first bytes say
 # The steps before a request is sent.
@@ -37,17 +38,20 @@ class Answer:
 
 
 class Exchange:
-    """Sends requests over one httpx client, one at a time. *proxy* is what the client goes through, to be named.
+    """Sends requests through one transport, one at a time. *proxy* is what that goes through, to be named.
+
+    Not through an httpx client: its cookies, redirects and authentication are not wanted, and take time.
 
     *settled* is called when an exchange has ended, in whatever way: a bot that waits for one is not dead.
 
     httpx's timeouts bound each read, not the answer: a server that drips a byte a second could hold the bot for ever.
-    So a timer shuts the socket at the deadline, and afterwards nothing of ours is left on the wire.
+    So the socket is shut at the deadline, and afterwards nothing of ours is left on the wire.
     """
 
     def __init__(
         self,
-        client: httpx.Client,
+        transport: httpx.BaseTransport,
+        deadlines: Deadlines,
         *,
         timeout: float,
         keep_alive: bool = True,
@@ -58,9 +62,11 @@ class Exchange:
         self._settled = settled
         self._monotonic = monotonic
         self._end = float("inf")
-        self._client = client
-        self._headers = {"Accept-Encoding": "identity", **({} if keep_alive else {"Connection": "close"})}
+        self._transport = transport
+        self._deadlines = deadlines
+        self._headers = {**_HEADERS, **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
+        self._extensions = {"trace": self._follow, "timeout": httpx.Timeout(timeout).as_dict()}
         self._proxy = proxy
         self._socket: socket.socket | None = None
         self._connecting = False
@@ -95,16 +101,11 @@ class Exchange:
         self._overdue.clear()
         self._end = self._monotonic() + self._timeout
         self._connecting = False
-        timer = threading.Timer(self._timeout, self._cut)
-        timer.daemon = True
         try:
-            timer.start()
-        except RuntimeError:
-            raise httpx.ConnectError(NO_THREAD) from None
-        try:
-            asked = {**headers, **self._headers}
-            extensions = {"trace": self._follow}
-            with self._client.stream(method, url, headers=asked, content=content, extensions=extensions) as response:
+            with (
+                self._deadlines.after(self._timeout, self._cut),
+                self._answered(method, url, headers, content) as response,
+            ):
                 if self._proxy and response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
                     raise httpx.ProxyError(str(response.status_code))  # noqa: TRY301 - put in words below, like any other
                 yield response
@@ -113,10 +114,17 @@ class Exchange:
                 self._socket.close()  # httpcore forgets it if SOCKS fails
             raise self._in_words(error, url) from None
         finally:
-            timer.cancel()
-            # Else one that is just going off could cut the next exchange.
-            timer.join()
             self._settled()
+
+    def _answered(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes
+    ) -> contextlib.closing[httpx.Response]:
+        asked = httpx.Request(
+            method, url, headers={**headers, **self._headers}, content=content, extensions=self._extensions
+        )
+        response = self._transport.handle_request(asked)
+        response.request = asked
+        return contextlib.closing(response)
 
     def _in_words(self, error: Exception, url: str) -> httpx.RequestError:
         """Return what is raised for *error*. Without a connection nothing was sent, which is worth knowing."""

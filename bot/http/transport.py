@@ -108,10 +108,10 @@ class _Backend(httpcore.SyncBackend):
         raise failure
 
 
-def client(context: ssl.SSLContext, resolver: Resolver, proxy: Proxy | None, timeout: float) -> httpx.Client:
-    """Return an httpx client that takes nothing from the environment."""
+def transport(context: ssl.SSLContext, resolver: Resolver, proxy: Proxy | None) -> httpx.HTTPTransport:
+    """Return an httpx transport that takes nothing from the environment."""
     own = context if proxy and proxy.url.scheme == "https" else None  # httpx: not for any other
     through = httpx.Proxy(proxy.url, ssl_context=own) if proxy else None
-    transport = httpx.HTTPTransport(verify=context, trust_env=False, proxy=through)
-    transport._pool._network_backend = _Backend(resolver)  # noqa: SLF001 - httpx has no other way to hand it on
-    return httpx.Client(transport=transport, trust_env=False, timeout=timeout, follow_redirects=False)
+    made = httpx.HTTPTransport(verify=context, trust_env=False, proxy=through)
+    made._pool._network_backend = _Backend(resolver)  # noqa: SLF001 - httpx has no other way to hand it on
+    return made

@@ -16,11 +16,10 @@ from bot.chanjing.transport import SlidingWindow, Transport
 from bot.domain.notice import Trouble
 from bot.domain.task import Page, Task
 from bot.errors import ChanjingError, ChanjingRefused, ChanjingRejected, ChanjingUnavailable, Stopped
-from bot.http.client import Exchange
 from bot.metrics import Metrics
 from bot.wording.samples import SAMPLES
 from tests import recorded
-from tests.fakes import SimulatedClock
+from tests.fakes import SimulatedClock, exchange
 
 URL = "https://chanjing.test"
 TRACE = "8d10659438827bd4d59eaa2696f9d391"
@@ -30,8 +29,7 @@ TOKEN = recorded.TOKEN
 def transport(
     how: httpx.MockTransport, clock: SimulatedClock | None = None, *, url: str = f"{URL}/", per_second: float = 5
 ) -> Transport:
-    exchange = Exchange(httpx.Client(transport=how), timeout=5)
-    return Transport(exchange, url, max_requests_per_second=per_second, clock=clock or SimulatedClock())
+    return Transport(exchange(how), url, max_requests_per_second=per_second, clock=clock or SimulatedClock())
 
 
 def chanjing(how: httpx.MockTransport, clock: SimulatedClock | None = None, per_second: float = 5) -> Chanjing:
@@ -61,8 +59,7 @@ def envelope(**fields: Any) -> dict[str, Any]:
 def test_codes_that_chanjing_makes_up_share_one_series():
     codes, metrics = itertools.cycle([*range(60_000, 60_300), 10400, None]), Metrics()
     how = httpx.MockTransport(lambda request: said(envelope(code=next(codes))))
-    exchange = Exchange(httpx.Client(transport=how), timeout=5)
-    asking = Transport(exchange, f"{URL}/", max_requests_per_second=5, clock=SimulatedClock(), events=metrics)
+    asking = Transport(exchange(how), f"{URL}/", max_requests_per_second=5, clock=SimulatedClock(), events=metrics)
     for _ in range(302):
         with contextlib.suppress(ChanjingError):
             asking.call(LIST, {})

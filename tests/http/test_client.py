@@ -17,6 +17,7 @@ from bot import clients
 from bot.demo.server import Answer, Call, LoopbackServer, text_answer
 from bot.http.client import MAX_BODY, Exchange
 from bot.http.client import Answer as Received
+from tests import fakes
 
 TIMEOUT = 0.3  # seconds
 PATIENCE = 10  # seconds; what drips would go on for longer
@@ -97,12 +98,11 @@ def test_an_answer_that_is_not_whole_at_the_deadline_is_given_up(exchange, serve
 
 
 def test_a_timeout_of_httpx_itself_which_may_strike_first_is_reported_in_the_same_words(server):
-    server.intercept = hang
-    with (
-        httpx.Client(timeout=0.1) as client,
-        pytest.raises(httpx.ReadTimeout, match="no whole answer within 30 s"),
-    ):
-        send(Exchange(client, timeout=30), server)
+    def times_out(request):
+        raise httpx.ReadTimeout("timed out")
+
+    with pytest.raises(httpx.ReadTimeout, match="no whole answer within 30 s"):
+        send(fakes.exchange(httpx.MockTransport(times_out), 30), server)
 
 
 def test_after_an_answer_was_given_up_the_next_one_is_whole(exchange, server):
@@ -114,12 +114,14 @@ def test_after_an_answer_was_given_up_the_next_one_is_whole(exchange, server):
     assert send(one, server, b"again").body == b"got again"
 
 
-def test_nothing_is_left_running(exchange, server):
-    one, before = exchange(), set(threading.enumerate())
-    send(one, server)
-    with pytest.raises(httpx.ConnectError):
-        one.send("http://127.0.0.1:1/", headers={}, content=b"")
-    assert not [thread for thread in set(threading.enumerate()) - before if isinstance(thread, threading.Timer)]
+def test_nothing_is_left_running(server):
+    before = set(threading.enumerate())
+    with clients.connections(trust_env=False) as made:
+        one = made(server.url, 5.0)
+        send(one, server)
+        with pytest.raises(httpx.ConnectError):
+            one.send("http://127.0.0.1:1/", headers={}, content=b"")
+    assert {thread.name for thread in set(threading.enumerate()) - before} <= {"server"}
 
 
 def test_without_keep_alive_each_exchange_has_a_connection_of_its_own(exchange, server):
@@ -273,15 +275,15 @@ def proxy(certificate):
 
 
 def test_the_deadline_holds_inside_tls_through_a_proxy(proxy):
-    with httpx.Client(verify=False, proxy=proxy, timeout=TIMEOUT) as client:  # noqa: S501 - the certificate is our own
-        one = Exchange(client, timeout=TIMEOUT)
+    with httpx.HTTPTransport(verify=False, proxy=proxy) as transport:
+        one = fakes.exchange(transport, TIMEOUT)
         assert seconds_until_it_gives_up(lambda: one.send("https://localhost/", headers={}, content=b"x")) < PATIENCE
 
 
 def test_a_process_that_was_frozen_past_the_deadline_sends_nothing_more():
     passed = iter([0.0, 100.0])
-    with LoopbackServer() as server, httpx.Client() as client:
-        one = Exchange(client, timeout=30, monotonic=lambda: next(passed))
+    with LoopbackServer() as server, httpx.HTTPTransport() as transport:
+        one = fakes.exchange(transport, 30, monotonic=lambda: next(passed))
         with pytest.raises(httpx.RequestError, match="no whole answer within 30 s"):
             one.send(server.url, headers={}, content=b"x")
         assert not server.calls

@@ -16,6 +16,7 @@ from bot.http.proxy import proxy_for
 from bot.http.transport import Resolver
 from bot.slack.blocks import Message
 from bot.slack.client import SlackBot
+from tests import fakes
 
 HOST = "chanjing.test"
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
@@ -25,8 +26,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 def exchange(resolver=None, proxy="", timeout=30.0, context=None, **names):
     """Return an Exchange for *HOST*, whose *names* are resolved without a network."""
     way = proxy_for(f"https://{HOST}", {"HTTPS_PROXY": proxy}) if proxy else None
-    client = connection.client(context or ssl.create_default_context(), resolver or answers(**names), way, timeout)
-    return Exchange(client, timeout=timeout, keep_alive=False, proxy=way)
+    transport = connection.transport(context or ssl.create_default_context(), resolver or answers(**names), way)
+    return fakes.exchange(transport, timeout, keep_alive=False, proxy=way)
 
 
 def answers(*addresses: str) -> Resolver:
@@ -279,8 +280,8 @@ def test_a_proxy_that_never_answers_is_named_and_nothing_was_sent(scheme):
 def test_a_proxy_that_wants_a_password_for_plain_http_passed_nothing_on():
     with serving(says(b"HTTP/1.1 407 no\r\nContent-Length: 6\r\n\r\ns3cret")) as port:
         way = proxy_for("http://slack.test", {"HTTP_PROXY": f"http://me:s3cret@127.0.0.1:{port}"})
-        client = connection.client(ssl.create_default_context(), Resolver(), way, 30)
-        error = error_of(lambda: post(Exchange(client, timeout=30, proxy=way), "http://slack.test/"))
+        transport = connection.transport(ssl.create_default_context(), Resolver(), way)
+        error = error_of(lambda: post(fakes.exchange(transport, 30, proxy=way), "http://slack.test/"))
     assert type(error) is httpx.ProxyError
     assert str(error).endswith("it does not accept the user name and password in HTTP_PROXY")
 

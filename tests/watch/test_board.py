@@ -9,11 +9,10 @@ from bot.demo.slack import CHANNEL, Channel, SlackServer
 from bot.domain.state import State
 from bot.domain.task import Status, Task
 from bot.events import NOBODY
-from bot.http.client import Exchange
 from bot.slack.blocks import Style
 from bot.slack.client import SlackBot
 from bot.watch.board import Board
-from tests.fakes import MemoryStore, SimulatedClock
+from tests.fakes import MemoryStore, SimulatedClock, exchange
 
 RENDERING = [Task("a", Status.GENERATING, progress=75), Task("b", Status.QUEUED)]
 FURTHER = [Task("a", Status.GENERATING, progress=90), Task("b", Status.QUEUED)]
@@ -32,11 +31,11 @@ class Room:
         self.slack = slack
         self.clock = SimulatedClock()
         self.store = MemoryStore()
-        self.client = httpx.Client()
+        self.transport = httpx.HTTPTransport()
         self.restart()
 
     def restart(self, channel=CHANNEL):
-        bot = SlackBot("xoxb-demo", self.slack.base_url, Exchange(self.client, timeout=5))
+        bot = SlackBot("xoxb-demo", self.slack.base_url, exchange(self.transport))
         self.board = Board(
             bot,
             self.store,
@@ -55,7 +54,7 @@ class Room:
 def room(slack):
     room = Room(slack)
     yield room
-    room.client.close()
+    room.transport.close()
 
 
 def calls(slack, method):

@@ -11,12 +11,11 @@ import pytest
 from bot.cli import check
 from bot.demo.server import LoopbackServer
 from bot.events import Listeners
-from bot.http.client import Exchange
 from bot.log import Log, as_json
 from bot.metrics import Metrics
 from bot.web.ping import Ping
 from bot.web.standings import Reason
-from tests.fakes import SimulatedClock
+from tests.fakes import SimulatedClock, exchange
 
 SECRET = "/ping/s3cret"
 
@@ -54,8 +53,8 @@ class Switch:
 
 @pytest.fixture
 def switch():
-    with LoopbackServer() as server, httpx.Client() as client:
-        yield Switch(server, Exchange(client, timeout=5))
+    with LoopbackServer() as server, httpx.HTTPTransport() as transport:
+        yield Switch(server, exchange(transport))
 
 
 def after_cycles(switch, ping, count=1, *, well=True):
@@ -148,8 +147,8 @@ def test_an_answer_that_drips_in_is_given_up(switch):
         return True
 
     switch.server.intercept = drip
-    with httpx.Client() as client:
-        switch.exchange = Exchange(client, timeout=0.3)
+    with httpx.HTTPTransport() as transport:
+        switch.exchange = exchange(transport, 0.3)
         (line,) = after_cycles(switch, switch.ping())
     assert line == ("warning", "ping_failed", "monitor.ping_url: no whole answer within 0.3 s.")
 

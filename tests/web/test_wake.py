@@ -9,14 +9,13 @@ import pytest
 
 from bot.cli import check_wake
 from bot.demo.server import LoopbackServer
-from bot.http.client import Exchange
 from bot.metrics import Metrics
 from bot.secret import Secret
 from bot.web.probes import serving
 from bot.web.server import Request, Response, listening
 from bot.web.standings import Standings
 from bot.web.wake import Wakes
-from tests.fakes import RecordedEvents
+from tests.fakes import RecordedEvents, exchange
 
 TOKEN = "s3cret/of+wake%1"
 SPELLED = "s3cret%2Fof+wake%251"
@@ -127,8 +126,8 @@ def test_a_fault_of_ours_does_not_put_the_token_into_the_log():
 
 
 def found(url):
-    with httpx.Client() as client:
-        finding = check_wake.wake(Exchange(client, timeout=5), url, TOKEN)
+    with httpx.HTTPTransport() as transport:
+        finding = check_wake.wake(exchange(transport), url, TOKEN)
     assert "s3cret" not in finding.text
     return finding.severity, finding.text
 
