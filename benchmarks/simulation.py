@@ -10,6 +10,8 @@ from bot.chanjing.transport import SlidingWindow
 from bot.config.sections import Config
 from bot.domain.state import State
 from bot.domain.task import Page, Status, Task, is_final
+from bot.events import NOBODY
+from bot.watch.wake import Wake
 from tests.fakes import MemoryStore, Postbox, SimulatedClock, polling
 
 Order = Literal["newest_first", "oldest_first", "shuffled"]
@@ -128,7 +130,8 @@ class Simulation:
         self._pace = SlidingWindow(PACE, self.clock)
         self._requests = self._lookups = 0
         self._read = (0, 0.0)  # requests and seconds so far, at the end of the last poll
-        self._poll = polling(self, self._store, self.clock, self._postbox, settings, events=self)
+        self.wake = Wake(self.clock, NOBODY)
+        self._poll = polling(self, self._store, self.clock, self._postbox, settings, events=self, wake=self.wake)
 
     @property
     def state(self) -> State:
@@ -136,12 +139,12 @@ class Simulation:
         return self._store.state
 
     def cycle(self) -> Cost:
-        """Run one cycle, wait until the next is due, and return what it took."""
+        """Run one cycle, wait until the next is due or asked for, and return what it took."""
         requests, lookups, began = self._requests, self._lookups, self.clock.monotonic()
         before = len(self._postbox.announced)
         self._poll.cycle()
         at_end, ended = self._read
-        self.clock.wait(began + self._poll.interval() - self.clock.monotonic())
+        self.wake.wait(began + self._poll.interval() - self.clock.monotonic())
         announced = tuple(task_id for task_id, _ in self._postbox.announced[before:])
         return Cost(at_end - requests + self._lookups - lookups, ended - began, self._requests - at_end, announced)
 

@@ -102,12 +102,12 @@ class Poll:
 
     def _read(self) -> Failure | None:
         self.wake.poll_begins()
-        failure, well = None, False
+        failure, well, before = None, False, self.records.state.ended
         try:
             failure = self.reader.read()
             well = failure is None
         finally:
-            self.wake.poll_ended(well=well)
+            self.wake.poll_ended(well=well, news=self.records.state.ended != before)
         self.upkeep.observe(failure, self.records.watched(), self.reader.odd)
         return failure
 

@@ -7,6 +7,8 @@ from bot.events import Events
 
 _SPACING = 1.0  # seconds from the start of a poll to that of one that was asked for
 _AFTER_FAILURE = 10.0  # seconds from the end of a poll that failed
+# Seconds after a poll that was asked for and brought no news: the list may lag behind, or the link to the video.
+_LOOKS = (5.0, 60.0)
 
 
 class Wake:
@@ -14,16 +16,18 @@ class Wake:
 
     Asked for during a poll, another follows. None begins within a second of the start of the last, nor within 10 s of
     the end of one that failed: a Chanjing that refuses or fails is left in peace. For the same reason the pauses
-    between the attempts at one request are not cut short. A poll that fails is asked for again, so that its news is
-    not left to the next regular one.
+    between the attempts at one request are not cut short. What fails, or brings no news, is repeated, so that the news
+    is not left to the next regular poll.
     """
 
     def __init__(self, clock: Clock, events: Events) -> None:
         self._clock = clock
         self._events = events
         self._asked = threading.Event()
-        self._answering = False  # the poll under way was asked for
-        self._not_before = float("-inf")  # monotonic seconds
+        self._answering = False  # the poll under way was asked for, or is the repetition of one that was
+        self._looks = 0  # polls without news since it was asked for
+        # Monotonic seconds: what is asked for may begin, and there is a repetition.
+        self._not_before, self._again_at = float("-inf"), float("inf")
 
     def ask(self) -> None:
         """Ask for a poll. Returns at once."""
@@ -31,7 +35,8 @@ class Wake:
 
     def due(self) -> bool:
         """Tell whether a poll that was asked for may begin now."""
-        return self._asked.is_set() and self._clock.monotonic() >= self._not_before
+        now = self._clock.monotonic()
+        return now >= self._again_at or (now >= self._not_before and self._asked.is_set())
 
     def wait(self, seconds: float) -> bool:
         """Wait for that many seconds, or until a poll that was asked for may begin. Tell whether one may.
@@ -39,7 +44,7 @@ class Wake:
         Raise Stopped.
         """
         began = self._clock.monotonic()
-        end = began + max(0.0, seconds)
+        end = min(began + max(0.0, seconds), max(began, self._again_at))
         if began < self._not_before:
             self._clock.wait(min(end, self._not_before) - began)
         self._clock.wait(max(0.0, end - self._clock.monotonic()), self._asked)
@@ -47,16 +52,23 @@ class Wake:
 
     def poll_begins(self) -> None:
         """Take note that a poll begins."""
-        self._answering = self._asked.is_set()
+        now, asked = self._clock.monotonic(), self._asked.is_set()
+        self._answering = asked or self._again_at < float("inf")
         self._asked.clear()
-        self._not_before = self._clock.monotonic() + _SPACING
-        if self._answering:
+        self._not_before, self._again_at = now + _SPACING, float("inf")
+        if asked:
+            self._looks = 0
             self._events.emit("woken")
 
-    def poll_ended(self, *, well: bool) -> None:
-        """Take note of how the poll under way has ended."""
-        if well:
+    def poll_ended(self, *, well: bool, news: bool) -> None:
+        """Take note of how the poll under way has ended. *news*: a task has ended."""
+        now = self._clock.monotonic()
+        if not well:
+            self._not_before = now + _AFTER_FAILURE
+        if not self._answering or news:
             return
-        self._not_before = self._clock.monotonic() + _AFTER_FAILURE
-        if self._answering:
-            self._asked.set()
+        if not well:
+            self._again_at = self._not_before
+        elif self._looks < len(_LOOKS):
+            self._again_at = now + _LOOKS[self._looks]
+            self._looks += 1
