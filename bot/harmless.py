@@ -22,6 +22,8 @@ _IN_A_URL = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in 
 
 def visible(text: str) -> str:
     """Return *text* without line breaks, controls and characters that do not show. Spaces stay as many as they are."""
+    if text.isascii() and text.isprintable():
+        return text  # as most are
     kept = [" "]
     for char, after in zip(text, f"{text[1:]} ", strict=False):
         if char.isspace():

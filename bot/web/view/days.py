@@ -38,7 +38,7 @@ def bars(states: Sequence[State], listed: set[str], reader: Reader) -> list[Bar]
             str(day) in listed,
             one.succeeded,
             one.failed,
-            "" if one.median is None else duration(one.median, reader.language),
+            "–" if one.median is None else duration(one.median, reader.language),
             round(100 * one.succeeded / most, 1),
             round(100 * one.failed / most, 1),
         )

@@ -97,8 +97,9 @@ def _row(standing: Standing, ended: RecentTask, reader: Reader) -> Row:
     facts = " · ".join(reader.say(what, time=duration(one, language)) for what, one in times if one is not None)
     if task.status == Status.SUCCEEDED:
         video, cover = _links(standing, ended)
-        missing = phrases.BAD_LINK if clean(task.video_url) else phrases.NO_LINK
-        title = "" if video else reader.say(missing)
+        title = ""
+        if video is None:
+            title = reader.say(phrases.BAD_LINK if clean(task.video_url) else phrases.NO_LINK)
         return Row(clean(task.id), account, True, at, title, video=video, cover=cover, facts=facts)
     reason = reason_for(task.msg)
     said = reader.say(phrases.CHANJING_SAYS, reason=reader.cut(task.msg))
