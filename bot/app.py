@@ -9,8 +9,9 @@ from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from bot.archive.background import Copies
 from bot.chanjing.tokens import fingerprinting
-from bot.clients import MakeExchange, chanjing, connections, slack
+from bot.clients import Connections, MakeExchange, chanjing, connections, copies, slack
 from bot.clock import Clock
 from bot.config.accounts import DEFAULT, shown
 from bot.config.sections import Config
@@ -23,6 +24,7 @@ from bot.events import Events, Labelled, Listeners
 from bot.slack.blocks import Style
 from bot.slack.client import SlackClient
 from bot.store.places import Places, Store
+from bot.watch.archive import Archive
 from bot.watch.board import Board
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
@@ -63,6 +65,7 @@ class _Account:
     clock: Clock
     wake: Wake
     events: Events
+    copies: Copies | None
 
 
 @contextlib.contextmanager
@@ -96,7 +99,7 @@ class Process:
         configs: Mapping[str, Config],
         clock: Clock,
         events: Events,
-        exchange: MakeExchange,
+        exchange: Connections,
         stack: contextlib.ExitStack,
         *,
         listen: bool,
@@ -137,7 +140,8 @@ class Process:
         events = self._events_of(name)
         place = self._places.at(config.state, name)
         store = place.hold(clock.now(), events)
-        try:
+        with contextlib.ExitStack() as leaving:
+            leaving.callback(store.release)
             last_read = health.last_read(store.before, store.last_alive)
             silence = health.max_silence(config.chanjing.timeout, config.slack.timeout)
             bare = Condition(config.poll.interval, silence, last_read=last_read)
@@ -146,13 +150,13 @@ class Process:
             own_health = Health(store, clock, bare)
             events = Listeners(events, own_health)
             exchange = partial(self._exchange, settled=own_health.turned)
-            account = _Account(shown(name), config, exchange, self._pace(config), store, clock, wake, events)
+            archive = copies(config, self._exchange, events)
+            leaving.callback(archive.close if archive else lambda: None)
+            account = _Account(shown(name), config, exchange, self._pace(config), store, clock, wake, events, archive)
             poll = _poll(account, last_read)
             self._standings.runs(name, own_health, poll.records.progress)
             self.listen()
             yield Bot(poll, wake, events, store, str(place))
-        finally:
-            store.release()
 
     def stand_by(self, name: str, why: str) -> None:
         """Make known that the account *name* waits for a state that another copy holds."""
@@ -208,7 +212,8 @@ class Process:
 
 def _fitted(state: State, config: Config) -> State:
     outbox = state.outbox.for_channels(config.slack.routes.values())
-    return replace(state, instance=state.instance or token_hex(4), outbox=outbox)
+    to_archive = () if config.archive.path is None else state.to_archive
+    return replace(state, instance=state.instance or token_hex(4), outbox=outbox, to_archive=to_archive)
 
 
 def _poll(account: _Account, last_read: float | None) -> Poll:
@@ -223,7 +228,12 @@ def _poll(account: _Account, last_read: float | None) -> Poll:
     records = Records(store, clock, events, config, last_read=last_read)
     reader = Reader(pages, records, clock, events, config)
     upkeep = Upkeep(store, clock, config)
-    return Poll(reader, records, upkeep, delivery, clock, wake, show_board=_board(account, destination))
+    archive = None
+    if account.copies:
+        archive = Archive(store, clock, events, account.copies, ask=pages.task, update=False)
+    return Poll(
+        reader, records, upkeep, delivery, clock, wake, show_board=_board(account, destination), archive=archive
+    )
 
 
 def _board(account: _Account, destination: SlackClient) -> Callable[[Sequence[Task]], None] | None:

@@ -2,21 +2,28 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
+from bot.archive.background import Background, Copies
+from bot.archive.copier import Copier
+from bot.archive.download import LONGEST, SILENCE, Limits, Open
+from bot.archive.files import Files
 from bot.chanjing.client import Chanjing, mint
 from bot.chanjing.tokens import GivenToken, MintedToken, TokenSource
 from bot.chanjing.transport import ATTEMPTS, Transport
 from bot.clock import Clock
 from bot.config.sections import Config
 from bot.disk import beside, resolve
-from bot.errors import ConfigError, StateError
+from bot.errors import ArchiveError, ConfigError, StateError
 from bot.events import NOBODY, Events
+from bot.host import is_ip, is_public
 from bot.http import transport as connection
 from bot.http.client import Exchange
 from bot.http.deadlines import Deadlines
@@ -34,7 +41,7 @@ class MakeExchange(Protocol):
 
 
 @contextlib.contextmanager
-def connections(*, trust_env: bool = True) -> Iterator[MakeExchange]:
+def connections(*, trust_env: bool = True) -> Iterator["Connections"]:
     """Yield what makes an Exchange for one address. All of them share one TLS context: each costs 40 ms.
 
     *trust_env*: honour HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE. Raise ConfigError, now or for an address, if they
@@ -46,22 +53,66 @@ def connections(*, trust_env: bool = True) -> Iterator[MakeExchange]:
         name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
         text = f"{name}: must name certificates that can be read, in PEM format."
         raise ConfigError(text) from None
-    resolver = Resolver()
     with Deadlines() as deadlines, contextlib.ExitStack() as stack:
+        yield Connections(context, deadlines, os.environ if trust_env else {}, stack)
 
-        def make(
-            url: str, timeout: float, *, keep_alive: bool = True, settled: Callable[[], None] = lambda: None
-        ) -> Exchange:
+
+class Connections:
+    """Makes Exchanges, as MakeExchange says. What it opens ends with *stack*."""
+
+    def __init__(
+        self, context: ssl.SSLContext, deadlines: Deadlines, environ: Mapping[str, str], stack: contextlib.ExitStack
+    ) -> None:
+        self._context = context
+        self._deadlines = deadlines
+        self._environ = environ
+        self._stack = stack
+        self._resolver = Resolver()
+
+    def __call__(
+        self, url: str, timeout: float, *, keep_alive: bool = True, settled: Callable[[], None] = lambda: None
+    ) -> Exchange:
+        host_of(url)
+        proxy = proxy_for(url, self._environ)
+        transport = self._stack.enter_context(connection.transport(self._context, self._resolver, proxy))
+        return Exchange(
+            transport, self._deadlines, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled
+        )
+
+    def for_downloads(self, base_url: str) -> Open:
+        """Return what opens a connection of its own for one address, which need not be one of ours.
+
+        Only public addresses are connected to, unless *base_url*, which somebody has configured, is not public either.
+        What a proxy connects to is left to the proxy, but for an address in numbers.
+        """
+
+        def allowed(address: str) -> bool:
+            return is_public(address) or not all(map(is_public, self._resolver.addresses(host_of(base_url), SILENCE)))
+
+        @contextlib.contextmanager
+        def open_(url: str) -> Iterator[Exchange]:
             try:
-                _ = httpx.URL(url).host
-            except (httpx.InvalidURL, UnicodeError):
-                text = f"the address with the host {urlsplit(url).hostname} cannot be used: is the name spelled right?"
-                raise ConfigError(text) from None
-            proxy = proxy_for(url, os.environ if trust_env else {})
-            transport = stack.enter_context(connection.transport(context, resolver, proxy))
-            return Exchange(transport, deadlines, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled)
+                host, proxy = host_of(url), proxy_for(url, self._environ)
+            except ConfigError as error:
+                raise ArchiveError(str(error)) from None
+            if proxy and is_ip(host) and not allowed(host):
+                raise ArchiveError(f"{host}: its address is not a public one")
+            only = (lambda _: True) if proxy else allowed
+            with connection.transport(self._context, self._resolver, proxy, only) as transport:
+                yield Exchange(
+                    transport, self._deadlines, timeout=LONGEST, silence=SILENCE, keep_alive=False, proxy=proxy
+                )
 
-        yield make
+        return open_
+
+
+def host_of(url: str) -> str:
+    """Return the host of *url*. Raise ConfigError if it cannot be used."""
+    try:
+        return httpx.URL(url).host
+    except (httpx.InvalidURL, UnicodeError):
+        text = f"the address with the host {urlsplit(url).hostname} cannot be used: is the name spelled right?"
+        raise ConfigError(text) from None
 
 
 def chanjing(
@@ -107,3 +158,14 @@ def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) ->
     if settings.webhook_url:
         return SlackWebhook(secret, sender, file)
     return SlackBot(secret, settings.base_url, sender, file)
+
+
+def copies(config: Config, connections: Connections, events: Events) -> Copies | None:
+    """Return what copies files to the archive; None: there is none."""
+    settings = config.archive
+    if settings.path is None:
+        return None
+    stop = threading.Event()
+    files = Files(settings.path.expanduser())
+    limits = Limits(settings.max_size, stop.is_set)
+    return Background(Copier(files, connections.for_downloads(config.chanjing.base_url), limits), stop, events)

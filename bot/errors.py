@@ -12,6 +12,10 @@
     │   ├── ChanjingUnavailable      transport, 5xx, no JSON, 40001, 50000: tried again before it was raised
     │   ├── ChanjingRefused          10400, 10401: the token is not accepted
     │   └── ChanjingRejected         any other code: not tried again
+    ├── ArchiveError             this attempt to archive a task failed, a later one is the retry
+    │   ├── LinkExpired              after fresh links were asked for
+    │   ├── ArchiveUnusable          it is the archive that failed, whatever the task: reported
+    │   └── NotArchivable            no attempt will do: given up
     └── SlackError               what became of one call to Slack
         ├── RateLimited              not posted: the destination waits
         ├── PayloadRefused           not posted: the notice falls back one level
@@ -95,6 +99,22 @@ class ChanjingRefused(ChanjingError):
 
 class ChanjingRejected(ChanjingError):
     """Chanjing does not accept the request, for a reason that trying again does not mend."""
+
+
+class ArchiveError(LipsyncBotError):
+    """A task's files could not be copied."""
+
+
+class LinkExpired(ArchiveError):
+    """A link leads nowhere any longer."""
+
+
+class ArchiveUnusable(ArchiveError):
+    """The archive takes nothing now: no space, no folder, no access."""
+
+
+class NotArchivable(ArchiveError):
+    """The files cannot be copied, now or later."""
 
 
 class SlackError(LipsyncBotError):

@@ -119,6 +119,7 @@ class Bot:
             chanjing=config.Chanjing(page_size=given.pop("page_size")),
             state=config.State(retention=given.pop("retention")),
             slack=config.Slack(daily_summary=given.pop("daily_summary", None)),
+            archive=given.pop("archive", config.Archive()),
             poll=config.Poll(**given),
         )
         self.poll = polling(

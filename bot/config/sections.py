@@ -93,6 +93,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Nothing is archived unless `path` is set. `max_size` is in bytes, of one file."""
+
+    path: Path | None = _key(values.folder)
+    max_size: int = _key(values.size, "2GiB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
     listen: tuple[str, int] | None = _key(values.listen)
     ping_url: Secret | None = _key(_secret_url)
@@ -117,6 +125,7 @@ class Config:
     poll: Poll = Poll()
     slack: Slack = Slack()
     state: State = State()
+    archive: Archive = Archive()
     monitor: Monitor = Monitor()
     log: Log = Log()
 

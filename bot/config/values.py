@@ -15,6 +15,7 @@ from bot.host import is_host
 from bot.secret import Secret, visible_ascii
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_SIZES = {"B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40, None: 1}
 _LONGEST = 3650 * 86400.0
 SHORTEST_INTERVAL = 0.1
 _PLACEHOLDER = re.compile(r"\byour[-_ ]|change[-_ ]?me|placeholder|x{6}|\.{3}|^<.*>$|^\$\{?\w+\}?$", re.IGNORECASE)
@@ -42,6 +43,15 @@ def seconds(text: str) -> float:
     if duration > _LONGEST or not math.isfinite(duration):
         raise ValueError("must be at most 3650d")
     return duration
+
+
+def size(text: str) -> int:
+    """Return a number of bytes: `500MiB`, `2GiB`."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT]iB|B)?", text, re.IGNORECASE)
+    found = int(float(match[1]) * _SIZES[match[2] and match[2].upper()]) if match else 0
+    if found <= 0:
+        raise ValueError("must be a size: bytes, or such as 500MiB, 2GiB")
+    return found
 
 
 def positive(text: str) -> float:
@@ -212,3 +222,10 @@ def path(text: str) -> Path:
     if b"\0" in encoded:
         raise ValueError("must be a path")
     return Path(text)
+
+
+def folder(text: str) -> Path:
+    """Return a path that a folder could have."""
+    if "://" in text:
+        raise ValueError("must be a folder, not an address")
+    return path(text)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from bot.domain.notice import TaskEnded
 
 RECENT = 200  # how many are kept
+
+Problem = Literal["", "expired", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,13 @@ class Archived:
 class RecentTask:
     """A task that has ended, as it was announced. `seen_at` is when that was seen, in Unix seconds.
 
-    `archived` None: it is not in the archive, or not yet.
+    `archived` None: it is not in the archive, or not yet. `given_up` is why it never will be ("": not so).
     """
 
     content: TaskEnded
     seen_at: float
     archived: Archived | None = None
+    given_up: str = ""
 
     @property
     def id(self) -> str:
@@ -37,7 +41,8 @@ class ToArchive:
     """A recent task whose files are still to be copied or, once it is `archived`, whose message is to be updated.
 
     `since` is when it was enqueued and `next_attempt` when it may be tried again, in Unix seconds. `attempts` counts
-    those that failed, the last of them for `last_error`.
+    those that failed, the last of them for `last_error`. `problem` says that its links have expired, so that fresh ones
+    are to be asked for, or that the archive is unusable.
     """
 
     task_id: str
@@ -45,6 +50,7 @@ class ToArchive:
     attempts: int = 0
     next_attempt: float = 0.0
     last_error: str = ""
+    problem: Problem = ""
 
 
 def with_ended(

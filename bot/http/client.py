@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from bot.errors import LipsyncBotError
 from bot.http.deadlines import Deadlines
 from bot.http.failures import why
 from bot.http.proxy import Proxy
@@ -40,6 +41,8 @@ class Answer:
 class Exchange:
     """Sends requests through one transport, one at a time. *proxy* is what that goes through, to be named.
 
+    *timeout* is for a whole exchange, *silence* for one without a byte (None: as long), both in seconds.
+
     Not through an httpx client: its cookies, redirects and authentication are not wanted, and take time.
 
     *settled* is called when an exchange has ended, in whatever way: a bot that waits for one is not dead.
@@ -54,6 +57,7 @@ class Exchange:
         deadlines: Deadlines,
         *,
         timeout: float,
+        silence: float | None = None,
         keep_alive: bool = True,
         proxy: Proxy | None = None,
         settled: Callable[[], None] = lambda: None,
@@ -66,7 +70,7 @@ class Exchange:
         self._deadlines = deadlines
         self._headers = {**_HEADERS, **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
-        self._extensions = {"trace": self._follow, "timeout": httpx.Timeout(timeout).as_dict()}
+        self._extensions = {"trace": self._follow, "timeout": httpx.Timeout(silence or timeout).as_dict()}
         self._proxy = proxy
         self._socket: socket.socket | None = None
         self._connecting = False
@@ -88,16 +92,19 @@ class Exchange:
         answer.
         """
         method = "GET" if content is None else "POST"
-        with self._response(method, url, headers, content or b"") as response:
+        with self.response(method, url, headers, content or b"") as response:
             return Answer(response.status_code, dict(response.headers), _read(response, max_body))
 
     def status(self, url: str) -> int:
         """GET *url* and return the status of the answer, whose body is not read. Raise as `send` does."""
-        with self._response("GET", url, {}, b"") as response:
+        with self.response("GET", url, {}) as response:
             return response.status_code
 
     @contextlib.contextmanager
-    def _response(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Iterator[httpx.Response]:
+    def response(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes = b""
+    ) -> Iterator[httpx.Response]:
+        """Yield the answer, to be read within the timeout. Raise as `send` does, and whatever of our own comes up."""
         self._overdue.clear()
         self._end = self._monotonic() + self._timeout
         self._connecting = False
@@ -109,6 +116,8 @@ class Exchange:
                 if self._proxy and response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
                     raise httpx.ProxyError(str(response.status_code))  # noqa: TRY301 - put in words below, like any other
                 yield response
+        except LipsyncBotError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a library raises, it was this request that failed
             if self._connecting and self._socket is not None:
                 self._socket.close()  # httpcore forgets it if SOCKS fails

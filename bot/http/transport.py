@@ -74,10 +74,11 @@ class Resolver:
 
 
 class _Backend(httpcore.SyncBackend):
-    """Opens connections: to the first address that answers, whatever the others do."""
+    """Opens connections: to the first address that answers, of those that are *allowed*, whatever the others do."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, allowed: Callable[[str], bool]) -> None:
         self._resolver = resolver
+        self._allowed = allowed
 
     def connect_tcp(
         self,
@@ -95,6 +96,8 @@ class _Backend(httpcore.SyncBackend):
             raise httpcore.ConnectTimeout(error) from error
         except Exception as error:
             raise httpcore.ConnectError(error) from error
+        if not (addresses := [address for address in addresses if self._allowed(address)]):
+            raise httpcore.ConnectError(OSError(0, "its address is not a public one"))
         failure: Exception = httpcore.ConnectError("no address")
         quick = min(_QUICK, given / 2 / max(1, len(addresses)))
         # Twice: a slow network needs more time than an address that is dead may take from one that is not.
@@ -108,10 +111,12 @@ class _Backend(httpcore.SyncBackend):
         raise failure
 
 
-def transport(context: ssl.SSLContext, resolver: Resolver, proxy: Proxy | None) -> httpx.HTTPTransport:
-    """Return an httpx transport that takes nothing from the environment."""
+def transport(
+    context: ssl.SSLContext, resolver: Resolver, proxy: Proxy | None, allowed: Callable[[str], bool] = lambda _: True
+) -> httpx.HTTPTransport:
+    """Return an httpx transport that takes nothing from the environment and connects to *allowed* IP addresses only."""
     own = context if proxy and proxy.url.scheme == "https" else None  # httpx: not for any other
     through = httpx.Proxy(proxy.url, ssl_context=own) if proxy else None
     made = httpx.HTTPTransport(verify=context, trust_env=False, proxy=through)
-    made._pool._network_backend = _Backend(resolver)  # noqa: SLF001 - httpx has no other way to hand it on
+    made._pool._network_backend = _Backend(resolver, allowed)  # noqa: SLF001 - httpx has no other way to hand it on
     return made

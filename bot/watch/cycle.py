@@ -5,6 +5,7 @@
       → trouble and summary are saved    watch.upkeep, also if the list could not be read
       → what is owed is delivered        watch.deliver, likewise
       → the board is updated             watch.board, if nothing can be delivered just now
+      → what was copied is saved         watch.archive, and what is to be copied next is handed over
       → a late task is asked for         watch.late, in the time that is left until the next poll
       → a part of a full scan is read    watch.full_scans, likewise
       → what that found is delivered
@@ -18,6 +19,7 @@ from typing import Protocol
 
 from bot.clock import Clock
 from bot.domain.task import Task
+from bot.watch.archive import Archive
 from bot.watch.reader import Failure, Reader
 from bot.watch.records import Records
 from bot.watch.upkeep import Upkeep
@@ -56,6 +58,7 @@ class Poll:
     clock: Clock
     wake: Wake
     show_board: Callable[[Sequence[Task]], None] | None = None
+    archive: Archive | None = None
 
     def cycle(self) -> None:
         """Run one cycle, until the next is due.
@@ -72,6 +75,8 @@ class Poll:
         self.delivery.run(max(share, began + (interval / 2 if more else interval)))
         if not failure:
             self._update_board()
+        if self.archive:
+            self.archive.step()
         if more:
             failure = self.reader.read_more(lambda: self._is_due(began + interval))
             self.delivery.run(began + interval)
@@ -84,9 +89,12 @@ class Poll:
         if not failure and self.reader.has_more():
             failure = self.reader.read_more(lambda: False)
         self.delivery.run_once()
+        if not failure:
+            self._update_board()
+        if self.archive:
+            self.archive.run_once()
         if failure:
             raise failure
-        self._update_board()
 
     def interval(self) -> float:
         """Return the seconds from the start of one poll to the start of the next."""

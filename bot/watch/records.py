@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.clock import Clock
 from bot.config.sections import Config
-from bot.domain import chart, news, outbox, recent, summary
+from bot.domain import archiving, chart, news, outbox, recent, summary
 from bot.domain.baseline import BaselineResult
 from bot.domain.full_scan import FullScan
 from bot.domain.listing import ListProfile
@@ -77,12 +77,11 @@ class Records:
         notices = [Notice(content, now) for content in contents]
         self._store.save(
             replace(
-                state,
+                self._with_ended(state, contents, now),
                 diary=diary,
                 chart=chart.counted(state.chart, contents, now=now, zone=None) if contents else state.chart,
                 tasks={**state.tasks, **found.changed} if found.changed else state.tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered, before=newer),
-                ended=recent.with_ended(state.ended, contents, state.to_archive, now),
                 profile=profile,
             )
         )
@@ -125,13 +124,12 @@ class Records:
         notices = [Notice(greeting, now), *(Notice(content, now) for content in contents)]
         self._store.save(
             replace(
-                state,
+                self._with_ended(state, contents, now),
                 baseline_at=now,
                 account=scan.account,
                 profile=replace(profile, floor=result.floor),
                 tasks=result.tasks,
                 outbox=outbox.enqueue(state.outbox, notices, state.delivered),
-                ended=recent.with_ended(state.ended, contents, state.to_archive, now),
             )
         )
         self._events.emit(
@@ -146,6 +144,14 @@ class Records:
         """Save the page size that the server was found to take, if it is not the one of the configuration."""
         if size != self._settings.chanjing.page_size:
             self._store.save(replace(self.state, profile=replace(self.state.profile, page_size=size)))
+
+    def _with_ended(self, state: State, contents: Sequence[TaskEnded], now: float) -> State:
+        """Return *state* with the tasks of *contents*, which are owed in the same save, and to be archived after it."""
+        to_archive = state.to_archive
+        if self._settings.archive.path is not None:
+            to_archive = archiving.enqueue(to_archive, contents, now)
+        ended = recent.with_ended(state.ended, contents, to_archive, now)
+        return replace(state, ended=ended, to_archive=to_archive)
 
     def _content(self, task: Task, before: TaskRecord | EndedTask | None, now: float) -> TaskEnded:
         interval = self._settings.poll.interval

@@ -420,8 +420,8 @@ def newest() -> bytes:
     """Return the same state with what version 1 could not have."""
     content = next(one["content"] for one in translated()["outbox"]["notices"] if one["content"]["kind"] == "task")
     archived = {"video": "2025/02/a.mp4", "cover": ""}
-    copy = {"task_id": "a", "since": 1.5, "attempts": 1, "next_attempt": 2.5, "last_error": "no"}
-    ended = {"content": content, "seen_at": 1.5, "archived": archived}
+    copy = {"task_id": "a", "since": 1.5, "attempts": 1, "next_attempt": 2.5, "last_error": "no", "problem": ""}
+    ended = {"content": content, "seen_at": 1.5, "archived": archived, "given_up": ""}
     return json.dumps(translated() | {"ended": [ended], "to_archive": [copy]}).encode()
 
 

@@ -1,0 +1,1 @@
+"""The archive: videos and covers copied to where their links do not expire."""
