@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-SECTIONS = ("listing", "latency", "footprint", "accounts")
+SECTIONS = ("listing", "latency", "wakes", "footprint", "accounts")
 
 
 def main() -> None:

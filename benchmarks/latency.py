@@ -57,8 +57,8 @@ def day(seed: int) -> list[Render]:
     )
 
 
-def replay(renders: list[Render], interval: float, active: float) -> Pace:
-    """Return what the real Poll makes of a day at that pace."""
+def replay(renders: list[Render], interval: float, active: float, wakes: Sequence[float] = ()) -> Pace:
+    """Return what the real Poll makes of a day at that pace, with wake-ups at *wakes*, in seconds from its start."""
     clock, account = SimulatedClock(START), Account(3_000)
     events = sorted(
         [(START + one.begins, True, n) for n, one in enumerate(renders)]
@@ -80,6 +80,8 @@ def replay(renders: list[Render], interval: float, active: float) -> Pace:
 
     settings = replace(DEFAULTS, poll=replace(DEFAULTS.poll, interval=interval, active_interval=active))
     bot = Simulation(account, settings, clock=clock, before_answer=happen)
+    for at in wakes:
+        clock.at(at, bot.wake.ask)
     bot.cycle()
     waits: list[float] = []
     polls = full_scans = 0
@@ -92,9 +94,9 @@ def replay(renders: list[Render], interval: float, active: float) -> Pace:
     return Pace(interval, active, waits, polls, full_scans)
 
 
-def measure(interval: float, active: float) -> Pace:
-    """Return what a pace gives on all days together."""
-    days = [replay(day(seed), interval, active) for seed in _DAYS]
+def measure(interval: float, active: float, waking: Callable[[list[Render]], Sequence[float]] = lambda _: ()) -> Pace:
+    """Return what a pace gives on all days together. *waking* says when a day's wake-ups come."""
+    days = [replay(renders, interval, active, waking(renders)) for renders in map(day, _DAYS)]
     waits = [wait for one in days for wait in one.waits]
     return Pace(interval, active, waits, fmean(d.polls for d in days), fmean(d.full_scans for d in days))
 
@@ -130,9 +132,14 @@ def _row(pace: Pace, default: Pace) -> list[str]:
     name = f"{pace.interval:g} s / {pace.active:g} s" if pace.active < pace.interval else f"{pace.interval:g} s, fixed"
     if pace is default:
         name = f"**{name}, the default**"
-    times = (fmean(pace.waits), quantiles(pace.waits, n=2)[0], _p95(pace.waits), max(pace.waits))
     product = pace.polls * fmean(pace.waits) / (default.polls * fmean(default.waits))
-    return [name, f"{pace.polls:,.0f}", *(f"{seconds:.1f} s" for seconds in times), f"{product:.2f}"]
+    return [name, f"{pace.polls:,.0f}", *times(pace), f"{product:.2f}"]
+
+
+def times(pace: Pace) -> list[str]:
+    """Return its mean, median, 95th percentile and maximum, as the tables have them."""
+    seconds = (fmean(pace.waits), quantiles(pace.waits, n=2)[0], _p95(pace.waits), max(pace.waits))
+    return [f"{one:.1f} s" for one in seconds]
 
 
 def _plot(fixed: list[Pace], grid: list[Pace]) -> None:
