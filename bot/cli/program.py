@@ -83,11 +83,15 @@ def run(
 
 
 @app.command("demo", epilog="Example:  lipsync-bot demo")
-def demo(language: Annotated[Language, choice(Language, "The language of the messages. Default: en.")] = "en") -> None:
-    """See the bot at work for half a minute. It has a Chanjing and a Slack of its own: no account, no network."""
+def demo(
+    *,
+    language: Annotated[Language, choice(Language, "The language of the messages. Default: en.")] = "en",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="On a terminal, keep the page up until Enter.")] = True,
+) -> None:
+    """See the bot at work for half a minute, here and in a browser. It needs no account and no network."""
     from bot.cli.demo import main
 
-    main(language)
+    main(language, wait=wait)
 
 
 @app.command("check", epilog="Example:  lipsync-bot check --send")

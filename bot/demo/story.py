@@ -1,11 +1,13 @@
 """The demo: videos queue, render and end while the real loop runs against a Chanjing and a Slack on loopback."""
 
 import json
+import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +22,7 @@ from bot.config.load import load
 from bot.config.sections import Config
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
+from bot.demo.window import Window
 from bot.domain.notice import EVENT_TYPE
 from bot.domain.task import Status
 from bot.errors import LipsyncBotError
@@ -29,13 +32,14 @@ from bot.slack.blocks import Message as Words
 from bot.watch.loop import Daemon
 from bot.wording.phrases import Phrase
 
-_SHELF = "https://res.example.com/lip-sync"
 _BALANCE, _VOICE = "蝉豆不足扣费失败", "音频中没有人声，请检查是否为单声道"
 _ENDINGS = ("", "", _BALANCE, "", _VOICE, "")  # what Chanjing says of each failure; "": it succeeds
 _BURST = 8  # more than slack.digest_after
 _BEAT = 1.6  # seconds between two events of the story
-_THREADS = 12  # of both servers with a client or two, the loop, and a timer for each request
+_THREADS = 20  # of the servers with a client or two, the loop, and a timer for each request
 _PATIENCE = 15.0  # seconds for what the bot does to be seen
+
+_Finish = Callable[[str, int], None]  # a task's id, and which ending it has
 
 _INTRODUCTION = Phrase(
     "A built-in Chanjing and a built-in Slack are running on this machine. Three videos are already finished; more "
@@ -51,6 +55,11 @@ _FIGURES = Phrase(
 )
 _ONCE = Phrase("Each task was announced exactly once.", "每个任务都恰好通知了一次。")
 _NOT_ONCE = Phrase("Times each task was announced: {times}.", "每个任务的通知次数：{times}。")
+_LOOK = Phrase("Look at it in a browser: {address}", "请在浏览器中观看：{address}")
+_STAYS = Phrase(
+    "The page stays up until you press Enter: {address}",
+    "页面会一直保留，按回车键结束：{address}",
+)
 _NEXT = Phrase("For your own account, see “Set it up” in the README.", "要用于自己的账号，请看 README 的“部署”一节。")
 
 
@@ -83,11 +92,14 @@ class _Stage:
             self.wait(0.1)
 
 
-def play(language: Language = "en", console: Console | None = None) -> bool:
+def play(
+    language: Language = "en", console: Console | None = None, *, wait: Callable[[], object] | None = None
+) -> bool:
     """Run the demo, printing each message as it arrives. Return True if each task was announced once.
 
-    The board is printed when it is posted and as it stands at the end, not each time that it is updated. Raise OSError
-    or SystemExit, as rich does, when nobody can see it any more.
+    A browser can look at it until *wait* returns; if that is None, until the story is over. The board is printed when
+    it is posted and as it stands at the end, not each time that it is updated. Raise OSError or SystemExit, as rich
+    does, when nobody can see it any more.
     """
     console = console or Console(highlight=False)
     began = time.monotonic()
@@ -104,34 +116,56 @@ def play(language: Language = "en", console: Console | None = None) -> bool:
         text = Text((" " if language == "en" else "").join(sentences))
         console.print(text, soft_wrap=not console.is_terminal)
 
-    with ChanjingServer() as chanjing, SlackServer() as slack, tempfile.TemporaryDirectory() as directory:
+    port = _free_port()
+    with (
+        ChanjingServer() as chanjing,
+        SlackServer() as slack,
+        Window(f"http://127.0.0.1:{port}/", lambda: slack.messages, language) as window,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        say(_LOOK.say(language, address=window.address))
         slack.on_message = lambda message: None if message.edited else show(message)
+        finish = partial(_finish, chanjing, window)
         for number in range(3):
-            _finish(chanjing, chanjing.add(create_time=int(time.time()) - 86_400 + number), number)
+            finish(chanjing.add(create_time=int(time.time()) - 86_400 + number), number)
         say(_INTRODUCTION.say(language))
-        with _running(_config(Path(directory), chanjing, slack, language), stage):
+        with _running(_config(Path(directory), chanjing, slack, language, port), stage):
             stage.wait_until(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
-            ids = [*_one_by_one(chanjing, stage), *_all_at_once(chanjing, stage)]
+            ids = [*_one_by_one(chanjing, stage, finish), *_all_at_once(chanjing, stage, finish)]
             stage.wait_until(lambda: all(_times_announced(slack, ids)))
             stage.wait_until(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
-        for board in _boards(slack):
-            show(board)
-        times, notices, requests = _times_announced(slack, ids), _notices(slack), len(chanjing.calls)
-    good = times == [1] * len(ids)
+            for board in _boards(slack):
+                show(board)
+            console.print(Rule(style="dim"))
+            seconds, times = round(time.monotonic() - began), _times_announced(slack, ids)
+            say(*_sum_up(times, seconds, len(_notices(slack)), len(chanjing.calls), language))
+            say(_NEXT.say(language))
+            if wait is not None:
+                say(_STAYS.say(language, address=window.address))
+                wait()
+    return times == [1] * len(ids)
+
+
+def _sum_up(times: Sequence[int], seconds: int, messages: int, requests: int, language: Language) -> tuple[str, str]:
+    """Return what happened, of tasks that were announced so many *times*, and whether that was once each."""
     failed = len(_ENDINGS) - _ENDINGS.count("")
-    console.print(Rule(style="dim"))
     figures = _FIGURES.say(
         language,
-        ended=len(ids),
-        seconds=round(time.monotonic() - began),
-        succeeded=len(ids) - failed,
+        ended=len(times),
+        seconds=seconds,
+        succeeded=len(times) - failed,
         failed=failed,
-        messages=len(notices),
+        messages=messages,
         requests=requests,
     )
-    say(figures, _ONCE.say(language) if good else _NOT_ONCE.say(language, times=times))
-    say(_NEXT.say(language))
-    return good
+    good = all(count == 1 for count in times)
+    return figures, _ONCE.say(language) if good else _NOT_ONCE.say(language, times=times)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def _need_threads(count: int) -> None:
@@ -144,7 +178,7 @@ def _need_threads(count: int) -> None:
         enough.set()
 
 
-def _one_by_one(chanjing: ChanjingServer, stage: _Stage) -> list[str]:
+def _one_by_one(chanjing: ChanjingServer, stage: _Stage, finish: _Finish) -> list[str]:
     """Let six tasks queue, render and end, overlapping, and return their ids."""
     ids = []
     for step in range(len(_ENDINGS) + 3):
@@ -153,27 +187,26 @@ def _one_by_one(chanjing: ChanjingServer, stage: _Stage) -> list[str]:
         if 0 <= step - 1 < len(_ENDINGS):
             chanjing.update(ids[step - 1], status=Status.GENERATING, progress=75)
         if step >= 3:  # noqa: PLR2004 - queued for one step, rendered for two
-            _finish(chanjing, ids[step - 3], step - 3)
+            finish(ids[step - 3], step - 3)
         stage.wait(_BEAT)
     return ids
 
 
-def _all_at_once(chanjing: ChanjingServer, stage: _Stage) -> list[str]:
+def _all_at_once(chanjing: ChanjingServer, stage: _Stage, finish: _Finish) -> list[str]:
     """Let eight tasks end in the same moment, between two answers of Chanjing's, and return their ids."""
     ids = [chanjing.add(status=Status.GENERATING, progress=50) for _ in range(_BURST)]
     stage.wait(_BEAT)
     with chanjing.lock:
         for number, task_id in enumerate(ids):
-            _finish(chanjing, task_id, number % 2)
+            finish(task_id, number % 2)
     return ids
 
 
-def _finish(chanjing: ChanjingServer, task_id: str, number: int) -> None:
+def _finish(chanjing: ChanjingServer, window: Window, task_id: str, number: int) -> None:
     if reason := _ENDINGS[number]:
         chanjing.fail(task_id, msg=reason)
         return
-    links = {"video_url": f"{_SHELF}/{task_id}.mp4", "preview_url": f"{_SHELF}/{task_id}.jpg"}
-    chanjing.finish(task_id, **links, duration=12_000 + 9_700 * number)
+    chanjing.finish(task_id, **window.links(task_id), duration=12_000 + 9_700 * number)
 
 
 def _notices(slack: SlackServer) -> list[Message]:
@@ -189,7 +222,7 @@ def _times_announced(slack: SlackServer, ids: Sequence[str]) -> list[int]:
     return [sum(task_id in notice.text for notice in notices) for task_id in ids]
 
 
-def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, language: Language) -> Config:
+def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, language: Language, port: int) -> Config:
     """Return a configuration that knows nothing of the user's own."""
     file = directory / "demo.yaml"
     sections = {
@@ -203,6 +236,7 @@ def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, langu
         },
         "poll": {"interval": "500ms", "active_interval": "500ms"},
         "state": {"path": str(directory / "state.json")},
+        "monitor": {"listen": f"127.0.0.1:{port}"},
     }
     file.write_text(json.dumps(sections), "utf-8")  # JSON is YAML
     return load(file, {}, secrets_dir=directory / "none")[DEFAULT]
