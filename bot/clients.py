@@ -168,4 +168,5 @@ def copies(config: Config, connections: Connections, events: Events) -> Copies |
     stop = threading.Event()
     files = Files(settings.path.expanduser())
     limits = Limits(settings.max_size, stop.is_set)
-    return Background(Copier(files, connections.for_downloads(config.chanjing.base_url), limits), stop, events)
+    copier = Copier(files, connections.for_downloads(config.chanjing.base_url), limits, events)
+    return Background(copier, stop, events)

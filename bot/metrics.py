@@ -21,6 +21,8 @@ _COUNTERS = (
     ("slack_calls", {"slack_called"}, "Calls to Slack.", ("method", "outcome")),
     ("looks", {"history_searched"}, "Looks into a channel's history for messages in doubt.", ("result",)),
     ("rate_limit_waits", {"rate_limited"}, "Times that Slack asked to wait.", ()),
+    ("archived_files", {"file_archived"}, "Files copied to the archive.", ()),
+    ("archive_failures", {"archive_failed"}, "Attempts to copy a task's files that failed.", ()),
     ("pings", {"ping_sent", "ping_failed"}, "Pings to monitor.ping_url.", ("result",)),
 )
 _SPANS = (
@@ -28,6 +30,7 @@ _SPANS = (
     ("notice_delay_seconds", {"notice_delivered"}, "From the poll that saw the end to the receipt.", "delay"),
     ("state_write_duration_seconds", {"state_written"}, "Saving the state.", "seconds"),
 )
+_SUMS = (("archived_bytes", {"file_archived"}, "Size of the files copied to the archive.", "size"),)
 _GAUGES = (
     ("state_size_bytes", {"state_written"}, "Size of the state file.", "size"),
     ("last_good_poll_timestamp_seconds", {"list_read"}, "When a poll last went well.", "at"),
@@ -44,8 +47,10 @@ class Metrics:
         self._counters = [
             (events, Counter(name, text, (*labels, *own), **common), own) for name, events, text, own in _COUNTERS
         ]
-        self._values: list[tuple[set[str], Gauge | Histogram, str]] = [
-            (events, Gauge(name, text, labels, **common), field) for name, events, text, field in _GAUGES
+        self._values: list[tuple[set[str], Counter | Gauge | Histogram, str]] = [
+            (events, kind(name, text, labels, **common), field)
+            for kind, rows in ((Gauge, _GAUGES), (Counter, _SUMS))
+            for name, events, text, field in rows
         ]
         for name, events, text, field in _SPANS:
             buckets = _DELAYS if field == "delay" else Histogram.DEFAULT_BUCKETS
@@ -62,7 +67,13 @@ class Metrics:
         for events, metric, field in self._values:
             if event in events:
                 child = _child(metric, *common)
-                (child.set if isinstance(child, Gauge) else child.observe)(fields[field])
+                match metric:
+                    case Counter():
+                        child.inc(fields[field])
+                    case Gauge():
+                        child.set(fields[field])
+                    case _:
+                        child.observe(fields[field])
 
 
 def _child(metric: Any, *values: str) -> Any:

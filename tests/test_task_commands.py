@@ -18,6 +18,7 @@ from bot.domain.destination import Destination, Intent
 from bot.domain.news import EndedTask, TaskRecord
 from bot.domain.notice import Key, Notice, Receipt, TaskEnded
 from bot.domain.outbox import Outbox
+from bot.domain.recent import Archived, RecentTask, ToArchive
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.store.file import Store
@@ -54,6 +55,12 @@ STATE = State(
         {CHANNEL: Destination(intent=Intent((owed("owed0004").id,), T, "", in_doubt=True))},
     ),
     delivered=(receipt("done0001"), receipt("found002", found=True)),
+    ended=(
+        RecentTask(owed("done0001").content, T, Archived("2025/02/done0001.mp4", "2025/02/done0001.jpg")),
+        RecentTask(owed("found002").content, T, given_up="the file is too large"),
+        RecentTask(owed("owed0003").content, T),
+    ),
+    to_archive=(ToArchive("owed0003", T, 3, T + 480, "HTTP 500"),),
 )
 
 
@@ -81,6 +88,9 @@ def run(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("task_id", "said"),
     [
+        ("done0001", ["archived:    2025/02/done0001.mp4 and 2025/02/done0001.jpg"]),
+        ("found002", ["archived:    never: the file is too large"]),
+        ("owed0003", ["archived:    not yet: owed since", "3 attempts, next 2025-02-04T12:08:00Z", "HTTP 500"]),
         ("done0001", ["delivered:", "as 20 (succeeded)", f"in {CHANNEL}", "ts 1738670500.000100", "permalink:"]),
         ("found002", ["delivered:", "ts 1738670500.000100"]),
         ("owed0003", ["owed:", "2 attempts", "last error:  ratelimited"]),

@@ -17,6 +17,7 @@ from bot.archive.files import Files, translated
 from bot.archive.sums import Described, described, summed
 from bot.domain.recent import Archived, RecentTask
 from bot.errors import ArchiveError, ArchiveUnusable, NotArchivable
+from bot.events import NOBODY, Events
 
 _COVER_MATTERS = 5  # attempts after which the video alone will do
 _DAY = 86_400
@@ -39,8 +40,9 @@ def stem(task: RecentTask) -> str:
 class Copier:
     """Copies the files of tasks into *files*, one task at a time."""
 
-    def __init__(self, files: Files, open_: Open, limits: Limits) -> None:
+    def __init__(self, files: Files, open_: Open, limits: Limits, events: Events = NOBODY) -> None:
         self._files = files
+        self._events = events
         self._downloads = Downloads(open_, files, limits)
 
     def copy(self, task: RecentTask, *, attempts: int = 0) -> Archived:
@@ -119,6 +121,7 @@ class Copier:
         if (found.size, found.sha256) != (received.size, received.sha256):
             self._files.remove(name)
             raise ArchiveUnusable("archive.path: what was read back is not what was written")
+        self._events.emit("file_archived", size=found.size)
         return found
 
     def _finish(self, part: str, name: str) -> None:

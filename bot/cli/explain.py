@@ -49,8 +49,9 @@ def _permalink(path: Path | None, account: str, channel: str, ts: str) -> str:
 def _matching(state: State, prefix: str) -> list[str]:
     """Return the ids of the tasks that the state knows and that begin with *prefix*."""
     owing = (notice.content.task.id for notice in state.outbox.notices if isinstance(notice.content, TaskEnded))
+    ended = (task.id for task in state.ended)
     announced = (receipt.key.subject for receipt in state.delivered if receipt.key and receipt.key.role != "alerts")
-    return sorted(one for one in {*state.tasks, *owing, *announced} if one.startswith(prefix))
+    return sorted(one for one in {*state.tasks, *owing, *ended, *announced} if one.startswith(prefix))
 
 
 def explain(
@@ -82,6 +83,22 @@ def explain(
             yield "last error", one["last_error"]
     if task is not None and not receipts and not notices:
         yield "announced", _why_not(task)
+    yield from _archived(state, task_id)
+
+
+def _archived(state: State, task_id: str) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a recent task's files in the archive."""
+    waiting = next((one for one in state.to_archive if one.task_id == task_id), None)
+    recent = next((task for task in state.ended if task.id == task_id), None)
+    if recent and recent.archived:
+        yield "archived", " and ".join(filter(None, (recent.archived.video, recent.archived.cover)))
+    elif recent and recent.given_up:
+        yield "archived", f"never: {recent.given_up}"
+    elif waiting:
+        next_attempt = iso(waiting.next_attempt) if waiting.next_attempt else "now"
+        yield "archived", f"not yet: owed since {iso(waiting.since)}, {waiting.attempts} attempts, next {next_attempt}"
+        if waiting.last_error:
+            yield "last error", waiting.last_error
 
 
 def _why_not(task: TaskRecord | EndedTask) -> str:

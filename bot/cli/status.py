@@ -70,6 +70,7 @@ def report(state: State, last_alive: float | None, route: Mapping[Role, str]) ->
         "watched": sum(task.watched for task in state.tasks.values()),
         "owed": [owed(state, notice, route) for notice in state.outbox.notices],
         "delivered": state.delivered_count,
+        "to_archive": len(state.to_archive),
     }
 
 
@@ -124,6 +125,7 @@ def text(report: Mapping[str, Any], problems: Iterable[str] = ()) -> str:
         "watched": _count(report["watched"], "task"),
         "delivered": _count(report["delivered"], "notice"),
         "owed": _count(len(report["owed"]), "notice"),
+        **({"to archive": _count(report["to_archive"], "task")} if report["to_archive"] else {}),
         "guarantee": f"each notice {report['guarantee']}",
     }
     lines = [f"{what:<12}{how}" for what, how in facts.items()]

@@ -18,8 +18,18 @@ _LONGEST_WAIT = 3600.0
 class Archiving:
     """The recent tasks, and what of them is still to be archived, both oldest first."""
 
-    ended: tuple[RecentTask, ...]
-    to_archive: tuple[ToArchive, ...]
+    ended: tuple[RecentTask, ...] = ()
+    to_archive: tuple[ToArchive, ...] = ()
+
+    @property
+    def unusable(self) -> str:
+        """Why the archive takes nothing now; "" if it does."""
+        return next((one.last_error for one in self.to_archive if one.problem == "unusable"), "")
+
+    @property
+    def given_up(self) -> frozenset[str]:
+        """The recent tasks that never will be in the archive."""
+        return frozenset(task.id for task in self.ended if task.given_up)
 
 
 def enqueue(to_archive: tuple[ToArchive, ...], contents: Iterable[TaskEnded], now: float) -> tuple[ToArchive, ...]:

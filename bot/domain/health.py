@@ -28,7 +28,8 @@ class Condition:
     `interval` is poll.interval, `max_silence` for how long one request may keep the bot silent, both in seconds.
     `last_read` is when a poll last went well (None: never), `failing_since` since when none has, `owed_since` since
     when the oldest notice has been owed (None: not so), in Unix seconds. `overdue` counts the notices owed for too
-    long, `owed_error` is why. `slack_refused` says which channels refuse, and why.
+    long, `owed_error` is why. `slack_refused` says which channels refuse, and why; `archive_failing` why the archive
+    takes nothing.
     """
 
     interval: float
@@ -40,6 +41,7 @@ class Condition:
     owed_error: str = ""
     slack_refused: str = ""
     chanjing_refused: bool = False
+    archive_failing: str = ""
 
 
 def max_silence(chanjing_timeout: float, slack_timeout: float) -> float:
@@ -62,6 +64,7 @@ def condition(state: "State", bare: Condition, *, failing_since: float | None = 
         owed_error=_cut(next(filter(None, errors), "")),
         slack_refused=_cut("; ".join(refusing)),
         chanjing_refused=_since(state, "chanjing_refused") is not None,
+        archive_failing=_cut(next((one.last_error for one in state.to_archive if one.problem == "unusable"), "")),
     )
 
 
@@ -89,6 +92,8 @@ def reasons(condition: Condition, *, silent_for: float, now: float) -> Reasons:
         found.append(("slack_refused", condition.slack_refused))
     if condition.chanjing_refused:
         found.append(("chanjing_refused", "Chanjing does not accept the token"))
+    if condition.archive_failing:
+        found.append(("archive_failing", condition.archive_failing))
     return found
 
 

@@ -7,6 +7,7 @@ been in force for five minutes, one when it is over, and at most one an hour for
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from bot.domain.archiving import Archiving
 from bot.domain.destination import Destination
 from bot.domain.health import POLLS_FAIL
 from bot.domain.notice import Trouble
@@ -18,9 +19,16 @@ _REMEMBERED = 200  # subjects of one cause that come and go, at most
 _SHOWN = 5  # subjects named in one message: ids of 32 characters on one line
 
 # The end of these is reported too; the others are reported once for each subject and never again.
-REPORTED_WHEN_OVER = ("chanjing_unreachable", "chanjing_refused", "slack_refused", "foreign_state", "task_stuck")
+REPORTED_WHEN_OVER = (
+    "chanjing_unreachable",
+    "chanjing_refused",
+    "slack_refused",
+    "foreign_state",
+    "task_stuck",
+    "archive_failing",
+)
 _OF_ANSWERS = ("unknown_status", "malformed_items")
-REPORTED_ONCE = ("task_vanished", "page_size_refused", *_OF_ANSWERS)
+REPORTED_ONCE = ("task_vanished", "page_size_refused", "archive_given_up", *_OF_ANSWERS)
 CODES = (*REPORTED_WHEN_OVER, *REPORTED_ONCE)
 
 
@@ -64,6 +72,7 @@ def problems(
     destinations: Mapping[str, Destination],
     alerts_channel: str,
     page_size: int,
+    archiving: Archiving,
     odd: Iterable[tuple[str, str]],
 ) -> dict[str, Problem]:
     """Return the causes in force now, given what this poll found.
@@ -83,9 +92,12 @@ def problems(
     subjects = {
         "task_stuck": frozenset(stuck),
         "task_vanished": frozenset(vanished),
+        "archive_given_up": archiving.given_up,
         **{code: frozenset(what for other, what in odd if other == code) for code in _OF_ANSWERS},
     }
     found |= {code: Problem(subjects=concerned) for code, concerned in subjects.items() if concerned}
+    if unusable := archiving.unusable:
+        found["archive_failing"] = Problem(unusable)
     if page_size:
         found["page_size_refused"] = Problem()
     if refusing:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from bot.clock import Clock
 from bot.config.sections import Config
 from bot.domain import outbox, summary, trouble
+from bot.domain.archiving import Archiving
 from bot.domain.news import Watched
 from bot.domain.notice import Content, Notice, Summary
 from bot.errors import ChanjingError, ForeignStateError
@@ -33,6 +34,7 @@ class Upkeep:
             destinations=state.outbox.destinations,
             alerts_channel=self._settings.slack.routes["alerts"],
             page_size=state.profile.page_size,
+            archiving=Archiving(state.ended, state.to_archive),
             odd=odd,
         )
         troubles, reports = trouble.observe(state.troubles, problems, now, instance=state.instance)

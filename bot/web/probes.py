@@ -36,6 +36,7 @@ class StateCollector(Collector):
         oldest = GaugeMetricFamily(
             f"{PREFIX}_notice_oldest_age_seconds", "How long the oldest has been owed.", labels=labels
         )
+        queue = GaugeMetricFamily(f"{PREFIX}_archive_queue", "Tasks that are still to be archived.", labels=labels)
         for account, state in self._standings.states():
             common = [account] if labels else []
             counts = Counter(_NAMES.get(task.status, "other") for task in state.tasks.values())
@@ -43,8 +44,9 @@ class StateCollector(Collector):
                 tasks.add_metric([*common, status], count)
             notices = state.outbox.notices
             owed.add_metric(common, len(notices))
+            queue.add_metric(common, len(state.to_archive))
             oldest.add_metric(common, max((now - notice.since for notice in notices), default=0.0))
-        yield from (tasks, owed, oldest)
+        yield from (tasks, owed, oldest, queue)
 
 
 def serving(

@@ -104,6 +104,31 @@ TROUBLES: Mapping[str, TroubleWords] = MappingProxyType(
             ),
             Phrase("Set `chanjing.page_size` to 10.", "请把 `chanjing.page_size` 设为 10。"),
         ),
+        "archive_failing": TroubleWords(
+            Phrase("The archive takes no files", "无法写入归档"),
+            Phrase(
+                "New videos are announced, but not copied. The bot catches up if that works again within a day.",
+                "新视频照常通知，但没有复制到归档。一天之内恢复后会补上。",
+            ),
+            Phrase(
+                "Free some space, and check that the bot may write to `archive.path`. "
+                "`lipsync-bot status` shows the error.",
+                "请清理磁盘空间，并确认机器人可以写入 `archive.path`；用 `lipsync-bot status` 可以看到具体的错误。",
+            ),
+            Phrase("The archive takes files again", "归档已恢复写入"),
+        ),
+        "archive_given_up": TroubleWords(
+            Phrase("A video could not be archived", "有视频未能归档"),
+            Phrase(
+                "It will be lost when Chanjing's links expire, unless somebody saves it.",
+                "蝉镜的链接过期后将无法再观看，除非有人另行保存。",
+            ),
+            Phrase(
+                "Download it by hand while its links work. `lipsync-bot explain` with its id shows the error.",
+                "请趁链接有效时手动下载。用 `lipsync-bot explain` 加任务 ID 可以看到具体的错误。",
+            ),
+            names_a_task=True,
+        ),
         "unknown_status": TroubleWords(
             Phrase("Chanjing reports a status that the bot does not know", "蝉镜返回了机器人不认识的任务状态"),
             Phrase(

@@ -348,7 +348,16 @@ def test_status_for_programs_has_the_promised_keys_and_types(call, saved):
     saved(since=time.time())
     said = json.loads(call("status", "--json").out)
     moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-    assert list(said) == ["version", "baseline_at", "last_alive", "guarantee", "watched", "owed", "delivered"]
+    assert list(said) == [
+        "version",
+        "baseline_at",
+        "last_alive",
+        "guarantee",
+        "watched",
+        "owed",
+        "delivered",
+        "to_archive",
+    ]
     assert re.fullmatch(moment, said["baseline_at"])
     assert re.fullmatch(moment, said["last_alive"])
     assert said["guarantee"] in {"once", "at least once"}

@@ -55,6 +55,7 @@ def test_status_shows_everything_under_the_promised_keys():
             }
         ],
         "delivered": 7,
+        "to_archive": 0,
     }
 
 

@@ -12,7 +12,14 @@ from bot import log, metrics
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs/operations.md").read_text("utf-8")
 ALERTS = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
-REASONS = ("polls_failing", "notices_overdue", "slack_refused", "chanjing_refused", "state_unavailable")
+REASONS = (
+    "polls_failing",
+    "notices_overdue",
+    "slack_refused",
+    "chanjing_refused",
+    "archive_failing",
+    "state_unavailable",
+)
 
 
 def section(heading):
@@ -64,12 +71,14 @@ def test_the_manual_names_the_keys_of_an_event(emitted, event):
 
 
 def test_an_event_that_is_not_logged_has_another_listener(emitted):
-    counted = set().union(*(row[1] for row in (*metrics._COUNTERS, *metrics._SPANS, *metrics._GAUGES)))
+    counted = set().union(*(row[1] for row in (*metrics._COUNTERS, *metrics._SPANS, *metrics._SUMS, *metrics._GAUGES)))
     heard = {"cycle_ended", "list_scanned", "page_read"}  # by the probes, the ping and the progress bar
     assert emitted.keys() - log.LEVELS.keys() <= counted | heard | {end for _, end, _ in log._LASTING.values()}
 
 
-@pytest.mark.parametrize("row", [*metrics._COUNTERS, *metrics._SPANS, *metrics._GAUGES], ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    "row", [*metrics._COUNTERS, *metrics._SPANS, *metrics._SUMS, *metrics._GAUGES], ids=lambda row: row[0]
+)
 def test_what_is_counted_happens_with_all_that_the_count_needs(emitted, row):
     _, events, _, needed = row
     needed = {needed} if isinstance(needed, str) else set(needed)

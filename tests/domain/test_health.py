@@ -20,6 +20,7 @@ from bot.domain.destination import Destination
 from bot.domain.health import Condition
 from bot.domain.notice import Notice, TaskEnded
 from bot.domain.outbox import Outbox
+from bot.domain.recent import ToArchive
 from bot.domain.state import State
 from bot.domain.task import Task
 from bot.domain.trouble import Ongoing
@@ -100,6 +101,12 @@ def test_polls_fail_since_the_loop_says_so_or_a_trouble_that_outlived_it():
     for code in ("chanjing_unreachable", "foreign_state"):
         assert reasons(State(troubles={code: Ongoing(NOON - 121)}), failing_since=NOON) == failing
         assert reasons(State(troubles={code: Ongoing(NOON - 121, over=True)})) == []
+
+
+def test_an_archive_that_takes_nothing_is_named():
+    waiting = (ToArchive("a", NOON, last_error="no"), ToArchive("b", NOON, problem="unusable", last_error="full"))
+    assert reasons(State(to_archive=waiting)) == [("archive_failing", "full")]
+    assert reasons(State(to_archive=waiting[:1])) == []
 
 
 def test_a_chanjing_and_a_slack_that_refuse_are_named():

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from bot.domain.archiving import Archiving
 from bot.domain.destination import Destination
-from bot.domain.notice import Trouble
+from bot.domain.notice import TaskEnded, Trouble
+from bot.domain.recent import RecentTask, ToArchive
+from bot.domain.task import Task
 from bot.domain.trouble import CODES, Ongoing, Problem, observe, problems
 from bot.errors import ChanjingRefused, ChanjingUnavailable, ForeignStateError
 from tests.worlds import Bot, World
@@ -119,12 +122,14 @@ def test_a_cause_that_goes_on_changes_nothing_that_is_remembered():
     assert observe(remembered, {"chanjing_refused": Problem()}, NOW + 1)[0] == remembered
 
 
+ENDED = TaskEnded(Task("a", 20))
 NOTHING: dict[str, Any] = {
     "stuck": (),
     "vanished": (),
     "destinations": {},
     "alerts_channel": "CALERTS",
     "page_size": 0,
+    "archiving": Archiving(),
     "odd": (),
 }
 
@@ -138,6 +143,12 @@ NOTHING: dict[str, Any] = {
         (None, {"stuck": ["a"]}, "task_stuck"),
         (None, {"vanished": ["a"]}, "task_vanished"),
         (None, {"page_size": 10}, "page_size_refused"),
+        (
+            None,
+            {"archiving": Archiving((), (ToArchive("a", NOW, problem="unusable", last_error="full"),))},
+            "archive_failing",
+        ),
+        (None, {"archiving": Archiving((RecentTask(ENDED, NOW, given_up="no"),))}, "archive_given_up"),
         (None, {"odd": [("unknown_status", "25")]}, "unknown_status"),
         (None, {"odd": [("malformed_items", "an item")]}, "malformed_items"),
         (None, {"destinations": {"C1": Destination(refused="is_archived", error="is_archived")}}, "slack_refused"),
