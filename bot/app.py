@@ -190,7 +190,8 @@ class Process:
 
             host, port = self._address
             registry, events = self._metrics.registry, self.events
-            wake = Wakes(self._wake_token, {name: one.ask for name, one in self._wakes.items()}).respond
+            asks = {name: one.ask for name, one in self._wakes.items()}
+            wake = Wakes(self._wake_token, asks, self._standings.standing_by).respond
             page = Page(self._standings.all, self._clock, self._language, Access(host, self._password)).respond
             serving = probes.serving(self._address, self._standings, registry, events, wake=wake, page=page)
             try:

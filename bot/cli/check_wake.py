@@ -28,7 +28,7 @@ def wake(exchange: Exchange, public_url: str, token: str) -> Finding:
             text = "the bot there has another token, or it is not running. Restart it after a change"
             return warning(_SUBJECT, f"HTTP 404: {text}; and {_PASSES_ON}")
         case 502 | 503 | 504:
-            text = "the reverse proxy does not reach the bot. Is it running"
+            text = "the reverse proxy does not reach the bot, or only one that stands by. Is it running"
             return warning(_SUBJECT, f"HTTP {status}: {text}, and {_PASSES_ON}")
         case 401 | 403:
             text = f"something before the bot asks for a login. Let {PATH} through: its token is enough"

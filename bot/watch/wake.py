@@ -54,9 +54,9 @@ class Wake:
         """Take note that a poll begins."""
         now, asked = self._clock.monotonic(), self._asked.is_set()
         self._answering = asked or self._again_at < float("inf")
-        self._asked.clear()
         self._not_before, self._again_at = now + _SPACING, float("inf")
         if asked:
+            self._asked.clear()
             self._looks = 0
             self._events.emit("woken")
 

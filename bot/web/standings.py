@@ -67,6 +67,11 @@ class Standings:
             self._forget(account)
             self._failed[account] = why
 
+    def standing_by(self) -> frozenset[str]:
+        """Return the accounts that wait for another copy to end."""
+        with self._changing:
+            return frozenset(self._standing_by)
+
     def all_stand_by(self) -> bool:
         """Tell whether all that this process does is to wait for another copy to end."""
         return len(self._standing_by) == len(self._accounts)

@@ -1,7 +1,7 @@
 """`POST /wake/<token>`: who knows the token, such as Chanjing when a task ends, makes accounts poll now."""
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -16,12 +16,19 @@ class Wakes:
     """Answers below `/wake/`. *asks*: what asks for a poll of an account, by its name, and returns at once.
 
     `?account=NAME` limits it to one. The body is not looked at: Chanjing does not sign it, so all that it can bring
-    about is a poll. Without a *token* nothing is there.
+    about is a poll. Without a *token* nothing is there. For accounts that stand by, the answer is 503: a proxy that
+    knows the other copy can turn to it.
     """
 
-    def __init__(self, token: Secret | None, asks: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        token: Secret | None,
+        asks: Mapping[str, Callable[[], None]],
+        standing_by: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._token = token
         self._asks = asks
+        self._standing_by = standing_by
 
     def respond(self, request: Request) -> Response:
         if not self._is_token(request.path.removeprefix(PATH)):
@@ -33,6 +40,8 @@ class Wakes:
             return _NOT_FOUND
         for name in names:
             self._asks[name]()
+        if not set(names).isdisjoint(self._standing_by()):
+            return Response(b"standing by\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
         return Response(b"", status=HTTPStatus.NO_CONTENT)
 
     def _is_token(self, given: str) -> bool:

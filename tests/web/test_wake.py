@@ -83,6 +83,18 @@ def test_without_a_token_nothing_is_there():
         assert here.woken == []
 
 
+def test_an_account_that_stands_by_leaves_the_answer_to_the_other_copy():
+    woken: list[str] = []
+    wakes = Wakes(
+        Secret("tok"), {name: lambda name=name: woken.append(name) for name in ("shop", "school")}, {"shop"}.copy
+    )
+    answers = [
+        wakes.respond(Request("POST", "/wake/tok", query)).status for query in ("", "account=shop", "account=school")
+    ]
+    assert answers == [503, 503, 204]
+    assert woken == ["shop", "school", "shop", "school"]
+
+
 def test_who_knows_the_token_but_does_not_post_hears_how():
     with door("shop") as here:
         got = httpx.get(f"{here.url}/wake/{SPELLED}", timeout=30)
