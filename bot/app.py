@@ -1,7 +1,6 @@
 """The configuration → a running bot: its parts, put together, and taken apart at the end."""
 
 import contextlib
-import errno
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -115,10 +114,9 @@ class Process:
         self._starting = threading.Lock()
         self._standings = Standings(self.accounts, named=bool(self._labels))
         first = next(iter(configs.values()))
-        monitor = first.monitor  # the process's, so the same in each
-        self._language, self._password = first.slack.language, monitor.password
+        self._language = first.slack.language
+        self._monitor = monitor = first.monitor  # the process's, so the same in each
         self._address = monitor.listen if listen else None
-        self._wake_token = monitor.wake_token
         self._metrics: Metrics | None = None
         self.events = events
         if self._address is not None:
@@ -183,27 +181,22 @@ class Process:
         with self._starting:
             if self._address is None or self._metrics is None:
                 return
-            from bot.web import probes
-            from bot.web.access import Access
-            from bot.web.page import Page
-            from bot.web.wake import Wakes
+            from bot.answering import answering
 
-            host, port = self._address
-            registry, events = self._metrics.registry, self.events
             asks = {name: one.ask for name, one in self._wakes.items()}
-            wake = Wakes(self._wake_token, asks, self._standings.standing_by).respond
-            page = Page(self._standings.all, self._clock, self._language, Access(host, self._password)).respond
-            serving = probes.serving(self._address, self._standings, registry, events, wake=wake, page=page)
-            try:
-                port = self._stack.enter_context(serving)
-            except OSError as error:
-                foreign = error.errno == errno.EADDRNOTAVAIL
-                remedy = "Set an address of this machine, such as 0.0.0.0:8080." if foreign else "Choose a free port."
-                text = f"monitor.listen: cannot listen on {host}:{port}: {error.strerror or error}. {remedy}"
-                raise ConfigError(text) from None
-            registry.register(probes.StateCollector(self._standings, self._clock, *self._labels))
+            self._stack.enter_context(
+                answering(
+                    self._address,
+                    self._monitor,
+                    self._language,
+                    self._standings,
+                    asks,
+                    self._metrics,
+                    self._clock,
+                    self.events,
+                )
+            )
             self._address = None
-            self.events.emit("monitor_listening", host=host, port=port)
 
     def _pace(self, config: Config) -> Pace:
         secret = config.slack.webhook_url or config.slack.bot_token

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+from functools import partial
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ class Door:
 @contextlib.contextmanager
 def door(*accounts, token=TOKEN):
     woken: list[str] = []
-    asks = {name: lambda name=name: woken.append(name) for name in accounts}
+    asks = {name: partial(woken.append, name) for name in accounts}
     wake = Wakes(Secret(token) if token else None, asks).respond
     with serving(("127.0.0.1", 0), Standings((), named=False), Metrics().registry, wake=wake) as port:
         yield Door(port, woken)
@@ -85,13 +86,10 @@ def test_without_a_token_nothing_is_there():
 
 def test_an_account_that_stands_by_leaves_the_answer_to_the_other_copy():
     woken: list[str] = []
-    wakes = Wakes(
-        Secret("tok"), {name: lambda name=name: woken.append(name) for name in ("shop", "school")}, {"shop"}.copy
-    )
-    answers = [
-        wakes.respond(Request("POST", "/wake/tok", query)).status for query in ("", "account=shop", "account=school")
-    ]
-    assert answers == [503, 503, 204]
+    asks = {name: partial(woken.append, name) for name in ("shop", "school")}
+    wakes = Wakes(Secret("tok"), asks, {"shop"}.copy)
+    queries = ("", "account=shop", "account=school")
+    assert [wakes.respond(Request("POST", "/wake/tok", query)).status for query in queries] == [503, 503, 204]
     assert woken == ["shop", "school", "shop", "school"]
 
 
