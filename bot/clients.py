@@ -160,13 +160,20 @@ def slack(config: Config, exchange: MakeExchange, clock: Clock | None = None) ->
     return SlackBot(secret, settings.base_url, sender, file)
 
 
+def folder(config: Config) -> Path:
+    """Return the folder of the archive, where there is one."""
+    return Path(os.path.realpath((config.archive.path or Path()).expanduser()))
+
+
+def copier(config: Config, connections: Connections, stop: threading.Event, events: Events = NOBODY) -> Copier:
+    """Return what copies files to the archive, until *stop* is set."""
+    limits = Limits(config.archive.max_size, stop.is_set)
+    return Copier(Files(folder(config)), connections.for_downloads(config.chanjing.base_url), limits, events)
+
+
 def copies(config: Config, connections: Connections, events: Events) -> Copies | None:
-    """Return what copies files to the archive; None: there is none."""
-    settings = config.archive
-    if settings.path is None:
+    """Return what does that in the background; None: there is no archive."""
+    if config.archive.path is None:
         return None
     stop = threading.Event()
-    files = Files(settings.path.expanduser())
-    limits = Limits(settings.max_size, stop.is_set)
-    copier = Copier(files, connections.for_downloads(config.chanjing.base_url), limits, events)
-    return Background(copier, stop, events)
+    return Background(copier(config, connections, stop, events), stop, events)

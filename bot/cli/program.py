@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from bot import __version__, signals
+from bot.cli.archive_program import archives
 from bot.cli.options import (
     AccountOption,
     ConfigOption,
@@ -42,6 +43,7 @@ configuration = typer.Typer(context_settings=_HELP)
 app.add_typer(configuration, name="config")
 states = typer.Typer(help="Move what the bot remembers.", no_args_is_help=True, context_settings=_HELP)
 app.add_typer(states, name="state")
+app.add_typer(archives, name="archive")
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
