@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-SECTIONS = ("listing", "latency", "wakes", "footprint", "accounts")
+SECTIONS = ("listing", "latency", "wakes", "footprint", "accounts", "script")
 
 
 def main() -> None:
