@@ -15,8 +15,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
+from bot.demo.callback import call
 from bot.demo.server import Answer, Call, LoopbackServer, RateLimit, json_answer, text_answer
-from bot.domain.task import Status
+from bot.domain.task import Status, is_final
 
 LIST = "/open/v1/video_lip_sync/list"
 DETAIL = "/open/v1/video_lip_sync/detail"
@@ -81,14 +82,26 @@ class ChanjingServer(LoopbackServer):
         self.count: Callable[[int], Any] = lambda true: true
         self._fields: dict[str, dict[str, Any]] = {}
         self._ids: list[str] = []
+        self._callbacks: dict[str, str] = {}
         self._shuffled: list[str] | None = None
         self._rate = RateLimit()
         super().__init__(port=port)
 
     # What the account does
 
-    def add(self, task_id: str | None = None, status: int = 0, create_time: int | None = None, **fields: Any) -> str:
-        """Add a task and return its id. *fields* are served as they are, whatever their type; `...` leaves one out."""
+    def add(
+        self,
+        task_id: str | None = None,
+        status: int = 0,
+        create_time: int | None = None,
+        *,
+        callback: str = "",
+        **fields: Any,
+    ) -> str:
+        """Add a task and return its id. *fields* are served as they are, whatever their type; `...` leaves one out.
+
+        *callback* is an address that is called when the task ends.
+        """
         task_id = task_id or uuid4().hex
         created = int(self.clock()) if create_time is None else create_time
         with self.lock:
@@ -96,13 +109,18 @@ class ChanjingServer(LoopbackServer):
                 raise ValueError(f"there is a task {task_id} already")
             self._fields[task_id] = {"status": status, "create_time": created, **fields}
             self._ids.append(task_id)
+            if callback:
+                self._callbacks[task_id] = callback
             self._shuffled = None
         return task_id
 
     def update(self, task_id: str, **fields: Any) -> None:
         """Change some fields of a task. Raise KeyError if there is none of that id."""
         with self.lock:
-            self._fields[task_id].update(fields)
+            task = self._fields[task_id]
+            task.update(fields)
+            if task_id in self._callbacks and is_final(task["status"]):
+                call(self._callbacks.pop(task_id), _shown(task_id, task))
 
     def finish(self, task_id: str, **fields: Any) -> None:
         """Let a task succeed, with links and a duration unless *fields* say otherwise."""

@@ -37,15 +37,18 @@ _ENDINGS = ("", "", _BALANCE, "", _VOICE, "")  # what Chanjing says of each fail
 _BURST = 8  # more than slack.digest_after
 _BEAT = 1.6  # seconds between two events of the story
 _THREADS = 20  # of the servers with a client or two, the loop, and a timer for each request
+_WAKE_TOKEN = "demo-wake"  # noqa: S105 - made up
 _PATIENCE = 15.0  # seconds for what the bot does to be seen
 
+_Add = Callable[..., str]  # makes a task, and returns its id
 _Finish = Callable[[str, int], None]  # a task's id, and which ending it has
 
 _INTRODUCTION = Phrase(
     "A built-in Chanjing and a built-in Slack are running on this machine. Three videos are already finished; more "
-    "will follow, first one by one, then many at once, and the real bot watches them.",
+    "will follow, first one by one, then many at once, and the real bot watches them. When one ends, Chanjing calls "
+    "the bot.",
     "本机上运行着一个模拟的蝉镜和一个模拟的 Slack。已有三个视频生成完毕；"
-    "接下来会逐个生成几个视频，再同时生成一批，由真正的机器人负责通知。",
+    "接下来会逐个生成几个视频，再同时生成一批，由真正的机器人负责通知。每个任务一结束，蝉镜就回调机器人。",
 )
 _FIGURES = Phrase(
     "{ended} tasks ended in {seconds} s: {succeeded} succeeded, {failed} failed. "
@@ -131,7 +134,8 @@ def play(
         say(_INTRODUCTION.say(language))
         with _running(_config(Path(directory), chanjing, slack, language, port), stage):
             stage.wait_until(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
-            ids = [*_one_by_one(chanjing, stage, finish), *_all_at_once(chanjing, stage, finish)]
+            add = partial(chanjing.add, callback=f"http://127.0.0.1:{port}/wake/{_WAKE_TOKEN}")
+            ids = [*_one_by_one(chanjing, stage, add, finish), *_all_at_once(chanjing, stage, add, finish)]
             stage.wait_until(lambda: all(_times_announced(slack, ids)))
             stage.wait_until(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
             for board in _boards(slack):
@@ -178,12 +182,12 @@ def _need_threads(count: int) -> None:
         enough.set()
 
 
-def _one_by_one(chanjing: ChanjingServer, stage: _Stage, finish: _Finish) -> list[str]:
+def _one_by_one(chanjing: ChanjingServer, stage: _Stage, add: _Add, finish: _Finish) -> list[str]:
     """Let six tasks queue, render and end, overlapping, and return their ids."""
     ids = []
     for step in range(len(_ENDINGS) + 3):
         if step < len(_ENDINGS):
-            ids.append(chanjing.add())
+            ids.append(add())
         if 0 <= step - 1 < len(_ENDINGS):
             chanjing.update(ids[step - 1], status=Status.GENERATING, progress=75)
         if step >= 3:  # noqa: PLR2004 - queued for one step, rendered for two
@@ -192,9 +196,9 @@ def _one_by_one(chanjing: ChanjingServer, stage: _Stage, finish: _Finish) -> lis
     return ids
 
 
-def _all_at_once(chanjing: ChanjingServer, stage: _Stage, finish: _Finish) -> list[str]:
+def _all_at_once(chanjing: ChanjingServer, stage: _Stage, add: _Add, finish: _Finish) -> list[str]:
     """Let eight tasks end in the same moment, between two answers of Chanjing's, and return their ids."""
-    ids = [chanjing.add(status=Status.GENERATING, progress=50) for _ in range(_BURST)]
+    ids = [add(status=Status.GENERATING, progress=50) for _ in range(_BURST)]
     stage.wait(_BEAT)
     with chanjing.lock:
         for number, task_id in enumerate(ids):
@@ -234,9 +238,9 @@ def _config(directory: Path, chanjing: ChanjingServer, slack: SlackServer, langu
             "board": True,
             "language": language,
         },
-        "poll": {"interval": "500ms", "active_interval": "500ms"},
+        "poll": {"interval": "1s", "active_interval": "1s"},
         "state": {"path": str(directory / "state.json")},
-        "monitor": {"listen": f"127.0.0.1:{port}"},
+        "monitor": {"listen": f"127.0.0.1:{port}", "wake_token": _WAKE_TOKEN},
     }
     file.write_text(json.dumps(sections), "utf-8")  # JSON is YAML
     return load(file, {}, secrets_dir=directory / "none")[DEFAULT]

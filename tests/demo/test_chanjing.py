@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from bot.demo.chanjing import DETAIL, LIST, ChanjingServer
+from bot.demo.server import LoopbackServer
+from tests.faults.bot_in_thread import wait_for
 
 TOKEN = "chanjing-token"
 
@@ -265,3 +267,15 @@ def test_a_server_comes_back_on_the_same_port():
         httpx.post(before.url + LIST)
     with ChanjingServer(port=before.port) as after:
         assert httpx.post(after.url + LIST).json()["code"] == 10400
+
+
+def test_the_callback_of_a_task_is_called_when_it_ends_and_once(server):
+    with LoopbackServer() as listener:
+        task_id = server.add(callback=f"{listener.url}/wake/t?account=shop")
+        server.update(task_id, status=10)
+        server.finish(task_id)
+        server.update(task_id, msg="again")
+        wait_for(lambda: listener.calls, "the call")
+    (call,) = listener.calls
+    assert (call.method, call.target) == ("POST", "/wake/t?account=shop")
+    assert call.json()["data"]["id"] == task_id
