@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from bot import cli
-from bot.cli import check_slack
+from bot.cli import check_slack, config
 from bot.cli.program import app
 from bot.config.sections import KEYS
 from bot.config.texts import environment_name
@@ -20,6 +20,7 @@ from bot.demo.slack import Channel, SlackServer
 from bot.errors import LipsyncBotError
 from bot.slack.client import SlackBot
 from docs.house import house
+from docs.manual import files
 from tests.fakes import exchange
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +65,18 @@ def test_each_setting_named_in_a_document_exists():
         assert set(named) - known - {"state.json", "slack.client", "slack.call"} == set(), document
 
 
+def test_the_schema_is_the_one_that_the_program_prints(capsys):
+    config.print_schema()
+    wanted = capsys.readouterr().out
+    assert (ROOT / "config.schema.json").read_text("utf-8") == wanted, "lipsync-bot config schema > config.schema.json"
+
+
 # Commands
+
+
+@pytest.mark.parametrize("path", files())
+def test_the_manual_page_and_the_completions_are_those_of_the_program(path):
+    assert (ROOT / "share" / path).read_text("utf-8") == files()[path], "python -m docs.manual"
 
 
 def commands(readme: str = README) -> list[str]:
