@@ -166,7 +166,8 @@ def test_a_wake_up_brings_the_news_at_once_and_check_sends_one(tmp_path: Path, s
     }
     with scene(tmp_path) as here, greeting(here, start(here, **wakes)) as running:
         ids = here.end("a")
-        assert httpx.post(f"http://{address}/wake/other", timeout=30).status_code == 404
+        for unknown in ("other", "secret-wake?account=other"):
+            assert httpx.post(f"http://{address}/wake/{unknown}", timeout=30).status_code == 404
         assert httpx.post(f"http://{address}/wake/secret-wake", content=b"{}", timeout=30).status_code == 204
         here.wait_until_told(ids)
         assert here.announced(ids) == [1]
