@@ -61,6 +61,8 @@ class Copier:
             part, name = f"{_hidden(place)}.json.part", f"{place}.json"
             self._files.write(part, json.dumps(written, indent=1).encode())
             self._finish(part, name)
+            for folder in (place[:4], "."):  # which may be new themselves
+                self._files.sync(folder)
             return _archived(place, files)
 
     def forget(self, task: RecentTask) -> None:

@@ -1,12 +1,16 @@
 """The program dies at every boundary of an effect, once each, until a run completes."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from bot.archive.sums import verify
 from bot.domain.notice import Role
+from tests.archive.server import JPEG
+from tests.faults.archive import VIDEO
 from tests.faults.world import SETTLE, Fault, Survival, World
 
 
@@ -121,6 +125,38 @@ def test_wherever_the_first_run_dies_what_was_unfinished_then_is_announced_later
         after.check({("new", 20)})
         runs += 1
     assert runs > 30
+
+
+def copies_that_break(world: World) -> None:
+    """Two videos are copied; the connection breaks while the first is."""
+    world.server.breaks = 1
+    one_end(world)
+    world.run(80)
+    world.chanjing.put("b", 20)
+    world.run(31)
+
+
+def test_wherever_the_program_dies_each_file_of_the_archive_is_whole_in_the_end(tmp_path: Path) -> None:
+    world = World(tmp_path, interval=10.0, page_size=20, archive=True)
+    world.start()
+    world.run(11)
+    runs = 0
+    for after in deaths(world, lambda: copies_that_break(world)):
+        for name in "ab":
+            after.chanjing.put(name, 20)
+        after.settle()
+        after.check()
+        month = "2025/06"
+        contents = after.files.contents()
+        described = [contents.pop(f"{month}/{name}.json") for name in "ab"]
+        expected = {f"{month}/{name}.mp4": VIDEO for name in "ab"} | {f"{month}/{name}.jpg": JPEG for name in "ab"}
+        assert contents == expected
+        assert [sorted(json.loads(text)["files"]) for text in described] == [["cover", "video"]] * 2
+        assert list(verify(after.files)) == []
+        after.files.come_back("power_cut")
+        assert after.files.contents().keys() == {*expected, *(f"{month}/{name}.json" for name in "ab")}
+        runs += 1
+    assert runs > 100
 
 
 @pytest.mark.parametrize("hours", [-72, -5, 5, 72])

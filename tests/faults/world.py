@@ -35,11 +35,13 @@ from bot.slack.client import Posted
 from bot.store import document
 from bot.store import file as state
 from bot.store.file import Store
+from bot.watch.archive import Archive
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
 from bot.watch.pace import Pace
 from bot.watch.wake import Wake
 from tests.fakes import MemoryStore, SimulatedClock, polling
+from tests.faults.archive import CopiesAtOnce, FileServer, SimulatedFiles
 
 Survival = Literal["kill", "power_cut", "torn"]
 """What a death leaves on the disk: all that was done; only what was synced; or every name, but only synced content."""
@@ -184,6 +186,7 @@ class SimulatedChanjing:
     def __init__(self, clock: SimulatedClock, effects: Effects) -> None:
         self._clock = clock
         self._effects = effects
+        self.covers = False
         self._tasks: dict[str, Task] = {}
         self.stale: dict[str, Task] = {}  # older answers, served instead
         self.down = False
@@ -195,7 +198,8 @@ class SimulatedChanjing:
         old = self._tasks.get(task_id)
         created = old.create_time if old else int(self._clock.real)
         link = f"https://example.com/{task_id}.mp4" if status == 20 else ""
-        self._tasks[task_id] = Task(task_id, status, video_url=link, create_time=created)
+        cover = f"{link}.jpg" if link and self.covers else ""
+        self._tasks[task_id] = Task(task_id, status, video_url=link, preview_url=cover, create_time=created)
 
     def serve_older(self, task_id: str) -> None:
         """Serve the task as it was when it was being generated, until `stale` is cleared."""
@@ -341,11 +345,14 @@ class World:
     interval: float = 30.0
     page_size: int = 50
     database: bool = False
+    archive: bool = False
     effects: Effects = field(default_factory=Effects)
     clock: SimulatedClock = field(init=False)
     disk: SimulatedDisk | SimulatedDatabase = field(init=False)
     chanjing: SimulatedChanjing = field(init=False)
     slack: SimulatedSlack = field(init=False)
+    files: SimulatedFiles = field(init=False)
+    server: FileServer = field(init=False)
     poll: Poll = field(init=False)
     delivery: Delivery = field(init=False)
     store: Store = field(init=False)
@@ -355,10 +362,13 @@ class World:
         self.disk = (SimulatedDatabase if self.database else SimulatedDisk)(self.effects)
         self.chanjing = SimulatedChanjing(self.clock, self.effects)
         self.slack = SimulatedSlack(self.clock, self.effects)
+        self.files, self.server = SimulatedFiles(self.effects), FileServer()
+        self.chanjing.covers = self.archive
 
     def start(self, survival: Survival = "kill") -> None:
         """Start the program from what the disk holds after a death."""
         kept = self.disk.come_back(survival)
+        self.files.come_back(survival)
         if isinstance(self.disk, SimulatedDatabase):
             self.store = DatabaseStore(self.disk)
         else:
@@ -377,9 +387,13 @@ class World:
         self.delivery = Delivery(self.slack, self.store, self.clock, NOBODY, settings, pace=pace, wake=wake)
         how = config.Config(
             chanjing=config.Chanjing(page_size=self.page_size), poll=config.Poll(interval=self.interval),
-            slack=settings,
+            slack=settings, archive=config.Archive(path=Path("archive") if self.archive else None),
         )  # fmt: skip
         self.poll = polling(self.chanjing, self.store, self.clock, self.delivery, how, wake=wake)
+        if self.archive:
+            copies = CopiesAtOnce(self.files, self.server)
+            archive = Archive(self.store, self.clock, NOBODY, copies, ask=self.chanjing.task, update=False)
+            self.poll = replace(self.poll, archive=archive)
 
     def run(self, seconds: float) -> None:
         """Let the program poll and deliver for *seconds*, as bot.daemon does."""
@@ -398,7 +412,7 @@ class World:
         """Run until nothing is owed and a poll has passed, or for *seconds*."""
         end = self.clock.real + seconds
         self.run(self.interval + 1)
-        while self.owed and self.clock.real < end:
+        while (self.owed or self.state.to_archive) and self.clock.real < end:
             self.run(1)
 
     def dies(self, work: Callable[[], object], *, at: int) -> bool:
@@ -432,10 +446,11 @@ class World:
     def without_program(self) -> "World":
         """Return a copy of everything that outlives the program."""
         copied = copy.copy(self)
-        outside = (self.effects, self.clock, self.disk, self.chanjing, self.slack)
+        outside = (self.effects, self.clock, self.disk, self.chanjing, self.slack, self.files, self.server)
         # As copy.deepcopy() does, in a fifth of its time.
         outside = pickle.loads(pickle.dumps(outside))  # noqa: S301 - our own
-        copied.effects, copied.clock, copied.disk, copied.chanjing, copied.slack = outside
+        copied.effects, copied.clock, copied.disk, copied.chanjing, copied.slack = outside[:5]
+        copied.files, copied.server = outside[5:]
         return copied
 
     def run_until_death(self, on: str) -> None:
