@@ -154,7 +154,7 @@ def test_no_secret_comes_out_whatever_goes_wrong(tmp_path, webhook, program):
             served = [httpx.get(f"http://127.0.0.1:{port}/{path}").text for path in ("readyz", "metrics")]
             bot.send_signal(signal.SIGTERM)
             bot.wait()
-        commands = [["status", "--json"], ["status"], ["health"], ["check", "--send"]]
+        commands = [["status", "--json"], ["status"], ["health"], ["check", "--send"], ["config"], ["config", "--json"]]
         ended = [program(*arguments, directory=tmp_path, environ=environment) for arguments in commands]
         printed = [text for one in ended for text in (one.out, one.err)]
         kept = [path.read_text("utf-8") for path in tmp_path.iterdir()]

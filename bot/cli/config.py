@@ -14,6 +14,7 @@ from bot.cli.selection import Selection
 from bot.config.load import Usable, raise_if, read
 from bot.config.sections import KEYS, Key
 from bot.config.texts import DEFAULT_PATH
+from bot.config.values import Number
 from bot.disk import create
 from bot.errors import ConfigError
 from bot.harmless import visible
@@ -53,13 +54,15 @@ def _fact(key: Key, usable: Usable) -> dict[str, Any]:
     if key.name in usable.refused or value is None:
         return {"value": None, "place": place}
     match value:
-        case bool() | int() | str():
+        case bool() | str():
+            pass
+        case int() if isinstance(key.written, Number):
             pass
         case _ if key.secret:
             value = _HIDDEN
         case Path():
             value = str(value)
-        case _:  # a duration or an address and port: as it was written
+        case _:  # such as a duration, a size, an address with its port: as it was written
             value = raw.value if raw else key.default or None
     return {"value": value, "place": place}
 

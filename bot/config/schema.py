@@ -85,6 +85,8 @@ def _value(parse: Callable[[Any], Any]) -> dict[str, Any]:
         case values.yes_or_no:
             words = "|".join(map(_in_any_case, sorted(values.YES | values.NO)))
             value = _text(words, "boolean", "integer") | {"minimum": 0, "maximum": 1}
+        case values.size:
+            value = _text(r"[0-9]{1,9}(?:\.[0-9]{1,9})? ?(?:[KkMmGgTt][Ii][Bb]|[Bb])?", "number") | {"minimum": 1}
         case values.mentions:
             one = values.MENTION.pattern
             value = _text(rf"{one}(?:\s*,\s*{one})*", "array") | {"items": _text(one)}
@@ -110,8 +112,8 @@ def _default(key: Key) -> dict[str, Any]:
     if not key.default:
         return {}
     value = key.written(key.default)
-    # A duration is shown as people write it.
-    return {"default": value if isinstance(value, int) or isinstance(key.written, values.Number) else key.default}
+    # A duration and a size are shown as people write them.
+    return {"default": value if isinstance(value, bool) or isinstance(key.written, values.Number) else key.default}
 
 
 def _meanings(example: str) -> dict[str, str]:

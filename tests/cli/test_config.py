@@ -57,6 +57,7 @@ def shown(tmp_path, monkeypatch, capsys):
         ("poll.active_interval", "5s", "default"),
         ("slack.board", True, "config.yaml line 2"),
         ("slack.digest_after", 5, "default"),
+        ("archive.max_size", "2GiB", "default"),
         ("slack.mention_on_failure", ["<!here>", "<@U123>"], "config.yaml line 2"),
         ("slack.bot_token", "********", "config.yaml line 2"),
         ("slack.failure_channel", None, None),
