@@ -31,11 +31,15 @@ _FILES = {
 
 def files() -> dict[str, str]:
     """Return what share/ has: the content of each path."""
-    scripts = {
-        path: get_completion_script(prog_name=_NAME, complete_var="_LIPSYNC_BOT_COMPLETE", shell=shell) + "\n"
-        for shell, path in _COMPLETIONS.items()
-    }
+    scripts = {path: _script(shell) for shell, path in _COMPLETIONS.items()}
     return scripts | {f"man/man1/{_NAME}.1": "\n".join(_page()) + "\n"}
+
+
+def _script(shell: str) -> str:
+    script = get_completion_script(prog_name=_NAME, complete_var="_LIPSYNC_BOT_COMPLETE", shell=shell)
+    # zsh loads the file when somebody first presses Tab, and takes it for what answers that.
+    first = '\n\n[[ $zsh_eval_context[-1] == loadautofunc ]] && _lipsync_bot_completion "$@"'
+    return f"{script}{first if shell == 'zsh' else ''}\n"
 
 
 def _page() -> Iterator[str]:
