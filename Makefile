@@ -16,6 +16,7 @@ RUNTIME = $(VENV)/.runtime
 TESTS = $(VENV)/.test
 DEV = $(VENV)/.dev
 BENCH = $(VENV)/.bench
+BROWSER = $(VENV)/.browser
 # What is not in the lock is not installed, and nothing is built: no release of tomorrow has a say.
 LOCKED = -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --requirement
 INSTALL = $(BIN)/python $(LOCKED)
@@ -25,7 +26,7 @@ LOCK = $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --n
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: FORCE help demo run check test image-test package-test gate chaos bench fix lock base wheel dist install clean
+.PHONY: FORCE help demo run check test image-test package-test browser-test gate chaos bench fix lock base wheel dist install clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +48,9 @@ image-test: $(TESTS) ## build the container image and try it, with docker or pod
 
 package-test: $(TESTS) ## install the wheel and the sdist as a stranger would, and run the demo of each, in about a minute
 	@$(BIN)/python -m pytest --quiet tests/package
+
+browser-test: $(BROWSER) ## look at the page and the demo in chromium, which must be there, in about a minute
+	@$(BIN)/python -m pytest --quiet tests/browser
 
 MINUTES ?= 10
 SEED ?= 1
@@ -77,6 +81,7 @@ lock: $(DEV) ## bring the locked requirements up to date with pyproject.toml and
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(LOCK) --group test --constraint requirements-dev.txt --output-file requirements-test.txt
 	$(LOCK) --upgrade --group bench --constraint requirements.txt --output-file requirements-bench.txt
+	$(LOCK) --upgrade --group browser --constraint requirements-test.txt --output-file requirements-browser.txt
 	$(BIN)/python -m tests.locks
 
 base: ## bring the image's base up to date: the digest that python:3.13-slim has now (needs docker)
@@ -117,6 +122,11 @@ $(DEV): $(TESTS) requirements-dev.txt
 $(BENCH): $(DEV) requirements-bench.txt
 	@echo "installing what its benchmarks need into $(VENV) …"
 	@$(INSTALL) requirements-bench.txt
+	@touch $@
+
+$(BROWSER): $(TESTS) requirements-browser.txt
+	@echo "installing what its tests in a browser need into $(VENV) …"
+	@$(INSTALL) requirements-browser.txt
 	@touch $@
 
 $(VENV)/pyvenv.cfg: FORCE

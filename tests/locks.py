@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-RUNTIME, TEST, DEV, BENCH = LOCKS = tuple(f"requirements{part}.txt" for part in ("", "-test", "-dev", "-bench"))
+_PARTS = ("", "-test", "-dev", "-bench", "-browser")
+RUNTIME, TEST, DEV, BENCH, BROWSER = LOCKS = tuple(f"requirements{part}.txt" for part in _PARTS)
 RECORD = Path(__file__).parent / "locked.json"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))

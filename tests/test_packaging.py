@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from tests.builds import build
 from tests.locks import (
     BENCH,
+    BROWSER,
     DEV,
     LOCKS,
     PYTHONS,
@@ -40,6 +41,7 @@ DECLARED = {
     TEST: OURS + GROUPS["test"],
     DEV: OURS + GROUPS["test"] + [line for line in GROUPS["dev"] if isinstance(line, str)],
     BENCH: OURS + GROUPS["bench"],
+    BROWSER: OURS + GROUPS["test"] + [line for line in GROUPS["browser"] if isinstance(line, str)],
 }
 REQUIRED = json.loads(RECORD.read_text("utf-8"))
 
@@ -79,7 +81,7 @@ def test_each_locked_package_has_its_hashes(lock):
     assert all(pin.hashes for pin in pins(lock))
 
 
-@pytest.mark.parametrize(("lock", "other"), [(RUNTIME, TEST), (TEST, DEV), (RUNTIME, BENCH)])
+@pytest.mark.parametrize(("lock", "other"), [(RUNTIME, TEST), (TEST, DEV), (RUNTIME, BENCH), (TEST, BROWSER)])
 def test_what_runs_the_bot_tests_it_and_what_tests_it_is_part_of_every_check(lock, other):
     assert {pin.key: pin.hashes for pin in pins(lock)}.items() <= {pin.key: pin.hashes for pin in pins(other)}.items()
 

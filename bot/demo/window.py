@@ -21,14 +21,14 @@ _PAGE = Phrase("The bot's page", "机器人的页面")
 _EVERY = 2  # seconds between two looks
 _HEADERS = ("content-type", "content-security-policy", "refresh")
 _FRAMES = """<!DOCTYPE html>
-<html lang="{lang}"><meta charset="utf-8"><title>lipsync-bot</title>
+<html lang="{lang}"><meta charset="utf-8"><title>lipsync-bot</title><link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width"><style>
 body {{ margin: 0; display: flex; height: 100vh; }} iframe {{ border: 0; flex: 3; }}
 iframe + iframe {{ flex: 2; max-width: 560px; border-left: 1px solid #8884; }}
 @media (max-width: 800px) {{ body {{ display: block; }} iframe {{ width: 100%; height: 60vh; }} }}
 </style><iframe src="/" title="{page}"></iframe><iframe src="/channel" title="{channel}"></iframe></html>"""
 _WALL = """<!DOCTYPE html>
-<html lang="{lang}"><meta charset="utf-8"><title>{title}</title><style>{css}
+<html lang="{lang}"><meta charset="utf-8"><title>{title}</title><link rel="icon" href="data:,"><style>{css}
 body {{ padding: 16px 20px; }} h1 {{ font-size: 18px; margin-bottom: 16px; }} .message {{ padding: 8px 0; }}
 </style><h1># lip-sync</h1>{messages}</html>"""
 
