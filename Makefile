@@ -55,7 +55,7 @@ browser-test: $(BROWSER) ## look at the page and the demo in chromium, which mus
 MINUTES ?= 10
 SEED ?= 1
 chaos: $(TESTS) ## kill the bot at random while everything around it fails, for 10 minutes: MINUTES=, SEED=, CHAOS=--webhook or CHAOS=--postgres
-	LISTING_EXAMPLES=10000 $(BIN)/python -m pytest --quiet tests/test_listing_model.py
+	LISTING_EXAMPLES=10000 TAKEOVERS=1000 $(BIN)/python -m pytest --quiet tests/test_listing_model.py tests/faults/test_takeovers.py
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS)
 
 bench: $(BENCH) ## measure requests, delay, CPU and memory anew, in half an hour or more, and write docs/performance.md

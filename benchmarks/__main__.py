@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-SECTIONS = ("listing", "latency", "wakes", "footprint", "accounts", "script")
+SECTIONS = ("listing", "latency", "wakes", "footprint", "accounts", "takeovers", "script")
 
 
 def main() -> None:

@@ -23,7 +23,6 @@ _WINDOW = 45.0  # seconds over which idle polls are measured
 _ACTIVE = 20  # one account in so many has tasks that end
 _ROUNDS = 3  # of tasks in each active account
 _NEIGHBOURS = 20
-_TAKEOVERS = 5
 
 
 def main() -> None:
@@ -47,9 +46,7 @@ def main() -> None:
         "Idle at 30 s; then tasks end in one account of "
         f"{_ACTIVE}, which polls every 5 s:\n\n{paper.table(head, rows)}\n\n"
         f"{_NEIGHBOURS} accounts with tasks that end, and beside them:\n\n"
-        f"{paper.table(['', 'delay p50', 'delay p95'], beside)}\n\n"
-        "From `kill -9` of the copy that holds the state file to the first poll of `run --standby`, the longest of "
-        f"{_TAKEOVERS}: {paper.span(max(_takeover() for _ in range(_TAKEOVERS)))}.",
+        f"{paper.table(['', 'delay p50', 'delay p95'], beside)}",
     )
 
 
@@ -84,7 +81,7 @@ class _Fleet:
             stuck.intercept = lambda _: ended.wait()
             self._parts.callback(ended.set)
         directory = self._parts.enter_context(tempfile.TemporaryDirectory())
-        self.pid = self._parts.enter_context(_running(directory, _sections(servers, self._slack))).pid
+        self.pid = self._parts.enter_context(_running(directory, sections(servers, self._slack))).pid
         until(lambda: len(self._slack.messages), count)  # the greetings
 
     def __enter__(self) -> Self:
@@ -126,7 +123,7 @@ class _Fleet:
         return found
 
 
-def _sections(servers: dict[str, ChanjingServer], slack: SlackServer) -> dict[str, object]:
+def sections(servers: dict[str, ChanjingServer], slack: SlackServer) -> dict[str, object]:
     return {
         "slack": {
             "base_url": slack.base_url, "bot_token": slack.token, "channel": CHANNEL, "pace": "0s", "digest_after": 0,
@@ -138,31 +135,23 @@ def _sections(servers: dict[str, ChanjingServer], slack: SlackServer) -> dict[st
 
 
 @contextmanager
-def _running(directory: str, sections: dict[str, object], *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    file = Path(directory, "config.yaml")
-    file.write_text(json.dumps(sections), "utf-8")  # JSON is YAML
-    command = [sys.executable, "-m", "bot", "run", "--config", str(file), *options]
-    where = {"STATE_PATH": str(Path(directory, "state.json"))}
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**environment(), **where}) as process:
+def _running(directory: str, given: dict[str, object]) -> Iterator[subprocess.Popen[bytes]]:
+    process = started(directory, given, {}, subprocess.DEVNULL)
+    with process:
         try:
             yield process
         finally:
             process.terminate()
 
 
-def _takeover() -> float:
-    """Return the seconds from the death of the copy that holds a state file to the first poll of the next."""
-    with ChanjingServer() as chanjing, SlackServer() as slack, tempfile.TemporaryDirectory() as directory:
-        sections = _sections({"a": chanjing}, slack)
-        with _running(directory, sections) as holder:
-            until(lambda: len(slack.messages), 1)
-            with _running(directory, sections, "--standby"):
-                time.sleep(3)
-                holder.kill()
-                died = time.monotonic()
-                holder.wait()
-                until(chanjing.calls.__len__, len(chanjing.calls) + 1)
-                return time.monotonic() - died
+def started(
+    directory: str, given: dict[str, object], where: dict[str, str], log: int, *options: str
+) -> subprocess.Popen[bytes]:
+    file = Path(directory, "config.yaml")
+    file.write_text(json.dumps(given), "utf-8")  # JSON is YAML
+    command = [sys.executable, "-m", "bot", "run", "--config", str(file), *options]
+    own = {"STATE_PATH": str(Path(directory, "state.json"))}
+    return subprocess.Popen(command, stderr=log, env={**environment(), **own, **where})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Three ways to a Chanjing access token, and when to ask for another.
 
 A new token ends the old one for every program that uses the same app, and lives for about a day; so one is minted only
-if the user chose that, kept in a file over restarts, and never more than once a minute.
+if the user chose that, kept in a file over restarts, and not again within a minute of one that Chanjing has answered.
 """
 
 import contextlib
@@ -13,10 +13,11 @@ from typing import NamedTuple, Protocol
 
 from bot import disk
 from bot.clock import Clock
-from bot.errors import ChanjingError, ChanjingRefused, ConfigError
+from bot.errors import ChanjingError, ChanjingRefused, ChanjingUnavailable, ConfigError
 from bot.secret import FileSecret, visible_ascii
 
 _EVERY = 60.0  # seconds between two attempts to get another token
+_UNANSWERED = 10.0  # seconds after one that had no answer: the token that it may have ended was nobody's yet
 _MARGIN = 60.0  # seconds before its end at which a token counts as expired
 
 
@@ -85,19 +86,19 @@ class MintedToken:
         self._path = path
         self._clock = clock
         self._kept = self._load()
-        self._tried = float("-inf")
+        self._not_before = float("-inf")  # monotonic seconds
         self._trouble: ChanjingError | None = None
 
     @property
     def tried(self) -> bool:
         """True when it was tried to mint a token."""
-        return self._tried > float("-inf")
+        return self._not_before > float("-inf")
 
     def current(self) -> str:
         if self._kept is None or self._expired(self._kept):
             self._renew()
         if self._kept is None:
-            # Within the minute after an attempt that failed: its error still says why.
+            # Soon after an attempt that failed: its error still says why.
             raise self._trouble or ChanjingError("token: none has been requested yet")
         return self._kept.token
 
@@ -114,13 +115,15 @@ class MintedToken:
         return 0 < kept.expires_at < self._clock.now() + _MARGIN
 
     def _renew(self) -> None:
-        if self._clock.monotonic() - self._tried < _EVERY:
+        if self._clock.monotonic() < self._not_before:
             return
-        self._tried = self._clock.monotonic()
+        self._not_before = self._clock.monotonic() + _EVERY
         try:
             minted = self._mint()
         except ChanjingError as error:
             self._trouble = error
+            if isinstance(error, ChanjingUnavailable):
+                self._not_before = self._clock.monotonic() + _UNANSWERED
             raise
         # An end that has passed already says nothing; then only a refusal ends the token.
         self._kept = minted if not self._expired(minted) else Minted(minted.token, 0.0)

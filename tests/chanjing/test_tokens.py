@@ -236,13 +236,20 @@ def test_a_new_token_that_is_refused_too_is_one_error_a_minute_and_no_loop(accou
     assert account.minted == 2
 
 
-def test_minting_that_fails_is_tried_again_after_a_minute_and_says_why_until_then(account, kept, clock):
+@pytest.mark.parametrize(
+    ("failure", "seconds"),
+    [(ChanjingUnavailable("access_token: no answer"), 10), (ChanjingRefused("access_token: refused"), 60)],
+    ids=["no answer", "refused"],
+)
+def test_minting_that_fails_is_tried_again_after_a_while_and_says_why_until_then(
+    account, kept, clock, failure, seconds
+):
     tokens = minted(account, kept, clock)
-    account.failure = ChanjingUnavailable("access_token: no answer")
-    for _ in range(12):
-        with pytest.raises(ChanjingUnavailable, match="access_token: no answer"):
+    account.failure = failure
+    for _ in range(seconds // 2):
+        with pytest.raises(type(failure), match=str(failure)):
             account.ask(tokens)
-        clock.pass_by(5)
+        clock.pass_by(2)
     assert account.minted == 1
     account.failure = None
     account.ask(tokens)

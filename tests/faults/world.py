@@ -28,6 +28,7 @@ from bot.errors import (
     PayloadRefused,
     RateLimited,
     StateError,
+    StateLostError,
 )
 from bot.events import NOBODY
 from bot.slack.blocks import Message
@@ -64,10 +65,14 @@ class TickingClock(SimulatedClock):
 
 
 class Effects:
-    """Stands around all that the program does to the world. `before` is called first; after `die_on` it dies."""
+    """Stands around all that the program does to the world, which is `next`.
+
+    `before` is called first; after `die_on` it dies.
+    """
 
     def __init__(self) -> None:
         self.before: Callable[[], None] = lambda: None
+        self.next = ""
         self.die_on: str | None = None
 
     def __reduce__(self) -> tuple[type["Effects"], tuple[()]]:
@@ -76,6 +81,7 @@ class Effects:
 
     @contextlib.contextmanager
     def around(self, name: str) -> Iterator[None]:
+        self.next = name
         self.before()
         yield
         self.done(name)
@@ -148,6 +154,7 @@ class SimulatedDatabase:
     def __init__(self, effects: Effects) -> None:
         self.effects = effects
         self.full = False
+        self.holder = 0  # the number of the copy that took it last
         self.rest = ""
         self.tasks: dict[str, bytes] = {}  # by the name of the id
 
@@ -164,10 +171,13 @@ class DatabaseStore(MemoryStore):
         tasks = ",".join(f'"{name}":{record.decode()}' for name, record in database.tasks.items())
         super().__init__(document.decode(document.join(database.rest, tasks)) if database.rest else State())
         self._database = database
+        self._number = database.holder = database.holder + 1
 
     def write(self, state: State) -> None:
         changed, gone = document.difference(self.state.tasks, state.tasks)
         with self._database.effects.around("statement"):
+            if self._database.holder != self._number:
+                raise StateLostError("another copy has taken the state over")
             if self._database.full:
                 raise StateError("the disk is full")
             self._database.rest = document.encode_rest(state).decode()
