@@ -27,6 +27,7 @@ from bot.watch.archive import Archive
 from bot.watch.board import Board
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
+from bot.watch.lasting import LastingLinks
 from bot.watch.pace import Buckets, Pace
 from bot.watch.pages import Pages
 from bot.watch.reader import Reader
@@ -152,7 +153,7 @@ class Process:
             leaving.callback(archive.close if archive else lambda: None)
             account = _Account(shown(name), config, exchange, self._pace(config), store, clock, wake, events, archive)
             poll = _poll(account, last_read)
-            self._standings.runs(name, own_health, poll.records.progress)
+            self._standings.runs(name, own_health, poll.records.progress, config.archive.public_url or "")
             self.listen()
             yield Bot(poll, wake, events, store, str(place))
 
@@ -207,6 +208,9 @@ class Process:
 def _fitted(state: State, config: Config) -> State:
     outbox = state.outbox.for_channels(config.slack.routes.values())
     to_archive = () if config.archive.path is None else state.to_archive
+    if config.archive.public_url is None or config.slack.webhook_url:
+        archived = {task.id for task in state.ended if task.archived}
+        to_archive = tuple(one for one in to_archive if one.task_id not in archived)  # only their messages were to do
     return replace(state, instance=state.instance or token_hex(4), outbox=outbox, to_archive=to_archive)
 
 
@@ -224,10 +228,20 @@ def _poll(account: _Account, last_read: float | None) -> Poll:
     upkeep = Upkeep(store, clock, config)
     archive = None
     if account.copies:
-        archive = Archive(store, clock, events, account.copies, ask=pages.task, update=False)
+        lasting = _lasting_links(account, destination)
+        archive = Archive(store, clock, events, account.copies, ask=pages.task, lasting=lasting)
     return Poll(
         reader, records, upkeep, delivery, clock, wake, show_board=_board(account, destination), archive=archive
     )
+
+
+def _lasting_links(account: _Account, destination: SlackClient) -> LastingLinks | None:
+    """Return what updates messages with the archive's links; None if there are none to give, or nothing can update."""
+    settings, public_url = account.config.slack, account.config.archive.public_url
+    if public_url is None or not destination.can_update:
+        return None
+    style = Style(settings.language, account=account.name)
+    return LastingLinks(destination, account.store, account.clock, account.events, style=style, public_url=public_url)
 
 
 def _board(account: _Account, destination: SlackClient) -> Callable[[Sequence[Task]], None] | None:

@@ -17,9 +17,9 @@ _EVENTS: Mapping[Level, str] = {
     "debug": "full_read_finished full_read_started notice_dispatched poll_finished woken",
     "info": "baseline_taken list_being_read monitor_listening notice_delivered notice_looked_for notices_found"
     " ping_recovered poll_recovered standing_by started stopped task_ended"
-    " task_archived task_lookup_refused",
+    " message_updated task_archived task_lookup_refused",
     "warning": "account_failed answer_odd archive_failed archive_given_up archive_unusable"
-    " board_impossible board_not_updated channel_id_changed configuration_doubtful"
+    " message_not_updated board_impossible board_not_updated channel_id_changed configuration_doubtful"
     " history_unreadable notice_in_doubt notice_postponed notice_refused page_size_refused ping_failed state_recovered"
     " task_vanished",
     "error": "answer_failed cycle_failed log_lines_dropped poll_failed",

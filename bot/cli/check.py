@@ -91,7 +91,9 @@ def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:
         route, slack, usable = config.slack.routes, clients.slack(config, exchange, clock), True
         channels = {_KEYS[role]: channel for role, channel in route.items()}
         unread = _unread_channels(places, config.state, account)
-        for finding in check_slack.account(slack, channels, board=config.slack.board, unread=unread):
+        for finding in check_slack.account(
+            slack, channels, board=config.slack.board, lasting=config.archive.public_url is not None, unread=unread
+        ):
             yield finding
             usable = usable and (finding.subject, finding.severity) != ("slack", "bad")
         if send and usable:  # else each post would fail as that did

@@ -25,17 +25,26 @@ _PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before each look for a test message: t
 
 
 def account(
-    slack: SlackClient, channels: Mapping[str, str], *, board: bool = False, unread: Collection[str] = ()
+    slack: SlackClient,
+    channels: Mapping[str, str],
+    *,
+    board: bool = False,
+    lasting: bool = False,
+    unread: Collection[str] = (),
 ) -> Iterator[Finding]:
     """Ask about the token, its scopes and *channels* (key of the configuration → id); or say what a webhook lacks.
 
-    *board*: one is wanted. *unread* are the channels whose history the bot could not read when it last tried.
+    *board*: one is wanted. *lasting*: messages are to get the archive's links. *unread* are the channels whose history
+    the bot could not read when it last tried.
     """
     if not slack.can_update:
         yield warning("slack", f"a webhook: {_WEAKER}. Only a post shows whether it works: add --send")
         if board:
             text = "a webhook cannot update a message, so there is no board. For one, set slack.bot_token instead."
             yield warning("slack.board", text)
+        if lasting:
+            text = "a webhook cannot update a message, so none gets these links. For that, set slack.bot_token instead."
+            yield warning("archive.public_url", text)
         return
     try:
         answer, scopes = slack.identify()

@@ -97,6 +97,7 @@ class Archive:
     """Nothing is archived unless `path` is set. `max_size` is in bytes, of one file."""
 
     path: Path | None = _key(values.folder)
+    public_url: str | None = _key(values.base_url)
     max_size: int = _key(values.size, "2GiB")
 
 

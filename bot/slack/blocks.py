@@ -33,12 +33,13 @@ class Message:
 class Style:
     """The channel's language, and whom a failure calls: mentions in Slack's markup, e.g. `<!here>`, `<@U123>`.
 
-    `account` is to be named in each message ("": it is not).
+    `account` is to be named in each message ("": it is not). `lasting`: the links do not expire.
     """
 
     language: Language = "en"
     mentions: tuple[str, ...] = ()
     account: str = ""
+    lasting: bool = False
 
 
 def mrkdwn(text: str) -> Block:

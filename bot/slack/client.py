@@ -100,6 +100,11 @@ class SlackBot:
             "chat.update", channel=channel, ts=ts, text=message.text, blocks=blocks, metadata=board_metadata(owner)
         )
 
+    def update(self, channel: str, ts: str, message: Message, ids: tuple[str, ...]) -> None:
+        """Put *message* in the place of the one with that *ts*, which delivers the notices *ids*. Raise SlackError."""
+        blocks, described = list(message.blocks), metadata(ids)
+        self._send("chat.update", channel=channel, ts=ts, text=message.text, blocks=blocks, metadata=described)
+
     def delete(self, channel: str, ts: str) -> None:
         """Delete the message with that *ts*. Raise SlackError."""
         self.call("chat.delete", channel=channel, ts=ts)

@@ -68,7 +68,7 @@ def signed(message: Message, style: Style) -> Message:
 def _render_one(content: Content, style: Style, fallback: int) -> Message:
     match content:
         case TaskEnded(task=Task(status=Status.SUCCEEDED)):
-            return _success(content, style.language, with_image=fallback < WITHOUT_IMAGE_FALLBACK)
+            return _success(content, style, with_image=fallback < WITHOUT_IMAGE_FALLBACK)
         case TaskEnded():
             return _failure(content, style)
         case Greeting():
@@ -88,8 +88,8 @@ def _message(lines: Sequence[str], *more: Block, small: Sequence[str] = ()) -> M
     return Message("\n".join((*lines, *small[:1])), (*packed(lines), *more, *([context(*small)] if small else [])))
 
 
-def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Message:
-    task = ended.task
+def _success(ended: TaskEnded, style: Style, *, with_image: bool) -> Message:
+    task, language = ended.task, style.language
     links = _links(task, language)
     cover = _picture(task.preview_url) if with_image else None
     facts = [
@@ -105,7 +105,7 @@ def _success(ended: TaskEnded, language: Language, *, with_image: bool) -> Messa
         *columns((say(label, language), value) for label, value in facts if value),
         small=[
             _task(task.id, language),
-            *([say(wording.EXPIRES, language)] if links else []),
+            *([say(wording.EXPIRES, language)] if links and not style.lasting else []),
             *away_line([ended.away], language),
         ],
     )

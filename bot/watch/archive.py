@@ -12,6 +12,7 @@ from bot.domain.task import Task
 from bot.errors import ArchiveError, ChanjingError, ChanjingRejected
 from bot.events import Events
 from bot.store.places import Store
+from bot.watch.lasting import LastingLinks
 
 _ONCE = 300.0  # seconds that copies get in one run of `run --once`; the next run goes on where they stopped
 
@@ -19,7 +20,7 @@ _ONCE = 300.0  # seconds that copies get in one run of `run --once`; the next ru
 class Archive:
     """What is to be archived of one account. What saves raises StateError; then nothing has changed.
 
-    *ask* returns a task as it is now, and raises ChanjingError. *update*: messages are to be updated afterwards.
+    *ask* returns a task as it is now, and raises ChanjingError. *lasting* updates messages afterwards.
     """
 
     def __init__(
@@ -30,20 +31,25 @@ class Archive:
         copies: Copies,
         *,
         ask: Callable[[str], Task | None],
-        update: bool,
+        lasting: LastingLinks | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._events = events
         self._copies = copies
         self._ask = ask
-        self._update = update
+        self._lasting = lasting
         self._begun: set[str] = set()
         self._swept = False
 
-    def step(self) -> None:
-        """Save what has been copied, ask for fresh links of one task at most, and hand over what is due."""
+    def step(self, *, quiet: bool = True) -> None:
+        """Save what has been copied, ask for fresh links of one task at most, and hand over what is due.
+
+        *quiet*: no message waits to be posted, so messages may be updated.
+        """
         self._save_finished()
+        if quiet and self._lasting:
+            self._lasting.show()
         self._refresh()
         before, now = self._archiving(), self._clock.now()
         if not self._swept:
@@ -59,6 +65,8 @@ class Archive:
         self.step()
         self._copies.wait(_ONCE)
         self._save_finished()
+        if self._lasting:
+            self._lasting.show()
 
     def _save_finished(self) -> None:
         finished = self._copies.finished()
@@ -67,7 +75,7 @@ class Archive:
         before = after = self._archiving()
         now = self._clock.now()
         for task_id, outcome in finished:
-            after = archiving.after(after, task_id, outcome, now, update=self._update)
+            after = archiving.after(after, task_id, outcome, now, update=self._lasting is not None)
         self._begun -= {task_id for task_id, _ in finished}
         self._save(after)
         given_up = {task.id for task in before.ended if not task.given_up}

@@ -6,6 +6,7 @@
       → what is owed is delivered        watch.deliver, likewise
       → the board is updated             watch.board, if nothing can be delivered just now
       → what was copied is saved         watch.archive, and what is to be copied next is handed over
+      → messages get lasting links       watch.lasting, if nothing can be delivered just now
       → a late task is asked for         watch.late, in the time that is left until the next poll
       → a part of a full scan is read    watch.full_scans, likewise
       → what that found is delivered
@@ -76,7 +77,7 @@ class Poll:
         if not failure:
             self._update_board()
         if self.archive:
-            self.archive.step()
+            self.archive.step(quiet=self.delivery.idle())
         if more:
             failure = self.reader.read_more(lambda: self._is_due(began + interval))
             self.delivery.run(began + interval)

@@ -136,7 +136,9 @@ def copies_that_break(world: World) -> None:
     world.run(31)
 
 
-def test_wherever_the_program_dies_each_file_of_the_archive_is_whole_in_the_end(tmp_path: Path) -> None:
+def test_wherever_the_program_dies_each_file_of_the_archive_is_whole_and_its_message_updated_in_the_end(
+    tmp_path: Path,
+) -> None:
     world = World(tmp_path, interval=10.0, page_size=20, archive=True)
     world.start()
     world.run(11)
@@ -153,6 +155,8 @@ def test_wherever_the_program_dies_each_file_of_the_archive_is_whole_in_the_end(
         assert contents == expected
         assert [sorted(json.loads(text)["files"]) for text in described] == [["cover", "video"]] * 2
         assert list(verify(after.files)) == []
+        links = [f"https://lasting/{month}/{name}.mp4" for name in "ab"]
+        assert [sum(link in post.text for post in after.slack.posts) for link in links] == [1, 1]
         after.files.come_back("power_cut")
         assert after.files.contents().keys() == {*expected, *(f"{month}/{name}.json" for name in "ab")}
         runs += 1

@@ -31,7 +31,7 @@ from bot.errors import (
     StateLostError,
 )
 from bot.events import NOBODY
-from bot.slack.blocks import Message
+from bot.slack.blocks import Message, Style
 from bot.slack.client import Posted
 from bot.store import document
 from bot.store import file as state
@@ -39,6 +39,7 @@ from bot.store.file import Store
 from bot.watch.archive import Archive
 from bot.watch.cycle import Poll
 from bot.watch.deliver import Delivery
+from bot.watch.lasting import LastingLinks
 from bot.watch.pace import Pace
 from bot.watch.wake import Wake
 from tests.fakes import MemoryStore, SimulatedClock, polling
@@ -306,6 +307,13 @@ class SimulatedSlack:
                 raise OutcomeUnknown("the reply was lost", reason="lost")
             return Posted(ts, self.names.get(channel, ""))
 
+    def update(self, channel: str, ts: str, message: Message, ids: tuple[str, ...]) -> None:
+        with self._effects.around("update"):
+            (place,) = [
+                n for n, post in enumerate(self.posts) if (post.channel, post.ts, post.ids) == (channel, ts, ids)
+            ]
+            self.posts[place] = replace(self.posts[place], text=message.text)
+
     def page(self, channel: str, oldest: str, cursor: str) -> HistoryPage:
         self.looks.append((channel, oldest))
         with self._effects.around("look"):
@@ -402,7 +410,15 @@ class World:
         self.poll = polling(self.chanjing, self.store, self.clock, self.delivery, how, wake=wake)
         if self.archive:
             copies = CopiesAtOnce(self.files, self.server)
-            archive = Archive(self.store, self.clock, NOBODY, copies, ask=self.chanjing.task, update=False)
+            lasting = LastingLinks(
+                self.slack,  # type: ignore[arg-type]
+                self.store,
+                self.clock,
+                NOBODY,
+                style=Style(),
+                public_url="https://lasting",
+            )
+            archive = Archive(self.store, self.clock, NOBODY, copies, ask=self.chanjing.task, lasting=lasting)
             self.poll = replace(self.poll, archive=archive)
 
     def run(self, seconds: float) -> None:

@@ -51,7 +51,7 @@ class Room(Bot):
     def restart(self) -> None:
         super().restart()
         self.copies = Copies()
-        archive = Archive(self.store, self.clock, self.events, self.copies, ask=self.task, update=False)
+        archive = Archive(self.store, self.clock, self.events, self.copies, ask=self.task)
         self.poll = replace(self.poll, archive=archive)
 
 
