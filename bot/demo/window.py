@@ -69,8 +69,8 @@ class Window(LoopbackServer):
         """Return the bot's page as it is, but that it may stand in a frame of ours."""
         try:
             got = httpx.get(self._page, params=call.query, trust_env=False, headers={"Accept-Encoding": "identity"})
-        except httpx.TransportError as error:
-            return text_answer(str(error), HTTPStatus.BAD_GATEWAY)
+        except httpx.TransportError as error:  # it is about to be there, or the demo is over
+            return text_answer(str(error))._replace(headers={"Content-Type": "text/plain", "Refresh": "1"})
         headers = {name: got.headers[name] for name in _HEADERS if name in got.headers}
         policy = headers["content-security-policy"].replace("frame-ancestors 'none'", "frame-ancestors 'self'")
         refresh = {"refresh": str(_EVERY)} if "refresh" in headers else {}
