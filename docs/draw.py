@@ -1,4 +1,4 @@
-"""Draw the pictures in docs/img: messages of bot.samples about as Slack shows them, and the app's icon.
+"""Draw the pictures in docs/img: messages about as Slack shows them, the page, and the app's icon, all from samples.
 
     python -m docs.draw                     all of them
     python -m docs.draw failure.zh icon     some of them
@@ -21,6 +21,7 @@ from bot.slack.blocks import Message, Style
 from bot.slack.board import render_board
 from bot.slack.message import render
 from bot.wording.samples import BOARD, NOW, SAMPLES
+from docs.page import SampleServer, well
 
 NAMES = (
     "success",
@@ -41,6 +42,7 @@ _WIDTH = 720  # CSS pixels
 _SCALE = 2
 _TALLEST = 2_000  # CSS pixels
 _LOWEST = 150  # of a lower window chromium draws the top only
+_PAGE = (1_160, 760)  # CSS pixels: wide enough for two columns
 _ICON_SIZE = 512  # pixels: the least that Slack takes
 
 _ICON = f"""<!DOCTYPE html><meta charset="utf-8"><style>* {{ margin: 0; }}
@@ -76,6 +78,16 @@ def draw(name: str, language: Language, directory: Path = _HERE / "img") -> Path
     return picture
 
 
+def draw_page(language: Language, directory: Path = _HERE / "img") -> Path:
+    """Write the picture of the page that the monitor serves, and return its path."""
+    picture = directory / f"page.{language}.png"
+    with SampleServer(well, language) as server, tempfile.TemporaryDirectory() as scratch:
+        shot = Path(scratch) / "shot.png"
+        _chromium(scratch, f"--window-size={_PAGE[0]},{_PAGE[1]}", f"--screenshot={shot}", f"{server.url}/")
+        _run("pngquant", "--force", "--strip", "--output", str(picture), "48", str(shot))
+    return picture
+
+
 def draw_icon(directory: Path = _HERE / "img") -> Path:
     """Write the picture for the Slack app, and return its path."""
     picture = directory / f"{ICON}.png"
@@ -102,6 +114,7 @@ def main(wanted: Sequence[str]) -> int:
     pictures: dict[str, Callable[[], Path]] = {
         f"{name}.{language}": partial(draw, name, language) for name in NAMES for language in LANGUAGES
     }
+    pictures |= {f"page.{language}": partial(draw_page, language) for language in LANGUAGES}
     pictures[ICON] = draw_icon
     unknown = set(wanted) - set(pictures)
     if missing or unknown:
