@@ -175,8 +175,8 @@ def main() -> None:
     rows = []
     for name, scene in _SCENES.items():
         script, bot = _measured(_SCRIPT, scene), _measured(_BOT, scene)
-        rows.append([name, *(str(figure) for pair in zip(script, bot, strict=True) for figure in pair)])
+        rows.append([name, *map(str, [*script, *bot])])
         print(rows[-1], flush=True)
-    head = ["", "script: lost", "bot: lost", "script: repeated", "bot: repeated", "script: messages", "bot: messages"]
+    head = ["", "script: lost", "repeated", "messages", "bot: lost", "repeated", "messages"]
     text = f"{_TASKS} tasks end in each row that says no other number, one every quarter of a second, and every fifth"
     paper.write("script", f"{text} fails:\n\n{paper.table(head, rows)}")
