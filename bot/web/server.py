@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _THREADS = 2
-_CONNECTIONS = 32  # a process often has no more than 1,024 descriptors, and the loop needs some
+_CONNECTIONS = 64  # a process often has no more than 1,024 descriptors, and the loop needs some
 _HEADERS = 16 * 1024  # bytes
 _BODY = 64 * 1024  # bytes
 _A_MOMENT = 0.1  # seconds

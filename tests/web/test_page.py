@@ -69,9 +69,11 @@ def standing(state, name="", **more):
 def test_a_video_that_is_ready_is_there_with_its_links_and_facts():
     html = shown(standing(State(ended=(ended(1),))))
     assert f'href="{SHELF}/{1:032x}.mp4"' in html
-    assert f'<img src="{SHELF}/{1:032x}.jpg" alt="" loading="lazy">' in html
-    assert "Ready Watch the video Cover 11:59" in text(html)
+    assert f'<img src="{SHELF}/{1:032x}.jpg" alt="" loading=lazy>' in html
+    assert "Ready Watch the video 11:59" in text(html)
     assert "length 1 min 5 s · ready after 2 min 22 s" in html
+    found = shown(standing(State(ended=(ended(1),))), query=f"id={1:032x}")
+    assert f'<a href="{SHELF}/{1:032x}.jpg">Cover</a>' in found
 
 
 def test_the_archives_links_come_first_where_there_are_any():
@@ -209,7 +211,17 @@ def test_nothing_from_outside_but_pictures_may_be_loaded_and_the_style_is_allowe
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_200_tasks_are_less_than_100_kib_and_made_once_between_two_polls(language):
-    state = State(ended=tuple(ended(n) if n % 6 else failed(n, "蝉豆不足") for n in range(200)))
+    long = f"https://res.chanjing.cc/chanjing/res/{'a' * 30}"
+    tasks = {f"{n:032x}": TaskRecord(10, 1, NOON) for n in range(200, 300)}
+    state = State(
+        ended=tuple(
+            ended(n, video_url=f"{long}/{n:032x}.mp4", preview_url=f"{long}/{n:032x}.jpg")
+            if n % 6
+            else failed(n, "蝉豆不足")
+            for n in range(200)
+        ),
+        tasks=tasks,
+    )
     one = page(standing(state), language=language)
     answer = get(one)
     assert answer.body.decode().count("<li") > 200

@@ -18,7 +18,7 @@ from bot.web.view.waiting import Waiting, waiting
 from bot.wording import page as wording
 from bot.wording import phrases
 
-_RENDERING = 50
+_RENDERING = 20
 _OWED = 20
 _FOUND = 20
 
