@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from bot.archive import content
-from bot.archive.files import Files, Part, translated
+from bot.archive.files import Files, Part, must_stay_free, translated
 from bot.errors import ArchiveError, ArchiveUnusable, LinkExpired, NotArchivable
 from bot.http.client import Exchange
 
@@ -29,7 +29,6 @@ _REDIRECTS = 3
 _NOTED_EVERY = 16 * 1024 * 1024  # bytes
 _PIECE = 256 * 1024
 _GONE = {403, 404, 410}
-_GIB = 1024**3
 
 
 class Open(Protocol):
@@ -190,7 +189,7 @@ class _Transfer:
         if whole > self._limits.largest:
             raise NotArchivable(f"the file is larger than archive.max_size: {whole} bytes")
         free, total = self._files.space()
-        if free - more < max(total / 10, _GIB):
+        if free - more < must_stay_free(total):
             raise ArchiveUnusable("less than 10 % or 1 GiB of the space would stay free")
 
     def _judge(self, size: int, received: int, seconds: float) -> None:

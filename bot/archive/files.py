@@ -12,7 +12,12 @@ from bot.disk import Disk
 from bot.errors import ArchiveError, ArchiveUnusable
 
 PIECE = 256 * 1024  # bytes
-SUFFIX = ".part"  # of a file that is not all there
+_GIB = 1024**3
+
+
+def must_stay_free(total: int) -> float:
+    """Return how many bytes of *total* are not the archive's: other programs need space as well."""
+    return max(total / 10, _GIB)
 
 
 class Part(Protocol):

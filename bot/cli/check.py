@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from bot import clients, disk
+from bot.archive.files import Files
 from bot.chanjing.answers import DOCUMENTED_PAGE_SIZE, may_be_page_size
 from bot.chanjing.client import Chanjing
 from bot.cli import DONE, UNDONE, check_slack
@@ -83,6 +84,10 @@ def findings(config: Config, account: str, *, send: bool) -> Iterator[Finding]:
         yield daily_summary(config.slack.daily_summary, time.localtime())
     with Places() as places, clients.connections() as exchange:
         yield (database(places.at(config.state, account)) if config.state.url else state_directory(config.state.path))
+        if config.archive.path is not None:
+            from bot.cli import check_archive
+
+            yield check_archive.folder(Files(clients.folder(config)))
         clock = SystemClock(Stop())
         # One attempt: somebody waits for the answer.
         yield chanjing(clients.chanjing(config, exchange, clock, attempts=1), config.chanjing.page_size)

@@ -1,14 +1,19 @@
 """`archive verify` and `archive fetch`, against a Chanjing and a file server on loopback."""
 
 import time
+from pathlib import Path
 
 import pytest
 
-from bot.cli import DONE, UNDONE
+from bot import clients
+from bot.archive.files import Files
+from bot.cli import DONE, UNDONE, check_archive, check_slack
 from bot.cli.archive import fetch, verify
 from bot.cli.selection import Selection
 from bot.demo.chanjing import ChanjingServer
+from bot.demo.slack import SlackServer
 from bot.errors import ConfigError, StateError, UsageError
+from bot.slack.client import SlackWebhook
 from tests.archive.server import serving, status, video, whole
 
 VIDEO = video()
@@ -55,6 +60,38 @@ def test_what_cannot_be_copied_is_named(room, capsys):
     task_id = add(chanjing, server.address)
     assert fetch(Selection(), task_id, since=None) == UNDONE
     assert capsys.readouterr().out == f"{task_id}  failed: the server answered with HTTP 404\n"
+
+
+def test_check_says_whether_files_can_be_copied(tmp_path):
+    found = check_archive.folder(Folder(tmp_path / "archive", free=20))
+    assert (found.severity, found.text) == ("good", f"{tmp_path}/archive: 20.0 GiB are free")
+    assert list((tmp_path / "archive").iterdir()) == []
+    found = check_archive.folder(Folder(tmp_path / "archive", free=9))
+    assert found.severity == "bad"
+    assert found.text.endswith("9.0 GiB are free, less than must stay free: 10.0 GiB. Free some space.")
+    (tmp_path / "file").write_text("")
+    found = check_archive.folder(Files(tmp_path / "file"))
+    assert found.severity == "bad"
+    assert "cannot be written" in found.text
+
+
+def test_check_says_that_a_webhook_cannot_update():
+    with SlackServer() as slack, clients.connections(trust_env=False) as exchange:
+        webhook = SlackWebhook(slack.webhook_url, exchange(slack.webhook_url, 5.0))
+        found = list(check_slack.account(webhook, {}, lasting=True))
+    assert [(one.severity, one.subject) for one in found] == [("warning", "slack"), ("warning", "archive.public_url")]
+
+
+class Folder(Files):
+    """A folder on a disk of 100 GiB, *free* of them."""
+
+    def __init__(self, root: Path, *, free: int) -> None:
+        super().__init__(root)
+        self.free = free
+
+    def space(self) -> tuple[int, int]:
+        super().space()
+        return self.free << 30, 100 << 30
 
 
 def test_what_makes_no_sense_is_refused(room, monkeypatch):
