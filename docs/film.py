@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from io import StringIO
@@ -34,9 +34,11 @@ _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} @height@" xmlns="http:
 <style>
 .{unique_id}-matrix {{ font: 20px/{line_height}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono",
   "Liberation Mono", "Noto Sans Mono CJK SC", monospace; }}
-.film {{ transform: translateY(@end@px); animation: play @seconds@s steps(1, end) infinite; }}
-@keyframes play {{ @frames@ }}
-@media (prefers-reduced-motion: reduce) {{ .film {{ animation: none; }} }}
+.film {{ transform: translateY(@end@px); animation: film @seconds@s steps(1, end) infinite; }}
+.cover {{ transform: translateY(@all@px); animation: cover @seconds@s steps(1, end) infinite; }}
+@keyframes film {{ @film@ }}
+@keyframes cover {{ @cover@ }}
+@media (prefers-reduced-motion: reduce) {{ .film, .cover {{ animation: none; }} }}
 {styles}
 </style>
 <defs><clipPath id="screen"><rect width="{width}" height="@screen@"/></clipPath></defs>
@@ -44,7 +46,7 @@ _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} @height@" xmlns="http:
 <g transform="translate(20,20)"><circle r="6" fill="#ff5f57"/><circle cx="20" r="6" fill="#febc2e"/>
 <circle cx="40" r="6" fill="#28c840"/></g>
 <g transform="translate(@margin@,@title@)" clip-path="url(#screen)"><g class="film">{backgrounds}
-<g class="{unique_id}-matrix">{matrix}</g></g></g>
+<g class="{unique_id}-matrix">{matrix}</g><rect class="cover" width="{width}" height="@all@" fill="#292929"/></g></g>
 </svg>
 """
 
@@ -69,20 +71,16 @@ def record(language: Language) -> Iterator[Line]:
 
 
 def film(lines: Sequence[Line]) -> str:
-    """Return an SVG that plays *lines*: each appears at the bottom, and pushes up those before it."""
+    """Return an SVG that plays *lines* as a terminal shows them."""
     console = Console(record=True, width=_COLUMNS, file=StringIO(), force_terminal=True)
     for line in lines:
         console.print(Text.from_ansi(line.text), no_wrap=True, overflow="crop")
     seconds = lines[-1].at / _SPEED + _LAST
-    frames = {0.0: _shift(0)}
-    for number, line in enumerate(lines, 1):
-        later = [one for one in lines[number : number + 1] if one.at - line.at < _AT_ONCE]
-        if not later:
-            frames[100 * line.at / _SPEED / seconds] = _shift(number)
+    printed = dict(_printed(lines, seconds))
     filled = {
-        "frames": " ".join(
-            f"{at:.2f}% {{{{ transform: translateY({shift:.1f}px); }}}}" for at, shift in frames.items()
-        ),
+        "film": _frames({at: _shift(number) for at, number in printed.items()}),
+        "cover": _frames({at: number * _LINE for at, number in printed.items()}),
+        "all": f"{len(lines) * _LINE:.1f}",
         "seconds": f"{seconds:.1f}",
         "end": f"{_shift(len(lines)):.1f}",
         "screen": f"{_ROWS * _LINE:.0f}",
@@ -104,9 +102,22 @@ def _measured(text: re.Match[str]) -> str:
     return f'textLength="{cell_len(unescape(text[1])) * _CHARACTER:.1f}">{text[1]}<'
 
 
+def _printed(lines: Sequence[Line], seconds: float) -> Iterator[tuple[float, int]]:
+    """Yield at how many hundredths of the film how many lines have been printed: what comes together is one step."""
+    began = 0.0
+    for number, (line, after) in enumerate(zip(lines, [*lines[1:], None], strict=True), 1):
+        if after is None or after.at - line.at >= _AT_ONCE:
+            yield 100 * began / _SPEED / seconds, number
+            began = after.at if after else 0.0
+
+
+def _frames(shifts: Mapping[float, float]) -> str:
+    return " ".join(f"{at:.2f}% {{{{ transform: translateY({shift:.1f}px); }}}}" for at, shift in shifts.items())
+
+
 def _shift(lines: int) -> float:
-    """Return how far down the film stands when so many *lines* have been printed."""
-    return (_ROWS - lines) * _LINE
+    """Return where the film stands when so many *lines* have been printed: the last of them are seen."""
+    return min(0.0, (_ROWS - lines) * _LINE)
 
 
 def main() -> None:

@@ -16,7 +16,9 @@ def test_the_film_shows_each_line_and_what_came_together_at_once():
     svg = film(LINES)
     shown = "".join(ET.fromstring(svg).itertext())  # noqa: S314 - ours
     assert all(text in shown.replace("\xa0", " ") for text in ("lipsync-bot", "视频已生成", "a & b"))
-    assert len(re.findall(r"% { transform", svg)) == 3  # before the first line, after the second, after the third
+    steps = dict(re.findall(r"@keyframes (\w+) { (.*) }", svg))
+    assert steps.keys() == {"film", "cover"}
+    assert all(len(re.findall(r"% { transform", step)) == 2 for step in steps.values())
 
 
 def test_in_the_film_a_chinese_character_is_as_wide_as_two_letters():
