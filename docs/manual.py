@@ -15,7 +15,7 @@ from typer._completion_shared import get_completion_script
 from bot.cli.program import app
 
 SHARE = Path(__file__).parents[1] / "share"
-_EXIT_CODES = Path(__file__).parents[1] / "README.md"
+_EXIT_CODES = Path(__file__).parents[1] / "docs" / "reference.md"
 _NAME = "lipsync-bot"
 # Where each shell looks for what a package brings, below share/.
 _COMPLETIONS = {

@@ -24,7 +24,9 @@ from docs.manual import files
 from tests.fakes import exchange
 
 ROOT = Path(__file__).parents[1]
-README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
+# What a language's README and reference say together.
+MANUALS = ("README.md", "docs/reference.md"), ("README.zh-CN.md", "docs/reference.zh-CN.md")
+MANUAL, CHINESE = ("\n".join((ROOT / name).read_text("utf-8") for name in names) for names in MANUALS)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PICTURES = sorted(ROOT.glob("docs/img/*"))
 
@@ -35,10 +37,10 @@ def sections(text: str) -> list[tuple[str, str]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def rows(heading: str, readme: str = README) -> Iterator[list[str]]:
+def rows(heading: str, manual: str = MANUAL) -> Iterator[list[str]]:
     """Yield the cells of each row of the first table below the English *heading*, without the head."""
-    number = [title for title, _ in sections(README)].index(heading)
-    table = re.search(r"(?:^\|.*\n)+", sections(readme)[number][1], re.MULTILINE)
+    number = [title for title, _ in sections(MANUAL)].index(heading)
+    table = re.search(r"(?:^\|.*\n)+", sections(manual)[number][1], re.MULTILINE)
     for line in table[0].splitlines()[2:] if table else []:
         yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
@@ -50,7 +52,7 @@ def code(cell: str) -> list[str]:
 # Options
 
 
-def test_the_readme_lists_each_key_with_its_environment_name_and_default():
+def test_the_manual_lists_each_key_with_its_environment_name_and_default():
     listed = [(key, environment, default) for key, environment, default, _ in rows("## Options")]
     assert listed == [
         (f"`{k.name}`", f"`{environment_name(k.name)}`", f"`{k.default}`" if k.default else "–") for k in KEYS
@@ -79,16 +81,16 @@ def test_the_manual_page_and_the_completions_are_those_of_the_program(path):
     assert (ROOT / "share" / path).read_text("utf-8") == files()[path], "python -m docs.manual"
 
 
-def commands(readme: str = README) -> list[str]:
-    """Return every command line with lipsync-bot in *readme*, up to a pipe."""
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", readme, re.DOTALL))
+def commands(manual: str = MANUAL) -> list[str]:
+    """Return every command line with lipsync-bot in *manual*, up to a pipe."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", manual, re.DOTALL))
     lines = [line for line in blocks.splitlines() if line.startswith("lipsync-bot ")]
-    spans = [span for span in re.findall(r"`([^`\n]+)`", readme) if span.startswith("lipsync-bot ")]
+    spans = [span for span in re.findall(r"`([^`\n]+)`", manual) if span.startswith("lipsync-bot ")]
     return sorted({re.split(r"\\?\||#", line)[0].strip() for line in lines + spans})
 
 
 @pytest.mark.parametrize("line", commands())
-def test_a_command_in_the_readme_exists_with_its_options(line):
+def test_a_command_in_the_manual_exists_with_its_options(line):
     _, command, *arguments = shlex.split(line)
     within = [word for word in arguments[:1] if command in {"archive", "config", "state"} and word.isalpha()]
     shown = CliRunner().invoke(app, [command, *within, "--help"], env={"TERM": "dumb", "COLUMNS": "100"})
@@ -97,7 +99,7 @@ def test_a_command_in_the_readme_exists_with_its_options(line):
         assert option in shown.output
 
 
-def test_the_readme_shows_every_command():
+def test_the_manual_shows_every_command():
     shown = {shlex.split(line)[1] for line in commands()}
     assert shown == {one.name for one in app.registered_commands} | {one.name for one in app.registered_groups}
 
@@ -108,7 +110,7 @@ def kinds(error: type[LipsyncBotError]) -> Iterator[type[LipsyncBotError]]:
         yield from kinds(kind)
 
 
-def test_the_readme_lists_the_exit_codes():
+def test_the_manual_lists_the_exit_codes():
     codes = {int(code) for code, _ in rows("### Exit codes")}
     assert codes == {cli.INTERRUPTED, *(kind.exit_code for kind in kinds(LipsyncBotError))}
 
@@ -122,7 +124,7 @@ def said_by_the_program() -> str:
     return re.sub(r'"\s*\n\s*f?"', "", source)
 
 
-def test_the_program_says_each_error_that_the_readme_explains():
+def test_the_program_says_each_error_that_the_manual_explains():
     source = said_by_the_program()
     explained = [text for says, _ in rows("## When something is wrong") for text in code(says)]
     assert [text for text in explained if text not in source] == []
@@ -166,13 +168,13 @@ def test_each_scope_of_the_manifest_is_needed(taken_away, private):
     assert findings(scopes() - taken_away, channel) != findings(scopes(), channel)
 
 
-def test_the_manifest_asks_for_the_scopes_that_the_readme_explains():
+def test_the_manifest_asks_for_the_scopes_that_the_manual_explains():
     assert {name for scope, _ in rows("### 2. A Slack app") for name in code(scope)} == scopes()
 
 
-@pytest.mark.parametrize("readme", [README, CHINESE], ids=["en", "zh"])
-def test_the_link_that_creates_the_app_has_the_manifest_filled_in(readme):
-    link = re.search(r"^\[create-app\]: (\S+)$", readme, re.MULTILINE)
+@pytest.mark.parametrize("manual", [MANUAL, CHINESE], ids=["en", "zh"])
+def test_the_link_that_creates_the_app_has_the_manifest_filled_in(manual):
+    link = re.search(r"^\[create-app\]: (\S+)$", manual, re.MULTILINE)
     assert link
     query = parse_qs(urlsplit(link[1]).query)
     assert query == {"new_app": ["1"], "manifest_yaml": [(ROOT / "slack-app-manifest.yaml").read_text("utf-8")]}
@@ -230,40 +232,56 @@ def test_each_picture_is_shown_and_small():
     assert [path.name for path in drawn if path.stat().st_size >= 60_000] == []
 
 
-# The README in Chinese
+# The manual in Chinese
 
 
-def test_both_readmes_have_the_same_sections():
-    levels = [[title.partition(" ")[0] for title, _ in sections(readme)] for readme in (README, CHINESE)]
+def test_both_manuals_have_the_same_sections():
+    levels = [[title.partition(" ")[0] for title, _ in sections(manual)] for manual in (MANUAL, CHINESE)]
     assert levels[0] == levels[1]
     assert len(levels[0]) > 15
 
 
-def test_both_readmes_show_the_same_commands():
-    assert commands(CHINESE) == commands(README)
+def test_both_manuals_show_the_same_commands():
+    assert commands(CHINESE) == commands(MANUAL)
 
 
 @pytest.mark.parametrize(
     ("heading", "same"),
     [("## Options", 3), ("### Exit codes", 1), ("### 2. A Slack app", 1), ("## When something is wrong", 1)],
 )
-def test_a_table_has_the_same_first_columns_in_both_readmes(heading, same):
+def test_a_table_has_the_same_first_columns_in_both_manuals(heading, same):
     english = [row[:same] for row in rows(heading)]
     assert english == [row[:same] for row in rows(heading, CHINESE)]
     assert english
 
 
-def test_what_the_program_prints_is_the_same_in_both_readmes():
-    printed = [re.findall(r"```text\n(.*?)```", readme, re.DOTALL) for readme in (README, CHINESE)]
+def test_what_the_program_prints_is_the_same_in_both_manuals():
+    printed = [re.findall(r"```text\n(.*?)```", manual, re.DOTALL) for manual in (MANUAL, CHINESE)]
     assert printed[0] == printed[1] != []
 
 
-def test_each_readme_shows_all_pictures_in_its_language():
-    english, chinese = shown(ROOT / "README.md"), shown(ROOT / "README.zh-CN.md")
+def test_each_manual_shows_all_pictures_in_its_language():
+    english, chinese = (set().union(*(shown(ROOT / name) for name in names)) for names in MANUALS)
     assert {path.name.replace(".en.", ".zh.") for path in english} == {path.name for path in chinese}
     assert {path.name for path in english & chinese} == {"icon.png"}
 
 
-def test_each_readme_leads_to_the_other():
-    assert "README.zh-CN.md" in links(ROOT / "README.md")
-    assert "README.md" in links(ROOT / "README.zh-CN.md")
+def test_each_document_leads_to_its_translation():
+    for english, chinese in zip(*MANUALS, strict=True):
+        assert Path(chinese).name in links(ROOT / english)
+        assert Path(english).name in links(ROOT / chinese)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_a_readme_is_a_front_door(readme):
+    text = (ROOT / readme).read_text("utf-8")
+    assert len(text.splitlines()) <= 185
+    assert "docs/img/demo." in text.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_figures_of_the_script_are_those_that_were_measured(readme):
+    measured = (ROOT / "docs/performance.md").read_text("utf-8").partition("<!-- generated: script -->")[2]
+    texts = measured.partition("<!-- end")[0], (ROOT / readme).read_text("utf-8")
+    figures, copied = (re.findall(r"^\|[^|]*((?:\| \d+ ){6})\|$", text, re.MULTILINE) for text in texts)
+    assert copied == figures != []
