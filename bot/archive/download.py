@@ -150,7 +150,8 @@ class _Transfer:
         self._stream(response, at, self._length(headers))
         size = self._part.size()
         if content.is_cut(size, self._part.read):
-            self._refuse("the video ends in the middle")
+            self._restart()
+            raise ArchiveError("the video ends in the middle")
         self._part.sync()
         return Received(size, self._digest.hexdigest(), self._part.read(0, content.HEAD))
 
@@ -173,12 +174,14 @@ class _Transfer:
         try:
             for piece in response.iter_raw():
                 if not size and content.is_text(response.headers.get("content-type", ""), piece[: content.HEAD]):
-                    self._refuse("the link leads to a page, not to a file")
+                    self._restart()
+                    raise LinkExpired("the link leads to a page, not to a file")
                 self._part.append(piece)
                 self._digest.update(piece)
                 size += len(piece)
                 self._judge(size, size - started, self._limits.monotonic() - began)
                 if size - noted >= _NOTED_EVERY:
+                    self._make_room(size, 0)
                     self._note(version, size)
                     noted = size
         finally:
@@ -210,10 +213,6 @@ class _Transfer:
     def _restart(self) -> None:
         self._notes.remove()
         self._part.cut(0)
-
-    def _refuse(self, why: str) -> None:
-        self._restart()
-        raise ArchiveError(why)
 
 
 def _notes(name: str) -> str:

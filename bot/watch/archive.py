@@ -14,7 +14,7 @@ from bot.events import Events
 from bot.store.places import Store
 from bot.watch.lasting import LastingLinks
 
-_ONCE = 300.0  # seconds that copies get in one run of `run --once`; the next run goes on where they stopped
+_ONCE = 30.0  # seconds that copies get in one `run --once`: the next, which goes on where they stopped, must not wait
 
 
 class Archive:
@@ -42,15 +42,16 @@ class Archive:
         self._begun: set[str] = set()
         self._swept = False
 
-    def step(self, *, quiet: bool = True) -> None:
+    def step(self, *, quiet: bool = True, reachable: bool = True) -> None:
         """Save what has been copied, ask for fresh links of one task at most, and hand over what is due.
 
-        *quiet*: no message waits to be posted, so messages may be updated.
+        *quiet*: no message waits to be posted, so messages may be updated. *reachable*: Chanjing has just answered.
         """
         self._save_finished()
         if quiet and self._lasting:
             self._lasting.show()
-        self._refresh()
+        if reachable:
+            self._refresh()
         before, now = self._archiving(), self._clock.now()
         if not self._swept:
             self._swept = True
@@ -61,7 +62,7 @@ class Archive:
             self._copies.begin(task, attempts)
 
     def run_once(self) -> None:
-        """Do all that is due, for a few minutes at most."""
+        """Do all that is due, for half a minute at most."""
         self.step()
         self._copies.wait(_ONCE)
         self._save_finished()

@@ -77,7 +77,7 @@ class Poll:
         if not failure:
             self._update_board()
         if self.archive:
-            self.archive.step(quiet=self.delivery.idle())
+            self.archive.step(quiet=self.delivery.idle(), reachable=not failure)
         if more:
             failure = self.reader.read_more(lambda: self._is_due(began + interval))
             self.delivery.run(began + interval)

@@ -154,7 +154,7 @@ def test_without_a_length_only_chunks_say_where_the_end_is(room):
 )
 def test_a_page_instead_of_a_video_is_refused(room, page):
     room.server.answers = [page]
-    with pytest.raises(ArchiveError, match="leads to a page"):
+    with pytest.raises(LinkExpired, match="leads to a page"):
         room.copy()
     assert room.there() == [".a.mp4.part"]
     assert (room.root / "2025/02/.a.mp4.part").stat().st_size == 0
