@@ -46,8 +46,8 @@ test: $(TESTS) ## run the tests
 image-test: $(TESTS) ## build the container image and try it, with docker or podman, in about 4 minutes
 	@$(BIN)/python -m pytest --quiet tests/image
 
-package-test: $(TESTS) ## install the wheel and the sdist as a stranger would, and run the demo of each, in about a minute
-	@$(BIN)/python -m pytest --quiet tests/package
+package-test: $(TESTS) ## try what is built and installed, and run the demo from the wheel and from the sdist, in about 2 minutes
+	@$(TEST) tests/package
 
 browser-test: $(BROWSER) ## look at the page and the demo in chromium, which must be there, in about a minute
 	@$(BIN)/python -m pytest --quiet tests/browser
@@ -111,22 +111,22 @@ $(RUNTIME): $(VENV)/pyvenv.cfg requirements.txt
 
 $(TESTS): $(VENV)/pyvenv.cfg requirements-test.txt
 	@echo "installing what its tests need into $(VENV) …"
-	@$(INSTALL) requirements-test.txt
+	@$(INSTALL) requirements-test.txt --no-compile
 	@touch $@
 
 $(DEV): $(TESTS) requirements-dev.txt
 	@echo "installing what its checks need into $(VENV) …"
-	@$(INSTALL) requirements-dev.txt
+	@$(INSTALL) requirements-dev.txt --no-compile
 	@touch $@
 
 $(BENCH): $(DEV) requirements-bench.txt
 	@echo "installing what its benchmarks need into $(VENV) …"
-	@$(INSTALL) requirements-bench.txt
+	@$(INSTALL) requirements-bench.txt --no-compile
 	@touch $@
 
 $(BROWSER): $(TESTS) requirements-browser.txt
 	@echo "installing what its tests in a browser need into $(VENV) …"
-	@$(INSTALL) requirements-browser.txt
+	@$(INSTALL) requirements-browser.txt --no-compile
 	@touch $@
 
 $(VENV)/pyvenv.cfg: FORCE

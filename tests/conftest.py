@@ -44,7 +44,7 @@ _SHARE_A_RUN = {
     "tests/demo/test_story.py",
     "tests/faults/test_chanjing_faults.py",
     "tests/faults/test_slack_faults.py",
-    "tests/test_packaging.py",
+    "tests/package/test_packaging.py",
 }
 
 
@@ -60,6 +60,17 @@ _LONG = (
     "tests/test_no_secret_leaks.py",
     "tests/test_process.py",
 )
+
+
+# They take minutes, or need more than `make test` installs. Each has a target of its own.
+_ON_DEMAND = {"browser", "image", "package"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave those out of a run that does not name them."""
+    own = collection_path.parent == Path(__file__).parent and collection_path.name in _ON_DEMAND
+    named = {part for argument in config.args for part in Path(argument.partition("::")[0]).parts}
+    return True if own and collection_path.name not in named else None
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
@@ -100,7 +111,7 @@ def pytest_collection(session: pytest.Session) -> None:
     modules = [
         ".".join(file.relative_to(here.parent).with_suffix("").parts)
         for file in here.rglob("test_*.py")
-        if file.parent.name != "image"
+        if file.parent.name not in _ON_DEMAND
     ]
     worker, workers = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     first = len(modules) * worker // workers

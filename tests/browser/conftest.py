@@ -9,11 +9,6 @@ from playwright.sync_api import sync_playwright
 from docs.page import SampleServer
 
 
-def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    """Leave these tests out of a run that does not name them: they need a browser, and a lock of their own."""
-    return None if any("browser" in argument for argument in config.args) else True
-
-
 @pytest.fixture(scope="session")
 def chromium():
     path = shutil.which("chromium")

@@ -14,11 +14,6 @@ from tests.image.engine import IMAGE, ROOT, Container, Engine, find
 Run = Callable[..., Container]
 
 
-def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    """Leave these tests out of a run that does not name them: they take a container engine, and minutes."""
-    return None if any("image" in argument for argument in config.args) else True
-
-
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The engine, with the image built."""

@@ -1,1 +1,1 @@
-"""What is published, installed as a stranger would, and run from there. Needs pip's network: `make package-test`."""
+"""What is built and installed, by the Makefile and from what is published. Needs pip's network: `make package-test`."""

@@ -9,11 +9,6 @@ import pytest
 from tests.locks import ROOT, RUNTIME
 
 
-def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    """Leave these tests out of a run that does not name them: they take a minute, most of which is the demo's."""
-    return None if any("package" in argument for argument in config.args) else True
-
-
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of that environment."""

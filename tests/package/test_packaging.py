@@ -122,7 +122,14 @@ def test_the_wheel_brings_what_shells_and_man_look_for(wheel):
 
 
 def test_the_sdist_has_what_it_takes_to_check_it(unpacked):
-    for path in ("Makefile", "config.schema.json", "requirements-test.txt", "tests/test_packaging.py", "share", "docs"):
+    for path in (
+        "Makefile",
+        "config.schema.json",
+        "requirements-test.txt",
+        "tests/package/test_packaging.py",
+        "share",
+        "docs",
+    ):
         assert (unpacked / path).exists(), path
 
 
