@@ -1,5 +1,6 @@
 """What a browser shows of the demo: the bot's page and the Slack channel side by side, and a cover for each video."""
 
+import contextlib
 import html
 import time
 import zlib
@@ -19,6 +20,7 @@ _NO_VIDEO = Phrase("In the demo there is no video to watch.", "演示中没有�
 _CHANNEL = Phrase("The demo's Slack channel", "演示用的 Slack 频道")
 _PAGE = Phrase("The bot's page", "机器人的页面")
 _EVERY = 2  # seconds between two looks
+_TRIES, _PAUSE = 100, 0.1  # to get the bot's page, and seconds between two
 _HEADERS = ("content-type", "content-security-policy", "refresh")
 _FRAMES = """<!DOCTYPE html>
 <html lang="{lang}"><meta charset="utf-8"><title>lipsync-bot</title><link rel="icon" href="data:,">
@@ -67,14 +69,22 @@ class Window(LoopbackServer):
 
     def _bots_page(self, call: Call) -> Answer:
         """Return the bot's page as it is, but that it may stand in a frame of ours."""
-        try:
-            got = httpx.get(self._page, params=call.query, trust_env=False, headers={"Accept-Encoding": "identity"})
-        except httpx.TransportError as error:  # it is about to be there, or the demo is over
-            return text_answer(str(error))._replace(headers={"Content-Type": "text/plain", "Refresh": "1"})
+        got = self._fetch(call.query)
+        if got is None:
+            return text_answer("", HTTPStatus.BAD_GATEWAY)
         headers = {name: got.headers[name] for name in _HEADERS if name in got.headers}
         policy = headers["content-security-policy"].replace("frame-ancestors 'none'", "frame-ancestors 'self'")
         refresh = {"refresh": str(_EVERY)} if "refresh" in headers else {}
         return Answer(got.status_code, {**headers, "content-security-policy": policy, **refresh}, got.content)
+
+    def _fetch(self, query: str) -> httpx.Response | None:
+        """Return the bot's page, for which somebody may ask before the bot has begun to serve it."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(httpx.TransportError):
+                return httpx.get(self._page, params=query, trust_env=False)
+            if self.closing.wait(_PAUSE):
+                break
+        return None
 
     def _wall(self) -> str:
         messages = [

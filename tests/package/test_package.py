@@ -42,10 +42,11 @@ def test_what_is_published_can_be_installed_and_shows_the_demo(target, python, t
         assert demo.stdout
         address = re.search(r"http://127\.0\.0\.1:\d+/\w*", demo.stdout.readline())
         assert address
-        page = look(address[0], tmp_path / "profile")
+        page, bots = (look(one, tmp_path / "profile") for one in (address[0], address[0].removesuffix("demo")))
         said = demo.communicate(timeout=PATIENCE)[0]
     assert (demo.returncode, "Each task was announced exactly once." in said) == (0, True), said
     assert "lipsync-bot" in page
+    assert "<h1>Lip-sync videos</h1>" in bots
     assert [*home.iterdir(), *empty.iterdir()] == []
     share = python.parents[1] / "share"
     assert {path.name for path in share.rglob("*lipsync-bot*")} == {
