@@ -53,8 +53,8 @@ VANISHED = Phrase(
 RENDERING = Phrase("Rendering now", "正在生成")
 LATEST = Phrase("Latest videos", "最近的视频")
 NOTHING_YET = Phrase(
-    "No video has ended since the bot started. The next one appears here.",
-    "机器人启动以来还没有视频结束。下一个结束的视频会出现在这里。",
+    "No video has ended while the bot was watching. The next one appears here.",
+    "机器人开始关注以来，还没有视频结束。下一个结束的视频会出现在这里。",
 )
 READY = Phrase("Ready", "已生成")
 FAILED = Phrase("Failed", "失败")
@@ -65,7 +65,6 @@ LENGTH = Phrase("length {time}", "时长 {time}")
 # Messages that have not been posted yet
 OWED = Phrase("Waiting to be posted", "待发送的通知")
 OWED_SINCE = Phrase("waiting for {time}", "已等待 {time}")
-OWED_TASK = Phrase("Task {id}", "任务 {id}")
 OWED_GREETING = Phrase("The greeting", "启动消息")
 OWED_SUMMARY = Phrase("The daily summary", "日报")
 OWED_TROUBLE = Phrase("A problem of the bot", "机器人自身的问题")
@@ -80,17 +79,12 @@ OWED_ERROR = Phrase("Slack did not accept it: {error}", "Slack 没有接受：{e
 # The last days
 DAYS = Phrase("Last 14 days", "最近 14 天")
 DAY = Phrase("Day", "日期")
-MEDIAN = Phrase("Median time", "用时中位数")
-MEDIAN_WHAT = Phrase(
-    "Half of the videos were ready or had failed sooner than the median time.",
-    "有一半的视频在用时中位数以内结束。",
-)
+MEDIAN = Phrase("Median", "用时中位数")
 TODAY = Phrase("Today", "今天")
 YESTERDAY = Phrase("Yesterday", "昨天")
 
 # The accounts
 ACCOUNTS = Phrase("The bot", "机器人")
-SAID = Phrase("What it said: {text}", "详细信息：{text}")
 TIMES_ARE_IN = Phrase("Times are in {zone}.", "时间为 {zone}。")
 
 # What /readyz calls by its code, where no trouble of the bot's has words for it: title, sentence, remedy

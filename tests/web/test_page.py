@@ -125,7 +125,7 @@ def test_a_task_is_found_by_how_its_id_begins(query, found):
 def test_the_days_are_counted_by_outcome_with_the_median_time_as_a_table():
     chart = {"2025-02-03": DayCount(41, 5, 96.0), "2025-01-28": DayCount(20, 0, 60.0)}
     seen = text(shown(standing(State(chart=chart))))
-    assert "Day Ready Failed Median time Today 0 0 – Yesterday 41 5 1 min 36 s Sun 2 Feb 0 0 –" in seen
+    assert "Day Ready Failed Median Today 0 0 – Yesterday 41 5 1 min 36 s Sun 2 Feb 0 0 –" in seen
     assert "Tue 28 Jan 20 0 1 min" in seen
 
 
