@@ -70,7 +70,7 @@ class Exchange:
         self._deadlines = deadlines
         self._headers = {**_HEADERS, **({} if keep_alive else {"Connection": "close"})}
         self._timeout = timeout
-        self._extensions = {"trace": self._follow, "timeout": httpx.Timeout(silence or timeout).as_dict()}
+        self._timeouts = httpx.Timeout(silence or timeout).as_dict()
         self._proxy = proxy
         self._socket: socket.socket | None = None
         self._connecting = False
@@ -128,9 +128,9 @@ class Exchange:
     def _answered(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes
     ) -> contextlib.closing[httpx.Response]:
-        asked = httpx.Request(
-            method, url, headers={**headers, **self._headers}, content=content, extensions=self._extensions
-        )
+        # Not kept: a reference to itself would keep all that an Exchange has read until the garbage is looked for.
+        extensions = {"trace": self._follow, "timeout": self._timeouts}
+        asked = httpx.Request(method, url, headers={**headers, **self._headers}, content=content, extensions=extensions)
         response = self._transport.handle_request(asked)
         response.request = asked
         return contextlib.closing(response)
