@@ -23,7 +23,8 @@ from bot.wording import phrases
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST_ID = 200  # characters
-_KEPT = 10.0  # seconds for which a page that nothing has changed is sent again: the times on it go on
+_FRESH = 1.0  # seconds for which a page is sent again, whatever has changed: many saves may follow one another
+_KEPT = 10.0  # seconds for which one that nothing has changed is: the times on it go on
 _BUSY, _QUIET = 10, 30  # seconds between two refreshes, while something renders and else
 
 
@@ -62,7 +63,10 @@ class Page:
         if wanted := asked.strip()[:_LONGEST_ID]:
             return self._make(self._standings(), wanted)
         with self._one_at_a_time:
-            standings, now, made = self._standings(), self._clock.monotonic(), self._made
+            now, made = self._clock.monotonic(), self._made
+            if made is not None and now - made.at < _FRESH:
+                return made.response
+            standings = self._standings()
             if made is None or now - made.at > _KEPT or not _same(made.standings, standings):
                 made = self._made = _Made(standings, now, self._make(standings))
             return made.response

@@ -232,6 +232,23 @@ def test_200_tasks_are_less_than_100_kib_and_made_once_between_two_polls(languag
     assert process_time() - began < 1  # it takes 10 ms; this is for what grows without limit
 
 
+def test_a_page_is_made_anew_when_something_has_changed_or_time_has_passed_but_once_a_second_at_most():
+    clock, states = SimulatedClock(), [State()]
+    progress: dict[str, Task] = {}
+    one = Page(lambda: [standing(states[-1], progress=progress)], clock, "en", Access("127.0.0.1", None), zone=UTC)
+    bodies = []
+    for seconds, changed in ((0, False), (0.5, True), (0.6, False), (5, False), (5.1, False)):
+        clock.pass_by(seconds)
+        if changed:
+            states.append(State(ended=(ended(1),)))
+        bodies.append(get(one).body)
+    first, still_first, changed, kept, later = bodies
+    assert still_first is first
+    assert changed != first
+    assert kept is changed
+    assert later is not kept
+
+
 PASSWORD = Secret("geheim!")
 
 
