@@ -33,6 +33,7 @@ _LASTING = {
     "notice_postponed": ("error", "notice_delivered", None),
     "board_not_updated": ("reason", "board_updated", None),
     "task_lookup_refused": ("reason", "task_looked_up", None),
+    "archive_failed": ("error", "task_archived", None),
     "account_failed": ("error", "started", None),
     "standing_by": ("detail", "started", None),
     "ping_failed": ("error", "ping_sent", "ping_recovered"),

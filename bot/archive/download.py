@@ -148,7 +148,8 @@ class _Transfer:
             at = 0
             self._restart()
         self._stream(response, at, self._length(headers))
-        size = self._part.size()
+        if not (size := self._part.size()):
+            raise LinkExpired("the link leads to an empty file")
         if content.is_cut(size, self._part.read):
             self._restart()
             raise ArchiveError("the video ends in the middle")

@@ -160,6 +160,12 @@ def test_a_page_instead_of_a_video_is_refused(room, page):
     assert (room.root / "2025/02/.a.mp4.part").stat().st_size == 0
 
 
+def test_an_empty_file_is_no_video(room):
+    room.server.answers = [whole(b"")]
+    with pytest.raises(LinkExpired, match="empty"):
+        room.copy()
+
+
 @pytest.mark.parametrize("line", ["403 Forbidden", "404 Not Found", "410 Gone"])
 def test_a_link_that_leads_nowhere_asks_for_a_fresh_one(room, line):
     room.server.answers = [status(line)]
