@@ -1,4 +1,4 @@
-"""Pure: who may see the page."""
+"""Who may see the page."""
 
 import hmac
 from base64 import b64decode
