@@ -20,6 +20,7 @@ from bot.clock import Stop, SystemClock
 from bot.config.accounts import DEFAULT
 from bot.config.load import load
 from bot.config.sections import Config
+from bot.demo import words
 from bot.demo.chanjing import ChanjingServer
 from bot.demo.slack import CHANNEL, Message, SlackServer
 from bot.demo.window import Window
@@ -30,7 +31,6 @@ from bot.language import Language
 from bot.slack import terminal
 from bot.slack.blocks import Message as Words
 from bot.watch.loop import Daemon
-from bot.wording.phrases import Phrase
 
 _BALANCE, _VOICE = "蝉豆不足扣费失败", "音频中没有人声，请检查是否为单声道"
 _ENDINGS = ("", "", _BALANCE, "", _VOICE, "")  # what Chanjing says of each failure; "": it succeeds
@@ -42,28 +42,6 @@ _PATIENCE = 15.0  # seconds for what the bot does to be seen
 
 _Add = Callable[..., str]  # makes a task, and returns its id
 _Finish = Callable[[str, int], None]  # a task's id, and which ending it has
-
-_INTRODUCTION = Phrase(
-    "A built-in Chanjing and a built-in Slack are running on this machine. Three videos are already finished; more "
-    "will follow, first one by one, then many at once, and the real bot watches them. When one ends, Chanjing calls "
-    "the bot.",
-    "本机上运行着一个模拟的蝉镜和一个模拟的 Slack。已有三个视频生成完毕；"
-    "接下来会逐个生成几个视频，再同时生成一批，由真正的机器人负责通知。每个任务一结束，蝉镜就回调机器人。",
-)
-_FIGURES = Phrase(
-    "{ended} tasks ended in {seconds} s: {succeeded} succeeded, {failed} failed. "
-    "{messages} messages, greeting included, and a board; {requests} requests to Chanjing.",
-    "{seconds} 秒内有 {ended} 个任务结束：成功 {succeeded} 个，失败 {failed} 个。"
-    "共发出 {messages} 条消息（含启动消息）和一个看板，向蝉镜请求 {requests} 次。",
-)
-_ONCE = Phrase("Each task was announced exactly once.", "每个任务都恰好通知了一次。")
-_NOT_ONCE = Phrase("Times each task was announced: {times}.", "每个任务的通知次数：{times}。")
-_LOOK = Phrase("Look at it in a browser: {address}", "请在浏览器中观看：{address}")
-_STAYS = Phrase(
-    "The page stays up until you press Enter: {address}",
-    "页面会一直保留，按回车键结束：{address}",
-)
-_NEXT = Phrase("For your own account, see “Set it up” in the README.", "要用于自己的账号，请看 README 的“部署”一节。")
 
 
 class _Stage:
@@ -95,6 +73,28 @@ class _Stage:
             self.wait(0.1)
 
 
+class _Screen:
+    """Where the demo shows what it says, and the messages."""
+
+    def __init__(self, console: Console, language: Language, stage: _Stage) -> None:
+        self._console = console
+        self._language: Language = language
+        self._stage = stage
+
+    def show(self, message: Message) -> None:
+        with self._stage.watched():
+            self.rule()
+            terminal.draw(Words(message.text, tuple(message.blocks)), self._console)
+
+    def rule(self) -> None:
+        self._console.print(Rule(style="dim"))
+
+    def say(self, *sentences: str) -> None:
+        # Chinese has no spaces between sentences.
+        text = Text((" " if self._language == "en" else "").join(sentences))
+        self._console.print(text, soft_wrap=not self._console.is_terminal)
+
+
 def play(
     language: Language = "en", console: Console | None = None, *, wait: Callable[[], object] | None = None
 ) -> bool:
@@ -104,66 +104,45 @@ def play(
     it is posted and as it stands at the end, not each time that it is updated. Raise OSError or SystemExit, as rich
     does, when nobody can see it any more.
     """
-    console = console or Console(highlight=False)
-    began = time.monotonic()
-    stage = _Stage()
+    began, stage, port = time.monotonic(), _Stage(), _free_port()
+    screen = _Screen(console or Console(highlight=False), language, stage)
     _need_threads(_THREADS)
-
-    def show(message: Message) -> None:
-        with stage.watched():
-            console.print(Rule(style="dim"))
-            terminal.draw(Words(message.text, tuple(message.blocks)), console)
-
-    def say(*sentences: str) -> None:
-        # Chinese has no spaces between sentences.
-        text = Text((" " if language == "en" else "").join(sentences))
-        console.print(text, soft_wrap=not console.is_terminal)
-
-    port = _free_port()
     with (
         ChanjingServer() as chanjing,
         SlackServer() as slack,
         Window(f"http://127.0.0.1:{port}/", lambda: slack.messages, language) as window,
         tempfile.TemporaryDirectory() as directory,
     ):
-        say(_LOOK.say(language, address=window.address))
-        slack.on_message = lambda message: None if message.edited else show(message)
+        screen.say(words.LOOK.say(language, address=window.address))
+        slack.on_message = lambda message: None if message.edited else screen.show(message)
         finish = partial(_finish, chanjing, window)
         for number in range(3):
             finish(chanjing.add(create_time=int(time.time()) - 86_400 + number), number)
-        say(_INTRODUCTION.say(language))
+        screen.say(words.INTRODUCTION.say(language))
         with _running(_config(Path(directory), chanjing, slack, language, port), stage):
-            stage.wait_until(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
             add = partial(chanjing.add, callback=f"http://127.0.0.1:{port}/wake/{_WAKE_TOKEN}")
-            ids = [*_one_by_one(chanjing, stage, add, finish), *_all_at_once(chanjing, stage, add, finish)]
-            stage.wait_until(lambda: all(_times_announced(slack, ids)))
-            stage.wait_until(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
+            ids = _tell(chanjing, slack, stage, add, finish)
             for board in _boards(slack):
-                show(board)
-            console.print(Rule(style="dim"))
+                screen.show(board)
+            screen.rule()
             seconds, times = round(time.monotonic() - began), _times_announced(slack, ids)
-            say(*_sum_up(times, seconds, len(_notices(slack)), len(chanjing.calls), language))
-            say(_NEXT.say(language))
+            failed = len(_ENDINGS) - _ENDINGS.count("")
+            counts = len(_notices(slack)), len(chanjing.calls)
+            screen.say(*words.sum_up(times, failed, seconds, *counts, language))
+            screen.say(words.NEXT.say(language))
             if wait is not None:
-                say(_STAYS.say(language, address=window.address))
+                screen.say(words.STAYS.say(language, address=window.address))
                 wait()
     return times == [1] * len(ids)
 
 
-def _sum_up(times: Sequence[int], seconds: int, messages: int, requests: int, language: Language) -> tuple[str, str]:
-    """Return what happened, of tasks that were announced so many *times*, and whether that was once each."""
-    failed = len(_ENDINGS) - _ENDINGS.count("")
-    figures = _FIGURES.say(
-        language,
-        ended=len(times),
-        seconds=seconds,
-        succeeded=len(times) - failed,
-        failed=failed,
-        messages=messages,
-        requests=requests,
-    )
-    good = all(count == 1 for count in times)
-    return figures, _ONCE.say(language) if good else _NOT_ONCE.say(language, times=times)
+def _tell(chanjing: ChanjingServer, slack: SlackServer, stage: _Stage, add: _Add, finish: _Finish) -> list[str]:
+    """Let all tasks of the story end, wait until the bot has announced them, and return their ids."""
+    stage.wait_until(lambda: bool(_notices(slack)))  # the greeting: from now on everything is news
+    ids = [*_one_by_one(chanjing, stage, add, finish), *_all_at_once(chanjing, stage, add, finish)]
+    stage.wait_until(lambda: all(_times_announced(slack, ids)))
+    stage.wait_until(lambda: not any(task_id in board.text for board in _boards(slack) for task_id in ids))
+    return ids
 
 
 def _free_port() -> int:
