@@ -23,7 +23,7 @@ from bot.config.sections import Config
 from bot.disk import beside, resolve
 from bot.errors import ArchiveError, ConfigError, StateError
 from bot.events import NOBODY, Events
-from bot.host import is_ip, is_public
+from bot.host import is_host, is_ip, is_public
 from bot.http import transport as connection
 from bot.http.client import Exchange
 from bot.http.deadlines import Deadlines
@@ -95,7 +95,8 @@ class Connections:
                 host, proxy = host_of(url), proxy_for(url, self._environ)
             except ConfigError as error:
                 raise ArchiveError(str(error)) from None
-            if proxy and is_ip(host) and not allowed(host):
+            # Names that end in a number, such as 127.1, are addresses to most proxies.
+            if proxy and not (allowed(host) if is_ip(host) else is_host(httpx.URL(url).raw_host.decode())):
                 raise ArchiveError(f"{host}: its address is not a public one")
             only = (lambda _: True) if proxy else allowed
             with connection.transport(self._context, self._resolver, proxy, only) as transport:

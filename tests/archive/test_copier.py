@@ -245,6 +245,21 @@ def test_an_address_that_is_not_public_is_not_connected_to(room):
     assert room.server.requests == []
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1.", "2130706433", "127.1", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "[::1%25lo]"]
+)
+def test_no_proxy_is_asked_for_an_address_that_is_not_public_however_it_is_written(room, monkeypatch, host):
+    monkeypatch.setenv("http_proxy", room.server.address)
+    monkeypatch.setenv("no_proxy", "")
+    with clients.connections() as through_proxy:
+        open_ = through_proxy.for_downloads("https://8.8.8.8")
+        with pytest.raises(ArchiveError, match="its address is not a public one"), open_(f"http://{host}/"):
+            pass
+        with open_("http://videos.example.com/"), open_("http://8.8.8.8/"), open_("http://例子.example/"):
+            pass
+    assert room.server.requests == []
+
+
 def test_nothing_of_ours_is_sent(room):
     room.server.answers = [whole(VIDEO)]
     room.copy()
