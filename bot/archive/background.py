@@ -16,7 +16,7 @@ Finished = list[tuple[str, Archived | ArchiveError]]
 
 
 class Copies(Protocol):
-    """Copies on their way. Nothing here waits or raises, but for `wait`."""
+    """Copies on their way. Nothing here waits or raises."""
 
     def sweep(self, waited_for: Sequence[RecentTask], now: float) -> None:
         """Remove what is left of copies that nobody goes on with. *now* is in Unix seconds."""
@@ -30,8 +30,8 @@ class Copies(Protocol):
     def finished(self) -> Finished:
         """Return what became of those that have ended since this was asked last, by the id of the task."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when all that was begun has ended, or after *seconds*."""
+    def ended(self) -> threading.Event:
+        """Return what is set when all that was begun has ended."""
 
     def close(self) -> None:
         """Leave off."""
@@ -66,10 +66,11 @@ class Background:
         except Empty:
             return found
 
-    def wait(self, seconds: float) -> None:
+    def ended(self) -> threading.Event:
         ended = threading.Event()
-        if self._thread is not None and self._do(ended.set):
-            ended.wait(seconds)
+        if self._thread is None or not self._do(ended.set):
+            ended.set()
+        return ended
 
     def close(self) -> None:
         self._stop.set()

@@ -62,9 +62,9 @@ class Archive:
             self._copies.begin(task, attempts)
 
     def run_once(self) -> None:
-        """Do all that is due, for half a minute at most."""
+        """Do all that is due, for half a minute at most. Raise Stopped."""
         self.step()
-        self._copies.wait(_ONCE)
+        self._clock.wait(_ONCE, self._copies.ended())
         self._save_finished()
         if self._lasting:
             self._lasting.show()

@@ -1,6 +1,7 @@
 """An archive in memory: a folder of which a power cut leaves what was synced, and the server that the files are on."""
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -174,8 +175,9 @@ class CopiesAtOnce:
         found, self._results = self._results, []
         return found
 
-    def wait(self, seconds: float) -> None:
-        pass
+    def ended(self) -> threading.Event:
+        (ended := threading.Event()).set()
+        return ended
 
     def close(self) -> None:
         pass

@@ -13,7 +13,7 @@ from bot.config import sections as config
 from bot.domain.notice import TaskEnded
 from bot.domain.recent import Archived, RecentTask
 from bot.domain.task import Status, Task
-from bot.errors import ArchiveError, ChanjingUnavailable, LinkExpired
+from bot.errors import ArchiveError, ChanjingUnavailable, LinkExpired, Stopped
 from bot.watch.archive import Archive
 from tests.fakes import RecordedEvents, SimulatedClock
 from tests.worlds import URL, Bot, World
@@ -40,8 +40,10 @@ class Copies:
         found, self.results = self.results, []
         return found
 
-    def wait(self, seconds: float) -> None:
+    def ended(self) -> threading.Event:
         self.results += [(task_id, Archived(f"{task_id}.mp4")) for task_id in self.begun]
+        (ended := threading.Event()).set()
+        return ended
 
     def close(self) -> None:
         pass
@@ -119,6 +121,17 @@ def test_one_run_copies_what_is_due_before_it_leaves(room):
     assert room.store.state.ended[0].archived == Archived("a.mp4")
 
 
+def test_one_run_that_is_asked_to_end_waits_for_no_copy(room):
+    finish(room, "a")
+    room.copies.ended = threading.Event  # never set
+    room.clock.stops_at = room.clock.monotonic() + 2
+    with pytest.raises(Stopped):
+        room.poll.archive.run_once()
+    room.clock.stops_at = float("inf")
+    room.poll.archive.run_once()
+    assert room.clock.waits[-1] == 30
+
+
 class BrokenCopier(Copier):
     def __init__(self) -> None:
         pass
@@ -134,7 +147,7 @@ def test_a_fault_of_ours_ends_one_copy_and_not_the_copying():
     copies = Background(BrokenCopier(), threading.Event(), events)
     for task_id in ("broken", "a"):
         copies.begin(RecentTask(TaskEnded(Task(task_id, 20)), SimulatedClock().now()), 0)
-    copies.wait(60)
+    assert copies.ended().wait(60)
     results = dict(copies.finished())
     copies.close()
     assert isinstance(results["broken"], ArchiveError)
