@@ -566,6 +566,20 @@ def test_a_newer_format_is_refused(room):
             read()
 
 
+def test_the_state_of_the_second_version_is_read_as_it_is_and_saved_as_this_one(room):
+    saved(room.place(), LATER).release()
+    room.rows(
+        """update lipsync_bot_states set document = (select json_object_agg(key, value)
+            from json_each(replace(document::text, '"version":3', '"version":2')::json)
+            where key not in ('chart', 'ended', 'to_archive'))"""
+    )
+    assert room.place().peek() == LATER
+    store = held(room.place())
+    store.save(store.state)
+    assert room.rows("select document->>'version' from lipsync_bot_states") == [("3",)]
+    assert room.place().peek() == LATER
+
+
 def test_whoever_edits_the_document_may_lay_it_out(room):
     saved(room.place(), SMALL).release()
     room.rows("update lipsync_bot_states set document = jsonb_pretty(document::jsonb)::json")
