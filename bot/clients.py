@@ -87,7 +87,12 @@ class Connections:
         """
 
         def allowed(address: str) -> bool:
-            return is_public(address) or not all(map(is_public, self._resolver.addresses(host_of(base_url), SILENCE)))
+            if is_public(address):
+                return True
+            try:
+                return not all(map(is_public, self._resolver.addresses(host_of(base_url), SILENCE)))
+            except OSError:  # behind a proxy there may be no names at all
+                return False
 
         @contextlib.contextmanager
         def open_(url: str) -> Iterator[Exchange]:

@@ -17,6 +17,7 @@ from bot.domain.notice import TaskEnded
 from bot.domain.recent import Archived, RecentTask
 from bot.domain.task import Task
 from bot.errors import ArchiveError, ArchiveUnusable, LinkExpired, NotArchivable
+from bot.http.transport import Resolver
 from tests.archive.server import JPEG, Server, head, ranged, serving, status, video, whole
 from tests.fakes import NOON
 
@@ -258,6 +259,14 @@ def test_no_proxy_is_asked_for_an_address_that_is_not_public_however_it_is_writt
         with open_("http://videos.example.com/"), open_("http://8.8.8.8/"), open_("http://例子.example/"):
             pass
     assert room.server.requests == []
+
+
+def test_a_base_url_whose_name_is_not_known_here_is_no_fault_of_the_folder(room, monkeypatch):
+    monkeypatch.setattr(room.connections, "_resolver", Resolver(lambda *_, **__: (_ for _ in ()).throw(OSError("no"))))
+    monkeypatch.setattr(room.connections, "_environ", {"http_proxy": "http://127.0.0.1:9"})
+    with pytest.raises(ArchiveError, match="its address is not a public one") as caught:
+        room.copy(base_url="https://chanjing.invalid")
+    assert not isinstance(caught.value, ArchiveUnusable)
 
 
 def test_nothing_of_ours_is_sent(room):
