@@ -148,7 +148,7 @@ class Process:
             store.save(_fitted(store.load(), config))
             own_health = Health(store, clock, bare)
             events = Listeners(events, own_health)
-            exchange = partial(self._exchange, settled=own_health.turned)
+            exchange = partial(self._exchange.ending_with(leaving), settled=own_health.turned)
             archive = copies(config, self._exchange, events)
             leaving.callback(archive.close if archive else lambda: None)
             account = _Account(shown(name), config, exchange, self._pace(config), store, clock, wake, events, archive)

@@ -5,6 +5,7 @@ import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -78,6 +79,12 @@ class Connections:
         return Exchange(
             transport, self._deadlines, timeout=timeout, keep_alive=keep_alive, proxy=proxy, settled=settled
         )
+
+    def ending_with(self, stack: contextlib.ExitStack) -> "Connections":
+        """Return what makes the same, but what it opens ends with *stack*."""
+        made = copy(self)
+        made._stack = stack  # noqa: SLF001 - our own
+        return made
 
     def for_downloads(self, base_url: str) -> Open:
         """Return what opens a connection of its own for one address, which need not be one of ours.

@@ -1,12 +1,22 @@
 """What becomes of the others when one account cannot run."""
 
+import os
+import ssl
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from bot import app
 from bot.clock import Stop, SystemClock
+from bot.config.load import load
 from bot.errors import ConfigError, LipsyncBotError, StateError, StateHeldError, StateLostError, Stopped
+from bot.events import NOBODY
+from bot.http import transport as connection
+from bot.http.proxy import Proxy
 from bot.supervisor import Supervisor
 
 
@@ -117,3 +127,31 @@ def test_where_not_all_accounts_can_have_a_thread_none_runs_unnoticed(monkeypatc
     with pytest.raises(RuntimeError, match="new thread"):
         supervised(Process("a", "b"), lambda _: waits(stop), stop)
     assert not begun[0].is_alive()
+
+
+def test_an_account_that_is_taken_up_again_leaves_no_connections_behind(monkeypatch, tmp_path):
+    made: list[httpx.HTTPTransport] = []
+    ended: list[httpx.HTTPTransport] = []
+    begin, end = connection.transport, httpx.HTTPTransport.__exit__
+
+    def counted(context: ssl.SSLContext, resolver: connection.Resolver, proxy: Proxy | None) -> httpx.HTTPTransport:
+        made.append(begin(context, resolver, proxy))
+        return made[-1]
+
+    def counted_end(transport: httpx.HTTPTransport, *why: Any) -> None:
+        ended.append(transport)
+        end(transport, *why)
+
+    monkeypatch.setattr(connection, "transport", counted)
+    monkeypatch.setattr(httpx.HTTPTransport, "__exit__", counted_end)
+    environ = {
+        "CHANJING_ACCESS_TOKEN": "token",
+        "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
+        "STATE_PATH": str(tmp_path / "state.json"),
+    }
+    configs = load(Path(os.devnull), environ, secrets_dir=tmp_path / "none")
+    with app.process(configs, Quick(Stop()), NOBODY, trust_env=False) as process:
+        for _ in range(2):
+            with process.bot("default"):
+                assert len(made) > len(ended)
+            assert set(made) == set(ended)
