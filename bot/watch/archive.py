@@ -61,9 +61,9 @@ class Archive:
             self._begun.add(task.id)
             self._copies.begin(task, attempts)
 
-    def run_once(self) -> None:
+    def run_once(self, *, reachable: bool = True) -> None:
         """Do all that is due, for half a minute at most. Raise Stopped."""
-        self.step()
+        self.step(reachable=reachable)
         self._clock.wait(_ONCE, self._copies.ended())
         self._save_finished()
         if self._lasting:

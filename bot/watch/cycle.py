@@ -93,7 +93,7 @@ class Poll:
         if not failure:
             self._update_board()
         if self.archive:
-            self.archive.run_once()
+            self.archive.run_once(reachable=not failure)
         if failure:
             raise failure
 

@@ -121,6 +121,18 @@ def test_one_run_copies_what_is_due_before_it_leaves(room):
     assert room.store.state.ended[0].archived == Archived("a.mp4")
 
 
+def test_one_run_that_could_not_read_the_list_asks_for_no_links_either(room):
+    finish(room, "a")
+    room.copies.results = [("a", LinkExpired("403"))]
+    room.copies.ended = threading.Event
+    room.world.lookups.clear()
+    room.world.fail_at = {len(room.world.requests)}
+    with pytest.raises(ChanjingUnavailable):
+        room.poll.once()
+    assert room.store.state.to_archive[0].problem == "expired"
+    assert room.world.lookups == []
+
+
 def test_one_run_that_is_asked_to_end_waits_for_no_copy(room):
     finish(room, "a")
     room.copies.ended = threading.Event  # never set
