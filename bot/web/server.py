@@ -6,6 +6,7 @@ rest of the process needs.
 
 import contextlib
 import logging
+import resource
 import socket
 import threading
 import time
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _THREADS = 2
-_CONNECTIONS = 64  # a process often has no more than 1,024 descriptors, and the loop needs some
+_CONNECTIONS = 64  # at most, and no more than half of the descriptors that the process may have: the loop needs some
 _HEADERS = 16 * 1024  # bytes
 _BODY = 64 * 1024  # bytes
 _A_MOMENT = 0.1  # seconds
@@ -77,6 +78,12 @@ def listening(
             yield port
         finally:
             server.end()
+
+
+def _most() -> int:
+    """Return how many connections there may be."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _CONNECTIONS if descriptors == resource.RLIM_INFINITY else min(_CONNECTIONS, descriptors // 2)
 
 
 def _application(respond: Respond, events: Events) -> "WSGIApplication":
@@ -178,7 +185,7 @@ class _Server(TcpWSGIServer):
 
     def accept(self) -> Any:
         """Let a new client in, for the one that has been there longest if there are too many."""
-        if len(self.active_channels) >= _CONNECTIONS:
+        if len(self.active_channels) >= _most():
             self._make_room()
         try:
             return super().accept()
