@@ -32,7 +32,7 @@ class Deadlines:
 
     @contextlib.contextmanager
     def after(self, seconds: float, cut: Callable[[], None]) -> Iterator[None]:
-        """Call *cut*, which must not wait, if the block takes longer; never after it has ended.
+        """Call *cut*, which must neither wait nor raise, if the block takes longer; never after it has ended.
 
         Raise RuntimeError if no thread can be started.
         """

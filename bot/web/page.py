@@ -56,7 +56,7 @@ class Page:
         self._made: _Made | None = None
 
     def respond(self, request: Request) -> Response:
-        """Return the page, or why it is not shown. Between two polls it is made once, however many look at it."""
+        """Return the page, or why it is not shown. It is made once a second at most, however many look at it."""
         if refused := self._access.refused(request):
             return refused
         asked = parse_qs(request.query).get("id", [""])[0]

@@ -26,7 +26,7 @@ class _Running(NamedTuple):
 
 
 class Standings:
-    """Is told by each account's thread how it is, and asked by any.
+    """Learns from each account's thread how it is; any thread may ask.
 
     *named*: the accounts have names that mean something to a reader.
     """
